@@ -1,0 +1,22 @@
+from accounts.models.account import Account, AccountTerms
+from accounts.models.deal import Deal
+from accounts.models.figures import DayFigures, EquitySnapshot
+from accounts.models.order import BrokerOrder
+from accounts.models.position import Position
+from accounts.models.statement import FileMapping, StatementFile, StatementImport, StatementLine
+from accounts.models.tieout import Break
+
+__all__ = [
+    "Account",
+    "AccountTerms",
+    "Break",
+    "BrokerOrder",
+    "DayFigures",
+    "Deal",
+    "EquitySnapshot",
+    "FileMapping",
+    "Position",
+    "StatementFile",
+    "StatementImport",
+    "StatementLine",
+]

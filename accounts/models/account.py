@@ -1,0 +1,98 @@
+"""An account at a broker, and the dated terms it is traded under."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models.owned import OwnedModel
+from brokers.models import Broker
+from tradershub.core.fields import RateField
+
+currency_code = RegexValidator(r"^[A-Z]{3}$", "Expected a currency code of three letters, as USD")
+
+
+class Account(OwnedModel):
+    """One account number at one broker. The currency is fixed: money of another is another account."""
+
+    OWNER_PATH = "owner"
+
+    class Kind(models.TextChoices):
+        LIVE = "live", "Live"
+        DEMO = "demo", "Demo"
+        PAPER = "paper", "Paper"
+        PROP = "prop", "Prop firm"
+
+    class Mode(models.TextChoices):
+        HEDGING = "hedging", "Hedging"
+        NETTING = "netting", "Netting"
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        CLOSED = "closed", "Closed"
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="accounts"
+    )
+    broker = models.ForeignKey(Broker, on_delete=models.PROTECT, related_name="accounts")
+    number = models.CharField(max_length=40)
+    name = models.CharField(max_length=120, blank=True, help_text="What you call it")
+    holder = models.CharField(max_length=120, blank=True)
+    server = models.CharField(max_length=80, blank=True)
+    platform = models.CharField(max_length=20, blank=True)
+    currency = models.CharField(max_length=3, validators=[currency_code])
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.LIVE)
+    mode = models.CharField(max_length=10, choices=Mode, default=Mode.HEDGING)
+    status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
+    opened_on = models.DateField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    notes = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["broker__name", "number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "broker", "number"], name="account_number_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="closed") | Q(closed_at__isnull=True),
+                name="account_open_has_no_closing_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name or self.number} ({self.currency}, {self.broker})"
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == self.Status.OPEN
+
+
+class AccountTerms(OwnedModel):
+    """Leverage and margin levels from `valid_from` to the day before `valid_to` (open when empty)."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="terms")
+    valid_from = models.DateField()
+    valid_to = models.DateField(null=True, blank=True, help_text="First day it no longer holds")
+    leverage = models.PositiveIntegerField(default=30, help_text="30 means 1:30")
+    margin_call_level = RateField(default=100, help_text="Percent")
+    stop_out_level = RateField(default=50, help_text="Percent")
+
+    class Meta:
+        ordering = ["account", "-valid_from"]
+        verbose_name_plural = "account terms"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "valid_from"], name="account_terms_start_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
+                name="account_terms_end_after_start",
+            ),
+            models.CheckConstraint(condition=Q(leverage__gt=0), name="account_leverage_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"1:{self.leverage} from {self.valid_from}"

@@ -1,0 +1,87 @@
+"""A broker and the rules that hold for all of its accounts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Lower
+
+
+def check_zone(name: str) -> None:
+    """Raises ValidationError unless the name is an IANA time zone."""
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(f'"{name}" is not a time zone; expected a name such as Europe/Athens')
+
+
+class Broker(models.Model):
+    """The firm. Its server zone reads the times of its statements; its rollover ends the trading day."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", "Open"
+        CLOSED = "closed", "Closed"
+
+    class Conversion(models.TextChoices):
+        BY_DEAL = "by_deal", "By deal (ask closes a buy, bid a sell)"
+        BY_MARKET = "by_market", "By market (the side worse for the trader)"
+        MID = "mid", "Mid price with a mark-up"
+
+    class Rounding(models.TextChoices):
+        HALF_UP = "half_up", "Half up"
+        TRUNCATE = "truncate", "Truncated"
+
+    class Weekday(models.IntegerChoices):
+        MONDAY = 0, "Monday"
+        TUESDAY = 1, "Tuesday"
+        WEDNESDAY = 2, "Wednesday"
+        THURSDAY = 3, "Thursday"
+        FRIDAY = 4, "Friday"
+
+    name = models.CharField(max_length=120)
+    legal_entity = models.CharField(max_length=200, blank=True)
+    regulator = models.CharField(max_length=120, blank=True)
+    website = models.URLField(blank=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    time_zone = models.CharField(
+        max_length=60,
+        default="Europe/Athens",
+        validators=[check_zone],
+        help_text="Zone of the server's clock, in which its statements are written",
+    )
+    rollover = models.TimeField(
+        default=dt.time(0, 0), help_text="When the trading day ends, on the server's clock"
+    )
+    triple_swap_weekday = models.PositiveSmallIntegerField(
+        choices=Weekday, default=Weekday.WEDNESDAY
+    )
+    negative_balance_protection = models.BooleanField(default=True)
+    conversion = models.CharField(max_length=10, choices=Conversion, default=Conversion.BY_DEAL)
+    rounding = models.CharField(max_length=10, choices=Rounding, default=Rounding.HALF_UP)
+    aliases = models.JSONField(
+        default=list, blank=True, help_text="Company and server names that its statements print"
+    )
+    notes = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(Lower("name"), name="broker_name_unique"),
+            models.CheckConstraint(
+                condition=models.Q(status="closed") | models.Q(closed_at__isnull=True),
+                name="broker_open_has_no_closing_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_open(self) -> bool:
+        return self.status == self.Status.OPEN
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        return zoneinfo.ZoneInfo(self.time_zone)

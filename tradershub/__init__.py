@@ -1,0 +1,1 @@
+"""Puts the apps together: settings, addresses, API, desk and report pages, and the shared floor (core, finance)."""

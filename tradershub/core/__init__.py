@@ -1,0 +1,1 @@
+"""The floor every app stands on: fields, errors, registry, queue, audit, keys. Knows no app."""

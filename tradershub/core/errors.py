@@ -1,0 +1,39 @@
+"""The error families every app derives from; each says what the caller may do about it."""
+
+from __future__ import annotations
+
+
+class HubError(Exception):
+    """A refusal with one clear sentence for the person who asked."""
+
+    code = "refused"
+
+    def __init__(self, message: str, *, code: str = "", param: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.code
+        self.param = param
+
+
+class BadInput(HubError):
+    """The input is wrong: mend it and ask again. `param` names the field where there is one."""
+
+    code = "bad_input"
+
+
+class NotAllowed(HubError):
+    """This person may not do this."""
+
+    code = "not_allowed"
+
+
+class Conflict(HubError):
+    """The request is sound, but the state of the books forbids it now."""
+
+    code = "conflict"
+
+
+class NotFound(HubError):
+    """There is no such row, or it is not this person's: the two are not told apart."""
+
+    code = "not_found"

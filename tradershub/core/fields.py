@@ -1,0 +1,79 @@
+"""Decimal fields that are exact on both databases; precision is said once, here.
+
+PostgreSQL: numeric. SQLite, which would store a binary float: a 64-bit integer scaled by 10^9, so that
+sums, comparisons and constraints stay exact; the range is then +-9,223,372,036.854775807.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.expressions import BaseExpression
+
+SCALE = 9
+FACTOR = 10**SCALE
+LARGEST = Decimal(2**63 - 1) / FACTOR
+
+
+def to_stored(value: Decimal) -> int:
+    """The scaled integer that SQLite keeps. Raises ValidationError beyond nine decimals or the range."""
+    scaled = value.scaleb(SCALE)
+    if scaled != scaled.to_integral_value():
+        raise ValidationError(f"{value:f} has more than {SCALE} decimals")
+    if abs(value) > LARGEST:
+        raise ValidationError(f"{value:f} is larger than {LARGEST:f}, the most the database keeps")
+    return int(scaled)
+
+
+class ExactDecimalField(models.DecimalField):
+    """A decimal that comes back as it went in, on SQLite too.
+
+    In SQL it adds, subtracts, sums and compares; give such expressions `output_field` of this kind.
+    It must not be multiplied or divided there (SQLite would see the scale): do that in Python.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("max_digits", 24)
+        kwargs.setdefault("decimal_places", SCALE)
+        super().__init__(*args, **kwargs)
+
+    def get_internal_type(self) -> str:
+        return "ExactDecimalField"
+
+    def db_type(self, connection: Any) -> str:
+        if connection.vendor == "sqlite":
+            return "bigint"
+        return f"numeric({self.max_digits}, {self.decimal_places})"
+
+    def cast_db_type(self, connection: Any) -> str:
+        return self.db_type(connection)
+
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+        if value is None or isinstance(value, BaseExpression):
+            return value
+        number = value if prepared and isinstance(value, Decimal) else self.to_python(value)
+        return to_stored(number) if connection.vendor == "sqlite" else number
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
+        if value is None or connection.vendor != "sqlite":
+            return value
+        return Decimal(value).scaleb(-SCALE)
+
+
+class MoneyField(ExactDecimalField):
+    """An amount in the currency of its row, signed from the trader's side: a cost is negative."""
+
+
+class PriceField(ExactDecimalField):
+    """A price in quote currency."""
+
+
+class LotsField(ExactDecimalField):
+    """A volume in lots (contracts)."""
+
+
+class RateField(ExactDecimalField):
+    """A rate, a percentage, or points: a number without a currency."""

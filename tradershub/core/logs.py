@@ -1,0 +1,92 @@
+"""Structured logs: one JSON object a line (or colours on a terminal), each with the id of its request."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,40}")
+log = structlog.get_logger("tradershub.request")
+
+SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+def logging_settings(*, json: bool) -> dict[str, Any]:
+    """The LOGGING setting; configures structlog to end in the same handler as Python's own logging."""
+    structlog.configure(
+        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    ending = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if json
+        else [structlog.dev.ConsoleRenderer()]
+    )
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "structured": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": SHARED,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *ending,
+                ],
+            }
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structured"}},
+        "root": {"handlers": ["stderr"], "level": "INFO"},
+        "loggers": {
+            "django.server": {"level": "WARNING"},
+            "django_q": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
+            "axes": {"level": "WARNING"},
+        },
+    }
+
+
+def current_request_id() -> str:
+    """The id bound to the request or task at hand; empty outside of one."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
+
+
+class RequestLogMiddleware:
+    """Binds a request id (the caller's X-Request-ID when it is a plain word), answers with it, logs the outcome."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        started = time.monotonic()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+            response["X-Request-ID"] = request_id
+            self._log(request, response, milliseconds=(time.monotonic() - started) * 1000)
+        return response
+
+    def _log(self, request: HttpRequest, response: HttpResponse, *, milliseconds: float) -> None:
+        user = getattr(request, "user", None)
+        log.log(
+            logging.ERROR if response.status_code >= 500 else logging.INFO,
+            "request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            ms=round(milliseconds, 1),
+            user=user.pk if user and user.is_authenticated else None,
+        )

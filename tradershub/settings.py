@@ -1,0 +1,237 @@
+"""Settings, read from the environment, grouped by subject. Each has a safe default or refuses to start."""
+
+import os
+import sys
+from pathlib import Path
+
+import environ
+from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.urls import reverse_lazy
+
+from tradershub.core.keys import kept_key
+from tradershub.core.logs import logging_settings
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+# -- Where things are kept ---------------------------------------------------------------------
+DATA_DIR = Path(env("TRADERSHUB_DATA", default=str(BASE_DIR / "var")))
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+# -- Keys --------------------------------------------------------------------------------------
+# FIELD_KEYS: the first encrypts, all decrypt; apart from SECRET_KEY so that either can be changed alone.
+SECRET_KEY = env("SECRET_KEY", default="") or kept_key(DATA_DIR / "secret_key")
+FIELD_KEYS = env.list("FIELD_KEYS", default=[]) or [kept_key(DATA_DIR / "field_key")]
+
+# -- Who may ask -------------------------------------------------------------------------------
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# HTTPS: set when a reverse proxy terminates TLS before the hub (docs/operate.md).
+HTTPS = env.bool("HTTPS", default=False)
+PROXY_COUNT = env.int("PROXY_COUNT", default=1 if HTTPS else 0)
+
+# -- Apps --------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.import_export",
+    "tradershub.apps.HubAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "axes",
+    "csp",
+    "django_q",
+    "import_export",
+    "ninja",
+    "tradershub.core",
+    "tradershub.apps.HubConfig",
+    "brokers",
+    "accounts",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "tradershub.core.logs.RequestLogMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "tradershub.core.timezones.TimeZoneMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+
+ROOT_URLCONF = "tradershub.urls"
+WSGI_APPLICATION = "tradershub.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+            ],
+        },
+    }
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# -- Database ----------------------------------------------------------------------------------
+# SQLite: immediate transactions and WAL, or writers fail under load (django docs, "Database is locked").
+DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'hub.sqlite3'}")}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": (
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=27103364;"
+        ),
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+ON_POSTGRESQL = DATABASES["default"]["ENGINE"].endswith("postgresql")
+
+# Shared between processes: workers report progress and health through it.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": DATA_DIR / "cache",
+        "TIMEOUT": 24 * 3600,
+    }
+}
+
+# -- Persons -----------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
+# One lock for a name at an address: a stranger elsewhere cannot lock the owner out.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_IPWARE_PROXY_COUNT = PROXY_COUNT or None
+AXES_IPWARE_META_PRECEDENCE_ORDER = (
+    ["HTTP_X_FORWARDED_FOR", "REMOTE_ADDR"] if PROXY_COUNT else ["REMOTE_ADDR"]
+)
+
+# -- Browser security --------------------------------------------------------------------------
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31536000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# unsafe-eval: the theme's Alpine evaluates its attributes; unsafe-inline for styles: it and the
+# charts set style attributes. Scripts run only from our own host and with a nonce.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, NONCE, UNSAFE_EVAL],
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:", "blob:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# -- Statements --------------------------------------------------------------------------------
+STATEMENT_MAX_BYTES = env.int("STATEMENT_MAX_BYTES", default=200 * 1024 * 1024)
+STATEMENT_MEMORY_MB = env.int("STATEMENT_MEMORY_MB", default=1024)
+STATEMENT_SECONDS = env.int("STATEMENT_SECONDS", default=300)
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FILES = 200
+FILE_UPLOAD_TEMP_DIR = DATA_DIR / "uploads"
+FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
+FILE_UPLOAD_HANDLERS = ["tradershub.core.uploads.BoundedUploadHandler"]
+
+# -- Queue (two clusters, so that an import never holds up an order) ---------------------------
+# retry > timeout x (queue_limit / workers + 2): the retry clock starts when a task is taken.
+Q_CLUSTER = {
+    "name": os.environ.get("Q_CLUSTER_NAME", "batch"),
+    "label": "Queue",
+    "orm": "default",
+    "broker_class": (
+        "tradershub.core.queue_broker.NotifyBroker"
+        if ON_POSTGRESQL
+        else "tradershub.core.queue_broker.OrderedBroker"
+    ),
+    "poll": 1 if ON_POSTGRESQL else 0.05,
+    "guard_cycle": 0.5,
+    "bulk": 1,
+    "workers": 1,
+    "queue_limit": 1,
+    "timeout": 1800,
+    "retry": 6000,
+    "max_attempts": 3,
+    "save_limit": 0,
+    "catch_up": False,
+    "sync": env.bool("QUEUE_SYNC", default=False),
+    "ALT_CLUSTERS": {
+        "batch": {"workers": 1, "queue_limit": 1, "timeout": 1800, "retry": 6000},
+        "execution": {
+            "workers": 2,
+            "queue_limit": 2,
+            "timeout": 60,
+            "retry": 240,
+            "max_attempts": 1,
+            "ack_failures": True,
+        },
+    },
+}
+
+# -- Time, language, files ---------------------------------------------------------------------
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_THOUSAND_SEPARATOR = False
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+MEDIA_ROOT = DATA_DIR / "files"
+
+# -- Spreadsheets ------------------------------------------------------------------------------
+IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
+IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
+IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
+
+# -- Logs --------------------------------------------------------------------------------------
+LOGGING = logging_settings(json=env.bool("LOG_JSON", default=not sys.stderr.isatty()))
