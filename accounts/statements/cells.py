@@ -1,0 +1,151 @@
+"""Rows of cells out of HTML, XLSX and CSV files of any size, and what kind of file it is at all.
+
+Every reader streams, finds the encoding itself and yields text: what a number or a date looked like
+is kept, what it means is the format's affair. Files that cannot be read raise NotAStatement with one
+sentence.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+
+from accounts.statements.archive import clean_copy, is_workbook
+from accounts.statements.base import NotAStatement
+from accounts.statements.encodings import encoding_of, text_chunks
+from accounts.statements.html_table import Cell, html_rows, html_texts
+from accounts.statements.numbers import from_float, to_decimal, to_id
+
+__all__ = [
+    "Cell",
+    "csv_rows",
+    "html_rows",
+    "html_texts",
+    "sniff",
+    "to_decimal",
+    "to_id",
+    "xlsx_rows",
+    "xlsx_texts",
+]
+
+LONGEST_CELL = 32 * 1024
+DELIMITERS = ";,\t|"
+HTML_BEGINS = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|table|div|meta|title)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def sniff(path: Path) -> str:
+    """'xlsx', 'html', 'csv', 'zip', or '' for anything else: by content, never by name."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+        return "xlsx" if is_workbook(path) else "zip"
+    start = next(text_chunks(path), "")[: 1 << 16].removeprefix("\ufeff")
+    if HTML_BEGINS.match(start) or "<table" in start.lower():
+        return "html"
+    return "csv" if _delimiter(start) else ""
+
+
+def xlsx_rows(path: Path) -> Iterator[tuple[str, list[Cell]]]:
+    """The rows of all sheets with the sheet's name; the n-th of a sheet is its row n."""
+    for name, values in _xlsx_values(path):
+        yield name, [Cell(_as_text(value), 1, "", False, _kind(value)) for value in values]
+
+
+def xlsx_texts(path: Path) -> Iterator[list[str]]:
+    """The same rows as plain texts, for formats that have one sheet: a third of the time."""
+    for _, values in _xlsx_values(path):
+        yield [value.strip() if type(value) is str else _as_text(value) for value in values]
+
+
+def csv_rows(path: Path) -> Iterator[list[Cell]]:
+    """The rows of a text file, delimited by that of ; , tab | on which its first lines agree."""
+    encoding = encoding_of(path)
+    start = next(text_chunks(path, encoding), "")[: 1 << 16].removeprefix("\ufeff")
+    delimiter = _delimiter(start) or ","
+    csv.field_size_limit(LONGEST_CELL)
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        try:
+            for row in csv.reader((line.replace("\0", "") for line in file), delimiter=delimiter):
+                yield [
+                    Cell(text.replace("\u00a0", " ").strip().removeprefix("\ufeff")) for text in row
+                ]
+        except csv.Error as error:
+            raise NotAStatement(
+                f"The text file cannot be read as a table ({error}); expected rows with at most "
+                f"{LONGEST_CELL:,} characters a cell."
+            ) from error
+
+
+def _delimiter(start: str) -> str:
+    """The delimiter that most of the first lines have equally often; '' if there is none."""
+    lines = [line for line in start.splitlines()[:40] if line.strip()]
+    if len(start) == 1 << 16:
+        lines = lines[:-1] or lines
+    best, most = "", 0
+    for mark in DELIMITERS:
+        counts = [re.sub(r'"[^"]*"', "", line).count(mark) for line in lines]
+        columns = max(set(counts), key=lambda n: (counts.count(n), n), default=0)
+        score = columns * counts.count(columns)
+        if columns and counts.count(columns) >= min(2, len(lines)) and score > most:
+            best, most = mark, score
+    return best
+
+
+def _xlsx_values(path: Path) -> Iterator[tuple[str, list[Any]]]:
+    with TemporaryDirectory(prefix="statement") as folder:
+        copy = Path(folder) / "book.xlsx"
+        try:
+            clean_copy(path, copy)
+            book = CalamineWorkbook.from_path(copy)
+        except (CalamineError, zipfile.BadZipFile) as error:
+            raise NotAStatement(
+                f"The workbook is damaged and cannot be opened ({error})."
+            ) from error
+        with book:
+            for index, name in enumerate(book.sheet_names):
+                yield from ((name, row) for row in _sheet_values(book, index))
+
+
+def _sheet_values(book: CalamineWorkbook, index: int) -> Iterator[list[Any]]:
+    try:
+        sheet: CalamineSheet = book.get_sheet_by_index(index)
+    except CalamineError as error:
+        raise NotAStatement(f"Sheet {index + 1} of the workbook is damaged ({error}).") from error
+    down, right = sheet.start or (0, 0)
+    yield from ([] for _ in range(down))
+    margin = [""] * right
+    for row in sheet.iter_rows():
+        yield margin + row if right else row
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, str):
+        return value.replace("\u00a0", " ").strip()
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return from_float(value)
+    if isinstance(value, dt.datetime):
+        return f"{value + dt.timedelta(microseconds=500_000):%Y.%m.%d %H:%M:%S}"
+    if isinstance(value, dt.date):
+        return f"{value:%Y.%m.%d} 00:00:00"
+    return str(value)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, str):
+        return "text" if value else ""
+    if isinstance(value, bool):
+        return "bool"
+    return "number" if isinstance(value, int | float) else "date"

@@ -1,0 +1,172 @@
+"""Table rows out of HTML by a push parser that never builds a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lxml.etree import HTMLParser, ParserError, XMLSyntaxError
+
+from accounts.statements.base import NotAStatement
+from accounts.statements.encodings import text_chunks
+
+MUTE = frozenset({"script", "style", "noscript", "template"})
+CELLS = frozenset({"td", "th"})
+MOST_COLUMNS = 1000
+
+Attributes = dict[str, str]
+MakeCell = Callable[[str, str, Attributes], Any]
+
+
+class Cell(NamedTuple):
+    """One cell as text, stripped, with plain spaces.
+
+    kind: 'text', 'number', 'date' or 'bool' in a workbook; 'th' for a heading in HTML; else ''.
+    """
+
+    text: str
+    colspan: int = 1
+    title: str = ""
+    hidden: bool = False
+    kind: str = ""
+
+
+class RowTarget:
+    """What the parser tells its events to; finished rows wait in `rows` until they are fetched."""
+
+    def __init__(self, make: MakeCell) -> None:
+        self.rows: list[list[Any]] = []
+        self.make = make
+        self.row: list[Any] | None = None
+        self.cell: tuple[str, Attributes] | None = None
+        self.text: list[str] = []
+        self.outer: list[tuple[Any, Any, list[str]]] = []
+        self.mute = 0
+
+    def start(self, tag: str, attributes: Attributes) -> None:
+        if tag in CELLS:
+            self.cell, self.text = (tag, attributes), []
+        elif tag == "tr":
+            self.row = []
+        elif tag in MUTE:
+            self.mute += 1
+        elif tag == "table":
+            self.outer.append((self.row, self.cell, self.text))
+            self.row, self.cell, self.text = None, None, []
+        elif tag == "br":
+            self.text.append(" ")
+
+    def end(self, tag: str) -> None:
+        if tag in CELLS:
+            self._end_cell()
+        elif tag == "tr":
+            if self.row is not None:
+                self.rows.append(self.row)
+            self.row = None
+        elif tag in MUTE:
+            self.mute -= 1
+        elif tag == "table" and self.outer:
+            self.row, self.cell, self.text = self.outer.pop()
+
+    def data(self, text: str) -> None:
+        if self.cell is not None and not self.mute:
+            self.text.append(text)
+
+    def comment(self, text: str) -> None:
+        """Comments say nothing."""
+
+    def close(self) -> None:
+        """Nothing is kept: the rows were fetched while reading."""
+
+    def _end_cell(self) -> None:
+        if self.cell is None:
+            return
+        tag, attributes = self.cell
+        text = "".join(self.text).replace("\xa0", " ").strip()
+        made = self.make(text, tag, attributes)
+        if made is not None and self.row is not None:
+            self.row.append(made)
+        self.cell, self.text = None, []
+
+
+def full_cell(text: str, tag: str, attributes: Attributes) -> Cell:
+    if not attributes:
+        return Cell(text, 1, "", False, "th" if tag == "th" else "")
+    return Cell(
+        text,
+        _span(attributes.get("colspan", "")),
+        attributes.get("title", ""),
+        is_hidden(attributes),
+        "th" if tag == "th" else "",
+    )
+
+
+def visible_text(text: str, tag: str, attributes: Attributes) -> str | None:
+    return None if attributes and is_hidden(attributes) else text
+
+
+def is_hidden(attributes: Attributes) -> bool:
+    """Whether a browser would not show it: the class `hidden` of MetaTrader, attribute or style."""
+    if "hidden" in attributes or "hidden" in attributes.get("class", "").split():
+        return True
+    return "display:none" in attributes.get("style", "").replace(" ", "").lower()
+
+
+def html_rows(path: Path) -> Iterator[list[Cell]]:
+    """The rows of all tables in an HTML file, in the order in which they end.
+
+    Raises NotAStatement when the file ends before its last table does.
+    """
+    return read_rows(path, full_cell)
+
+
+def html_texts(path: Path) -> Iterator[list[str]]:
+    """The same rows as plain texts without the hidden cells: half the time."""
+    return read_rows(path, visible_text)
+
+
+def read_rows(path: Path, make: MakeCell) -> Iterator[list[Any]]:
+    target = RowTarget(make)
+    parser = HTMLParser(target=target, encoding="utf-8", no_network=True, remove_comments=True)
+    ends = TableEnds()
+    count = 0
+    for text in text_chunks(path):
+        ends.see(text)
+        try:
+            parser.feed(text.encode("utf-8", errors="replace"))
+        except (ParserError, XMLSyntaxError) as error:
+            raise NotAStatement(
+                f"The HTML cannot be read after table row {count} ({error})."
+            ) from error
+        rows, target.rows = target.rows, []
+        count += len(rows)
+        yield from rows
+    if ends.is_open:
+        raise NotAStatement(
+            f"The file ends in the middle of a table, after {count} whole rows; "
+            "expected a complete report. Export it again."
+        )
+    parser.close()
+    yield from target.rows
+
+
+class TableEnds:
+    """Watches the raw text for the end of the last table, which the parser would invent."""
+
+    def __init__(self) -> None:
+        self.is_open = False
+        self._tail = ""
+
+    def see(self, text: str) -> None:
+        low = self._tail + text.lower()
+        row, table = low.rfind("<tr"), low.rfind("</table")
+        if max(row, table) >= 0:
+            self.is_open = row > table
+        self._tail = low[-8:]
+
+
+def _span(text: str) -> int:
+    return (
+        min(int(text), MOST_COLUMNS) if text.isascii() and text.isdigit() and len(text) < 6 else 1
+    )
