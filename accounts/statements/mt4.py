@@ -1,0 +1,234 @@
+"""MetaTrader 4: Statement.htm and DetailedStatement.htm, in any language and code page.
+
+One table: a heading, closed trades, open trades, working orders, a summary, in the detailed kind
+statistics. Money of a trade reaches the balance when it closes, so each closed ticket is a closing
+deal with all its costs, and the opening deal of its position carries none.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+from accounts.statements import base, mt4_chains, mt4_totals
+from accounts.statements.base import AccountInfo, DealLine, NotAStatement, Statement
+from accounts.statements.cells import Cell, html_rows
+from accounts.statements.encodings import text_chunks
+from accounts.statements.mt4_rows import (
+    CLOSED,
+    LONGEST_TRADE,
+    MONEY_WORDS,
+    PENDING,
+    SIDES,
+    TIME,
+    MoneyRow,
+    Sheet,
+    Ticket,
+    scan,
+    starts_with_ticket,
+)
+from accounts.statements.words import operation_kind
+
+FORMAT = "mt4"
+HEADINGS = frozenset({"ticket", "type", "item", "s/l", "t/p", "commission", "swap", "profit"})
+TESTER_WORDS = SIDES | {"close", "modify", "delete", "s/l", "t/p", "close at stop", "expire"}
+PRINTED = re.compile(r"\d{4} \S{1,20} \d{1,2},? \d{1,2}:\d\d(?::\d\d)?")
+TITLE = re.compile(r"<title>[^<]*?(\d{3,})[^<]*</title>", re.IGNORECASE)
+COMPANY = re.compile(r"<div[^>]*>\s*<b>([^<]{2,100})</b>\s*</div>", re.IGNORECASE)
+TAIL_BYTES = 4096
+HEADINGS_NEEDED = 6
+
+
+def recognise(head_rows: Iterable[list[Cell]]) -> bool:
+    """Whether the first rows are those of an MT4 statement."""
+    rows = [_visible(row) for row in head_rows]
+    return any(_is_data(cells) or _is_heading(cells) for cells in rows)
+
+
+def refusal_reason(head_rows: Iterable[list[Cell]]) -> str | None:
+    """Why another report of MT4 is not the statement of an account; None for everything else."""
+    rows = [_visible(row) for row in head_rows]
+    if any(_is_tester_row(cells) for cells in rows):
+        return (
+            "This is a report of the MT4 strategy tester, whose trades never happened; "
+            "expected a statement of an account (Statement.htm)."
+        )
+    if any(_is_manager_row(cells) for cells in rows):
+        return (
+            "This is a manager's report over several logins (Closed Trades or Raw Report); "
+            "expected the statement of one account (Statement.htm)."
+        )
+    return None
+
+
+def read(path: Path) -> Statement:
+    """Everything the file says. Raises NotAStatement if it is cut off or a figure is impossible."""
+    sheet = scan(html_rows(path))
+    _refuse_if_cut(path, sheet)
+    sheet.tickets = mt4_chains.with_hedged_volumes(sheet.tickets)
+    _refuse_doubles(sheet)
+    statement = Statement(format=FORMAT, account=_account(sheet, _head(path)))
+    statement.printed_at = next((text for text in sheet.heading if PRINTED.fullmatch(text)), "")
+    statement.orders = sheet.orders
+    statement.refusals = sheet.refusals
+    _add_deals(statement, sheet)
+    statement.file_totals = mt4_totals.printed(sheet)
+    statement.our_totals = mt4_totals.computed(sheet, statement.deals, statement.file_totals)
+    mt4_totals.judge(statement, statement.period_to or "none")
+    return statement
+
+
+def _refuse_if_cut(path: Path, sheet: Sheet) -> None:
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - TAIL_BYTES, 0))
+        tail = file.read().replace(b"\0", b"").lower()
+    if b"</table" not in tail:
+        raise NotAStatement(
+            f"The statement is cut off after row {sheet.rows}: its table is never closed; "
+            "expected the whole file as the terminal saved it."
+        )
+
+
+def _refuse_doubles(sheet: Sheet) -> None:
+    rows: dict[str, int] = {}
+    for ticket in (*sheet.tickets, *sheet.money):
+        if (first := rows.setdefault(ticket.number, ticket.row)) != ticket.row:
+            raise NotAStatement(
+                f"Row {ticket.row}: ticket {ticket.number} stands in row {first} already; "
+                "expected each ticket once."
+            )
+
+
+def _add_deals(statement: Statement, sheet: Sheet) -> None:
+    trades = [ticket for ticket in sheet.tickets if not ticket.is_archived]
+    groups = mt4_chains.chains(trades)
+    deals = [deal for chain in groups for deal in mt4_chains.deals_of(chain)]
+    deals += [_archived(t) for t in sheet.tickets if t.is_archived and t.closed_at]
+    deals += [_operation(row) for row in sheet.money]
+    statement.deals = _in_order(deals)
+    statement.open_positions = [
+        mt4_chains.open_line(chain, ticket)
+        for chain in groups
+        for ticket in chain.tickets
+        if not ticket.closed_at
+    ]
+    times = [deal.time_text for deal in statement.deals if deal.entry != base.IN]
+    statement.period_from, statement.period_to = (times[0], times[-1]) if times else ("", "")
+
+
+def _in_order(deals: list[DealLine]) -> list[DealLine]:
+    """By time, whatever the terminal's sort; at one moment money, then openings, then closings."""
+    ranks = {"": 0, base.IN: 1}
+    deals = sorted(deals, key=lambda deal: (deal.time_text, ranks.get(deal.entry, 2)))
+    if deals and deals[0].kind == base.CORRECTION and deals[0].profit > 0:
+        # OANDA books the first money of a demo account as "ADJUSTMENT".
+        deals[0] = replace(deals[0], kind=base.DEPOSIT)
+    return deals
+
+
+def _archived(ticket: Ticket) -> DealLine:
+    return DealLine(
+        row=ticket.row,
+        section=CLOSED,
+        kind=base.ARCHIVE,
+        time_text=ticket.closed_at,
+        broker_deal_id=ticket.number,
+        profit=ticket.profit,
+        swap=ticket.swap,
+        commission=ticket.commission,
+        tax=ticket.tax,
+        comment=ticket.comment,
+    )
+
+
+def _operation(row: MoneyRow) -> DealLine:
+    is_credit = row.word == base.CREDIT
+    return DealLine(
+        row=row.row,
+        section=CLOSED,
+        kind=base.CREDIT if is_credit else operation_kind(row.comment, row.amount),
+        time_text=row.time,
+        broker_deal_id=row.number,
+        profit=row.amount,
+        comment=row.comment,
+    )
+
+
+def _account(sheet: Sheet, head: str) -> AccountInfo:
+    """Number, currency and leverage by what the values look like, as labels are translated."""
+    values = [text.partition(":")[2].strip() for text in sheet.heading if ":" in text]
+    rest = [text for text in sheet.heading if not PRINTED.fullmatch(text)]
+    number = next((v for v in values if re.fullmatch(r"\d{3,19}", v)), "")
+    currency = next((v for v in values if re.fullmatch(r"[A-Z]{3}", v)), "")
+    leverage = next((v for v in values if re.fullmatch(r"1:\d{1,5}", v)), "")
+    title, company = TITLE.search(head), COMPANY.search(head)
+    return AccountInfo(
+        number=number or (title[1] if title else ""),
+        currency=currency,
+        name=_name(rest),
+        broker=" ".join(company[1].split()) if company else "",
+        leverage=int(leverage[2:]) if leverage else None,
+        margin_mode="hedging",
+    )
+
+
+def _name(heading: list[str]) -> str:
+    """The second cell of the heading is the name."""
+    return heading[1].partition(":")[2].strip() if len(heading) > 1 else ""
+
+
+def _head(path: Path) -> str:
+    """The text before the table, where the title and the company's name stand."""
+    return "".join(islice(text_chunks(path), 1)).partition("<table")[0]
+
+
+def _visible(row: list[Cell]) -> list[Cell]:
+    return [cell for cell in row if not cell.hidden]
+
+
+def _texts(cells: list[Cell]) -> list[str]:
+    return [" ".join(cell.text.lower().split()) for cell in cells]
+
+
+def _is_data(cells: list[Cell]) -> bool:
+    if not starts_with_ticket(cells) or len(cells) > LONGEST_TRADE:
+        return False
+    word = _texts(cells)[2]
+    return word in SIDES or word in MONEY_WORDS or bool(PENDING.fullmatch(word))
+
+
+def _is_heading(cells: list[Cell]) -> bool:
+    """The English column headings, or the line of account, name, currency and time of print."""
+    texts = _texts(cells)
+    named = HEADINGS.intersection(text.replace(" ", "") for text in texts)
+    is_columns = "ticket" in named and len(named) >= HEADINGS_NEEDED
+    return (is_columns and len(cells) <= LONGEST_TRADE) or (
+        3 <= len(cells) <= 6
+        and bool(PRINTED.fullmatch(cells[-1].text.strip()))
+        and sum(":" in text for text in texts[:-1]) >= 2
+    )
+
+
+def _is_tester_row(cells: list[Cell]) -> bool:
+    """Number, time, word, order number, size, price ...: numbered from 1, unlike tickets."""
+    texts = _texts(cells)
+    return (
+        9 <= len(texts) <= 10
+        and bool(re.fullmatch(r"\d{1,7}", texts[0]))
+        and bool(TIME.fullmatch(texts[1]))
+        and (texts[2] in TESTER_WORDS or bool(PENDING.fullmatch(texts[2])))
+        and bool(re.fullmatch(r"\d{1,7}", texts[3]))
+    )
+
+
+def _is_manager_row(cells: list[Cell]) -> bool:
+    """A trade in more columns than an account's statement has, the second a login."""
+    texts = _texts(cells)
+    if len(texts) <= LONGEST_TRADE:
+        return False
+    has_login = "login" in texts[:4] or bool(re.fullmatch(r"\d{3,12}", texts[1]))
+    has_trade = not SIDES.isdisjoint(texts) or {"ticket", "deal", "order"}.intersection(texts[:3])
+    return has_login and bool(has_trade)

@@ -1,0 +1,50 @@
+"""What a broker's free text says about a row that is not a trade."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from accounts.statements import base
+
+# Tried in order: "Bonus deposit" is a bonus, "Withdrawal fee" a fee, "Bank transfer" cash.
+OPERATIONS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        (base.ARCHIVE, r"^summary (balance|credit|trade) result|\barchiv"),
+        (base.COMPENSATION, r"compensat|kompens|компенс|negative balance|\bnbp\b|補填"),
+        (base.BONUS, r"bonus|rebate|cash ?back|\bpromo|бонус|ボーナス"),
+        (base.TAX, r"\btax(es)?\b|withholding|\bwht\b|steuer|impuesto|imposto|imp[oô]t\b|налог"),
+        (base.DIVIDEND, r"d[iy]vid[eé]nd|\bdiv\b|spin ?off|дивиденд|配当"),
+        (base.SWAP, r"\bswaps?\b|roll ?over|overnight|financ|finanz|storage|своп|スワップ"),
+        (base.INTEREST, r"interest|\bzins|int[eé]r[eê]ts?\b|inter[eé]s\b|\bjuros\b|процент|金利"),
+        (base.COMMISSION, r"comm?iss|\bcomm\b|kommis|provision|comisi|prowizj|комисс|手数料"),
+        (base.FEE, r"\bfees?\b|charges?\b|gebühr|\bfrais\b|tarifa|\btaxa\b|opłat|сбор"),
+        (base.DEPOSIT, r"deposit|d[eé]p[oó]s|withdr|top ?up|payment|payout|einzahl|auszahl"),
+        (base.DEPOSIT, r"\bretir|\bretrait|versement|preliev|\bsaque|wpłat|wypłat"),
+        (base.DEPOSIT, r"\b(bank|wire)\b|пополн|снят|вывод|ввод|入金|出金|提款|存款"),
+        (base.TRANSFER, r"transf|\bintr(fr|to)\b|umbuch|перевод|振替"),
+        (base.CORRECTION, r"adjust|correct|\bcorr\b|balance update|rounding|korrekt|ajust|коррект"),
+    )
+)
+
+
+def operation_kind(text: str, amount: Decimal) -> str:
+    """The kind of a balance row by its comment; by its sign where the comment says nothing."""
+    kinds = (kind for kind, pattern in OPERATIONS if pattern.search(text))
+    kind = next(kinds, base.DEPOSIT)
+    if kind == base.DEPOSIT and amount < 0:
+        return base.WITHDRAWAL
+    return kind
+
+
+def opposite(side: str) -> str:
+    """The side of the deal that closes a position of this side."""
+    return base.SELL if side == base.BUY else base.BUY
+
+
+def difference(label: str, printed: Decimal | int, ours: Decimal | int) -> str:
+    """The sentence of a break: both figures and their difference."""
+    return (
+        f"{label}: the file prints {printed}, its rows give {ours} (difference {printed - ours})."
+    )
