@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
 from accounts.models.owned import OwnedModel
 from brokers.models import Broker
+from tradershub.core.dated import DatedTerms
 from tradershub.core.fields import RateField
 
 currency_code = RegexValidator(r"^[A-Z]{3}$", "Expected a currency code of three letters, as USD")
@@ -70,12 +71,12 @@ class Account(OwnedModel):
         return self.status == self.Status.OPEN
 
 
-class AccountTerms(OwnedModel):
-    """Leverage and margin levels from `valid_from` to the day before `valid_to` (open when empty)."""
+class AccountTerms(DatedTerms, OwnedModel):
+    """Leverage and margin levels, from `valid_from` until the next row's day."""
+
+    PARENT = "account"
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="terms")
-    valid_from = models.DateField()
-    valid_to = models.DateField(null=True, blank=True, help_text="First day it no longer holds")
     leverage = models.PositiveIntegerField(default=30, help_text="30 means 1:30")
     margin_call_level = RateField(default=100, help_text="Percent")
     stop_out_level = RateField(default=50, help_text="Percent")
@@ -86,10 +87,6 @@ class AccountTerms(OwnedModel):
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "valid_from"], name="account_terms_start_unique"
-            ),
-            models.CheckConstraint(
-                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
-                name="account_terms_end_after_start",
             ),
             models.CheckConstraint(condition=Q(leverage__gt=0), name="account_leverage_positive"),
         ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
 from brokers.models.broker import Broker
+from tradershub.core.dated import DatedTerms
 from tradershub.core.fields import LotsField, MoneyField, PriceField, RateField
 
 
@@ -67,12 +68,14 @@ class BrokerSymbol(models.Model):
         return f"{self.name} @ {self.broker}"
 
 
-class SymbolTerms(models.Model):
-    """The broker's contract for a symbol from `valid_from` to the day before `valid_to` (open when empty).
+class SymbolTerms(DatedTerms):
+    """The broker's contract for a symbol, from `valid_from` until the next row's day.
 
     Rates are percent a year or points a night as swap_mode says; costs are negative swap rates and
     positive commission rates.
     """
+
+    PARENT = "symbol"
 
     class Commission(models.TextChoices):
         NONE = "none", "None"
@@ -96,8 +99,6 @@ class SymbolTerms(models.Model):
         FUTURES = "futures", "Futures"
 
     symbol = models.ForeignKey(BrokerSymbol, on_delete=models.PROTECT, related_name="terms")
-    valid_from = models.DateField()
-    valid_to = models.DateField(null=True, blank=True, help_text="First day it no longer holds")
     contract_size = LotsField()
     digits = models.PositiveSmallIntegerField(default=5)
     tick_size = PriceField()
@@ -120,10 +121,6 @@ class SymbolTerms(models.Model):
         verbose_name_plural = "symbol terms"
         constraints = [
             models.UniqueConstraint(fields=["symbol", "valid_from"], name="terms_start_unique"),
-            models.CheckConstraint(
-                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")),
-                name="terms_end_after_start",
-            ),
             models.CheckConstraint(
                 condition=Q(contract_size__gt=0), name="terms_contract_positive"
             ),

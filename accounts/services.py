@@ -1,0 +1,131 @@
+"""Opening, editing and closing accounts; their dated terms are written by core.terms."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Account, AccountTerms
+from brokers.models import Broker
+from tradershub.core.audit import record
+from tradershub.core.changes import changes_since, state_of
+from tradershub.core.errors import BadInput, Conflict
+from tradershub.core.validation import cleaned
+
+FIXED = ("owner", "broker", "currency")
+
+
+@transaction.atomic
+def open_account(
+    *,
+    actor: Any,
+    owner: Any,
+    broker: Broker,
+    number: str,
+    currency: str,
+    leverage: int | None = None,
+    margin_call_level: Any = None,
+    stop_out_level: Any = None,
+    **fields: Any,
+) -> Account:
+    """A new account; with leverage or levels given, its first terms hold from its opening.
+
+    Raises Conflict where the broker is closed, BadInput where a field is wrong or the number is taken.
+    """
+    if not broker.is_open:
+        raise Conflict(f"{broker} is closed: reopen it before you open an account there")
+    fields.setdefault("opened_on", timezone.now().date())
+    account = cleaned(
+        Account(
+            owner=owner, broker=broker, number=number.strip(), currency=currency.upper(), **fields
+        )
+    )
+    account.save()
+    terms = {
+        "leverage": leverage,
+        "margin_call_level": margin_call_level,
+        "stop_out_level": stop_out_level,
+    }
+    _first_terms(account, **{name: value for name, value in terms.items() if value is not None})
+    record("account.open", actor=actor, target=account, summary=f"Opened {account}", owner=owner)
+    return account
+
+
+def _first_terms(account: Account, **terms: Any) -> None:
+    if terms:
+        start = account.opened_on or dt.date(1970, 1, 1)
+        cleaned(AccountTerms(account=account, valid_from=start, **terms)).save()
+
+
+@transaction.atomic
+def edit_account(account: Account, *, actor: Any, **changes: Any) -> Account:
+    """Change what an account is called and how it is described; owner, broker and currency are fixed."""
+    for name in FIXED:
+        if name in changes and changes[name] != getattr(account, name):
+            raise BadInput(
+                f"The {name} of an account is fixed (it is {getattr(account, name)}): "
+                "open another account",
+                param=name,
+            )
+    before = state_of(account, changes)
+    for name, value in changes.items():
+        setattr(account, name, value)
+    cleaned(account).save()
+    record(
+        "account.edit",
+        actor=actor,
+        target=account,
+        details=changes_since(before, account),
+        owner=account.owner,
+    )
+    return account
+
+
+@transaction.atomic
+def close_account(account: Account, *, actor: Any) -> Account:
+    """Nothing is booked there any more. Raises Conflict while a position or an order is open."""
+    account = Account.objects.select_for_update().get(pk=account.pk)
+    if not account.is_open:
+        raise Conflict(f"{account} is closed already")
+    reasons = _what_is_open(account)
+    if reasons:
+        raise Conflict(f"{account} cannot be closed: {' and '.join(reasons)} still open")
+    account.status, account.closed_at = Account.Status.CLOSED, timezone.now()
+    account.save()
+    record(
+        "account.close",
+        actor=actor,
+        target=account,
+        summary=f"Closed {account}",
+        owner=account.owner,
+    )
+    return account
+
+
+def _what_is_open(account: Account) -> list[str]:
+    positions = account.positions.filter(open_volume__gt=0).count()
+    orders = account.orders.filter(state__in=["working", "partial"]).count()
+    counted = ((positions, "position"), (orders, "order"))
+    return [f"{n} {word}{'s are' if n > 1 else ' is'}" for n, word in counted if n]
+
+
+@transaction.atomic
+def reopen_account(account: Account, *, actor: Any) -> Account:
+    """Undo of closing. Raises Conflict while its broker is closed."""
+    if account.is_open:
+        raise Conflict(f"{account} is open already")
+    if not account.broker.is_open:
+        raise Conflict(f"{account.broker} is closed: reopen it first")
+    account.status, account.closed_at = Account.Status.OPEN, None
+    account.save()
+    record(
+        "account.reopen",
+        actor=actor,
+        target=account,
+        summary=f"Reopened {account}",
+        owner=account.owner,
+    )
+    return account

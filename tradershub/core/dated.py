@@ -1,0 +1,38 @@
+"""Terms that hold from a day until the next row's day, so that they cannot overlap."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, ClassVar, Self
+
+from django.db import models
+
+
+class DatedTerms(models.Model):
+    """A row holds from `valid_from` until the day before the next row of the same parent.
+
+    PARENT names the foreign key that the rows belong to; (PARENT, valid_from) is unique.
+    """
+
+    PARENT: ClassVar[str]
+
+    valid_from = models.DateField(help_text="First day on which these terms hold")
+
+    class Meta:
+        abstract = True
+
+    def siblings(self) -> models.QuerySet[Self]:
+        parent = {f"{self.PARENT}_id": getattr(self, f"{self.PARENT}_id")}
+        return type(self)._default_manager.filter(**parent).exclude(pk=self.pk)
+
+    @property
+    def valid_until(self) -> dt.date | None:
+        """The last day on which these terms hold; None while no later terms are known."""
+        later = self.siblings().filter(valid_from__gt=self.valid_from).order_by("valid_from")
+        start = later.values_list("valid_from", flat=True).first()
+        return start - dt.timedelta(days=1) if start else None
+
+
+def in_force(rows: models.QuerySet[Any], on: dt.date) -> Any | None:
+    """The row of one parent that holds on that day, or None before the first."""
+    return rows.filter(valid_from__lte=on).order_by("-valid_from").first()
