@@ -24,6 +24,8 @@ MONEY_WORDS = frozenset({"balance", "credit"})
 SIDES = frozenset({BUY, SELL})
 TRADE_CELLS = range(12, 15)  # old builds print no taxes, some templates no commission
 SHORTEST_TRADE, LONGEST_TRADE = 12, 14
+SHORTEST_ORDER = 11
+MONEY_CELLS = 5
 LONGEST_FIGURES = 7
 CLOSE_TIME = 8
 MONEY_COLUMNS = 10
@@ -134,9 +136,9 @@ def _sort_ticket(sheet: Sheet, number: int, cells: list[Cell]) -> None:
     word = " ".join(cells[2].text.lower().split())
     if word in SIDES and len(cells) in TRADE_CELLS:
         sheet.tickets.append(_ticket(number, word, cells))
-    elif PENDING.fullmatch(word) and len(cells) >= MONEY_COLUMNS:
+    elif PENDING.fullmatch(word) and len(cells) >= SHORTEST_ORDER:
         sheet.orders.append(_order(number, word, cells))
-    elif len(cells) == 5:
+    elif len(cells) == MONEY_CELLS:
         sheet.money.append(_money_row(number, word, cells))
     else:
         sheet.refusals.append(_unknown(number, word, cells))
