@@ -6,6 +6,7 @@ from pathlib import Path
 
 import environ
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 from tradershub.core.keys import kept_key
@@ -88,6 +89,49 @@ TEMPLATES = [
     }
 ]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# -- The frame ---------------------------------------------------------------------------------
+# Menu, search and keys stand in tradershub/menu.py. Blue of the theme: AA on white and on its dark ground.
+UNFOLD = {
+    "SITE_TITLE": "TradersHub",
+    "SITE_HEADER": "TradersHub",
+    "SITE_SYMBOL": "candlestick_chart",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("img/icon.svg"),
+        }
+    ],
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": False,
+    "GLOBAL_CALLBACK": "tradershub.menu.frame_context",
+    "STYLES": [lambda request: static("css/hub.css")],
+    "SCRIPTS": [lambda request: static("js/hub.js")],
+    "COMMAND": {"search_callback": "tradershub.menu.search_pages"},
+    "SIDEBAR": {
+        "show_search": True,
+        "command_search": True,
+        "navigation": "tradershub.menu.navigation",
+    },
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254.604)",
+            "100": "oklch(93.2% .032 255.585)",
+            "200": "oklch(88.2% .059 254.128)",
+            "300": "oklch(80.9% .105 251.813)",
+            "400": "oklch(70.7% .165 254.624)",
+            "500": "oklch(68% .17 255.5)",
+            "600": "oklch(54.6% .215 262.881)",
+            "700": "oklch(48.8% .2 264.376)",
+            "800": "oklch(42.4% .17 265.638)",
+            "900": "oklch(37.9% .146 265.522)",
+            "950": "oklch(28.2% .091 267.935)",
+        },
+    },
+}
 
 # -- Database ----------------------------------------------------------------------------------
 # SQLite: immediate transactions and WAL, or writers fail under load (django docs, "Database is locked").
@@ -177,6 +221,9 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 200
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
 FILE_UPLOAD_HANDLERS = ["tradershub.core.uploads.BoundedUploadHandler"]
+
+# -- Reference rates ---------------------------------------------------------------------------
+LOAD_RATES = env.bool("LOAD_RATES", default=True)  # after each migrate
 
 # -- Queue (two clusters, so that an import never holds up an order) ---------------------------
 # retry > timeout x (queue_limit / workers + 2): the retry clock starts when a task is taken.

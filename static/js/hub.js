@@ -1,0 +1,151 @@
+/* The frame's keys: "/" searches, "g" and a letter goes, Esc closes, arrows and Enter walk a table. */
+(function () {
+  "use strict";
+
+  const GO_WAITS_MS = 1500;
+  let goUntil = 0;
+
+  function isTyping(target) {
+    return target.closest("input, textarea, select, [contenteditable='true']") !== null;
+  }
+
+  function goKeys() {
+    const data = document.getElementById("go-keys");
+    return data ? JSON.parse(data.textContent) || {} : {};
+  }
+
+  function search() {
+    const own = document.getElementById("searchbar");
+    if (own) {
+      own.focus();
+    } else {
+      window.dispatchEvent(new CustomEvent("opencommand"));
+    }
+  }
+
+  function onKey(event) {
+    if (event.key === "Escape") {
+      closeOpened();
+      return;
+    }
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) {
+      return;
+    }
+    if (Date.now() < goUntil) {
+      goUntil = 0;
+      const found = goKeys()[event.key];
+      if (found) {
+        event.preventDefault();
+        window.location.assign(found.address);
+      }
+    } else if (event.key === "g") {
+      goUntil = Date.now() + GO_WAITS_MS;
+    } else if (event.key === "/") {
+      event.preventDefault();
+      search();
+    } else if (event.key === "?") {
+      showKeys();
+    }
+  }
+
+  function closeOpened() {
+    document.querySelectorAll("details.menu[open]").forEach((one) => one.removeAttribute("open"));
+    const keys = document.getElementById("hub-keys");
+    if (keys) keys.close();
+  }
+
+  function showKeys() {
+    let dialog = document.getElementById("hub-keys");
+    if (!dialog) {
+      dialog = document.createElement("dialog");
+      dialog.id = "hub-keys";
+      dialog.setAttribute("aria-label", "Keys");
+      const list = document.createElement("dl");
+      const rows = [["/", "Search"], ["?", "This list"], ["Esc", "Close"], ["↑ ↓ Enter", "Walk a table"]];
+      Object.entries(goKeys()).forEach(([key, to]) => rows.push(["g " + key, to.label]));
+      rows.forEach(([key, label]) => {
+        const term = document.createElement("dt");
+        const keyBox = document.createElement("kbd");
+        keyBox.textContent = key;
+        term.append(keyBox);
+        const text = document.createElement("dd");
+        text.textContent = label;
+        list.append(term, text);
+      });
+      dialog.append(list);
+      dialog.addEventListener("click", () => dialog.close());
+      document.body.append(dialog);
+    }
+    dialog.showModal();
+  }
+
+  /* The theme's own click-only elements (theme switch, user menu): reachable by Tab, Enter and Space. */
+  function reachByKeyboard(root) {
+    root.querySelectorAll("span[x-on\\:click], div[x-on\\:click], a[x-on\\:click]:not([href])").forEach((element) => {
+      if (element.hasAttribute("tabindex") || element.querySelector("button, a[href], input")) return;
+      element.tabIndex = 0;
+      element.setAttribute("role", "button");
+      const icon = element.querySelector(".material-symbols-outlined");
+      if (icon && !element.getAttribute("aria-label") && element.textContent.trim() === icon.textContent.trim()) {
+        element.setAttribute("aria-label", icon.textContent.trim().replaceAll("_", " "));
+      }
+      element.addEventListener("keydown", (event) => {
+        if (event.key === "Enter" || event.key === " ") {
+          event.preventDefault();
+          element.click();
+        }
+      });
+    });
+  }
+
+  /* Arrows move the focus between the rows of a table, Enter follows the row's first link. */
+  function walkTable(event) {
+    const row = event.target.closest("table.grid tbody tr[tabindex]");
+    if (!row || event.target !== row) return;
+    const to = { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling }[event.key];
+    if (to) {
+      event.preventDefault();
+      to.focus();
+    } else if (event.key === "Enter") {
+      const link = row.querySelector("a[href]");
+      if (link) link.click();
+    }
+  }
+
+  /* Controls marked data-submit send their form at once; a form sent is not sent twice. */
+  function onChange(event) {
+    if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+  }
+
+  function onSubmit(event) {
+    const form = event.target;
+    form.querySelectorAll("[data-drop-empty]").forEach((field) => {
+      if (!field.value) field.disabled = true;
+    });
+    if (form.method !== "post" || !form.closest(".page")) return;
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    form.dataset.sent = "1";
+    form.querySelectorAll("button[type=submit]").forEach((button) => button.setAttribute("aria-disabled", "true"));
+  }
+
+  function onClick(event) {
+    if (event.target.closest("[data-print]")) window.print();
+    document.querySelectorAll("details.menu[open]").forEach((one) => {
+      if (!one.contains(event.target)) one.removeAttribute("open");
+    });
+  }
+
+  document.addEventListener("keydown", onKey);
+  document.addEventListener("keydown", walkTable);
+  document.addEventListener("change", onChange);
+  document.addEventListener("submit", onSubmit);
+  document.addEventListener("click", onClick);
+  document.addEventListener("DOMContentLoaded", () => reachByKeyboard(document));
+  window.addEventListener("pageshow", () => {
+    document.querySelectorAll("[data-drop-empty]").forEach((field) => (field.disabled = false));
+    document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+  });
+})();

@@ -1,0 +1,103 @@
+"""How figures are written, in one place: pages, e-mails and commands read alike.
+
+Thousands stand apart by a narrow no-break space, a loss carries a real minus sign, an unknown figure is a
+dash, and a currency has its own digits.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from tradershub.finance.decimals import quantise
+
+THIN = "\u202f"
+MINUS = "\u2212"
+UNKNOWN = "–"
+NO_MINOR_UNIT = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())
+THREE_DIGITS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+
+
+def currency_digits(currency: str) -> int:
+    """Decimals of the currency's minor unit (ISO 4217); two where nothing else is known."""
+    if currency in NO_MINOR_UNIT:
+        return 0
+    return 3 if currency in THREE_DIGITS else 2
+
+
+def number(value: Decimal | int | None, digits: int) -> str:
+    """The figure at that many decimals, as 1 234.50; unknown as a dash."""
+    if value is None:
+        return UNKNOWN
+    text = f"{quantise(Decimal(value), digits):,.{digits}f}"
+    return text.replace(",", THIN).replace("-", MINUS)
+
+
+def money(amount: Decimal | None, currency: str) -> str:
+    """A balance or a price of something, in the currency's own digits, without its code."""
+    return number(amount, currency_digits(currency))
+
+
+def signed(amount: Decimal | None, currency: str) -> str:
+    """Profit or loss: always with its sign, zero with none."""
+    text = money(amount, currency)
+    rounded_up = amount is not None and quantise(amount, currency_digits(currency)) > 0
+    return f"+{text}" if rounded_up else text
+
+
+def plain(value: Decimal | None) -> str:
+    """A price or a volume with the digits it has, no trailing zeros."""
+    if value is None:
+        return UNKNOWN
+    text = f"{value.normalize():,f}"
+    return text.replace(",", THIN).replace("-", MINUS)
+
+
+def lots(volume: Decimal | None) -> str:
+    """A volume, at least to hundredths of a lot."""
+    if volume is None:
+        return UNKNOWN
+    exponent = volume.normalize().as_tuple().exponent
+    return number(volume, max(2, -exponent if isinstance(exponent, int) else 2))
+
+
+def percent(value: Decimal | None, digits: int = 2) -> str:
+    """A percentage already in percent, as 12.34 %."""
+    return UNKNOWN if value is None else f"{number(value, digits)}{THIN}%"
+
+
+def signed_percent(value: Decimal | None, digits: int = 2) -> str:
+    """A change in percent, with its sign."""
+    text = percent(value, digits)
+    return f"+{text}" if value is not None and quantise(value, digits) > 0 else text
+
+
+def age(at: dt.datetime | None, *, now: dt.datetime) -> str:
+    """How long ago, in one unit: "just now", "5 min ago", "3 h ago", "12 days ago"."""
+    if at is None:
+        return "never"
+    minutes = int((now - at).total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:
+        return f"{minutes} min ago"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h ago"
+    return f"{minutes // (24 * 60)} days ago"
+
+
+def duration(start: dt.datetime, end: dt.datetime) -> str:
+    """How long something was held, in its two largest units: "3 d 4 h", "12 min"."""
+    minutes = max(0, int((end - start).total_seconds() // 60))
+    days, rest = divmod(minutes, 24 * 60)
+    hours, minutes = divmod(rest, 60)
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def gain_class(value: Decimal | None) -> str:
+    """The page's class for a signed figure."""
+    if not value:
+        return ""
+    return "gain" if value > 0 else "loss"

@@ -1,0 +1,5 @@
+"""Pages that show: one line per page here; menu, address and export follow from it."""
+
+from tradershub.core.registry import Registry
+
+REPORTS = Registry()
