@@ -46,19 +46,13 @@ def correct_terms(terms: Terms, *, actor: Any, **changes: Any) -> Terms:
 @transaction.atomic
 def change_terms(terms: Terms, *, actor: Any, day: dt.date, **changes: Any) -> Terms:
     """The broker changed its terms on that day: new terms begin, the old stay for the days before."""
-    if day <= terms.valid_from:
-        raise BadInput(
-            f"The change was dated {day}, but these terms begin on {terms.valid_from}; "
-            "expected a later day, or a correction",
-            param="valid_from",
-        )
+    check_change(terms, day)
     before = state_of(terms, changes)
     following = type(terms)._default_manager.get(pk=terms.pk)
     following.pk = None
     following._state.adding = True
     for name, value in {**changes, "valid_from": day}.items():
         setattr(following, name, value)
-    _begin_alone(following)
     cleaned(following).save()
     record(
         "terms.change",
@@ -68,6 +62,18 @@ def change_terms(terms: Terms, *, actor: Any, day: dt.date, **changes: Any) -> T
         owner=_owner(following),
     )
     return following
+
+
+def check_change(terms: DatedTerms, day: dt.date) -> None:
+    """Raises BadInput or Conflict unless new terms may begin on that day, after these."""
+    if day <= terms.valid_from:
+        raise BadInput(
+            f"The change was dated {day}, but these terms begin on {terms.valid_from}; "
+            "expected a later day, or a correction",
+            param="valid_from",
+        )
+    if terms.siblings().filter(valid_from=day).exists():
+        raise Conflict(f"Other terms begin on {day} already", param="valid_from")
 
 
 def _begin_alone(terms: DatedTerms) -> None:

@@ -1,0 +1,105 @@
+"""Brokers, instruments, symbols and terms in the admin: forms in front of the services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import RangeDateFilter
+from unfold.decorators import action, display
+
+from brokers import services
+from brokers.models import Broker, BrokerSymbol, FxRate, Instrument, Quote, SymbolTerms
+from tradershub.core.admin import DatedTermsAdmin, ReadOnlyTableAdmin, TableAdmin
+
+
+@admin.register(Broker)
+class BrokerAdmin(TableAdmin):
+    list_display = ["name", "state", "regulator", "time_zone", "rollover", "triple_swap_weekday"]
+    list_filter = ["status"]
+    search_fields = ["name__icontains", "legal_entity__icontains"]
+    readonly_fields = ["status", "closed_at"]
+    actions = ["close", "reopen"]
+    fieldsets = [
+        (None, {"fields": ["name", "status", "closed_at", "legal_entity", "regulator", "website"]}),
+        ("Server", {"fields": [("time_zone", "rollover"), "triple_swap_weekday", "aliases"]}),
+        (
+            "Rules",
+            {"fields": ["negative_balance_protection", ("conversion", "rounding"), "notes"]},
+        ),
+    ]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @display(description="State", label={"Open": "success", "Closed": "warning"})
+    def state(self, broker: Broker) -> str:
+        return broker.get_status_display()
+
+    @action(description="Close the selected brokers", permissions=["change"])
+    def close(self, request: HttpRequest, queryset: QuerySet[Broker]) -> None:
+        self.apply_to_each(request, queryset, services.close_broker, done="closed")
+
+    @action(description="Reopen the selected brokers", permissions=["change"])
+    def reopen(self, request: HttpRequest, queryset: QuerySet[Broker]) -> None:
+        self.apply_to_each(request, queryset, services.reopen_broker, done="reopened")
+
+
+@admin.register(Instrument)
+class InstrumentAdmin(TableAdmin):
+    list_display = ["symbol", "name", "category", "quote", "pip_size", "tick_size", "contract_size"]
+    list_filter = ["category"]
+    search_fields = ["symbol__istartswith", "name__icontains"]
+
+
+@admin.register(BrokerSymbol)
+class BrokerSymbolAdmin(TableAdmin):
+    list_display = ["name", "broker", "instrument", "mapped", "mapped_by"]
+    list_filter = ["broker", ("instrument", admin.EmptyFieldListFilter)]
+    search_fields = ["name__istartswith"]
+    list_select_related = ["broker", "instrument"]
+    autocomplete_fields = ["broker", "instrument"]
+    readonly_fields = ["mapped_by"]
+
+    @display(description="Mapped", boolean=True)
+    def mapped(self, symbol: BrokerSymbol) -> bool:
+        return symbol.instrument_id is not None
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if "instrument" in form.changed_data:
+            obj.mapped_by = str(request.user) if obj.instrument else ""
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(SymbolTerms)
+class SymbolTermsAdmin(DatedTermsAdmin, TableAdmin):
+    list_display = [
+        "symbol",
+        "valid_from",
+        "contract_size",
+        "commission_scheme",
+        "commission_rate",
+        "swap_long",
+        "swap_short",
+        "margin_mode",
+    ]
+    list_filter = ["commission_scheme", "swap_mode", "margin_mode", ("valid_from", RangeDateFilter)]
+    search_fields = ["symbol__name__istartswith"]
+    list_select_related = ["symbol__broker"]
+    autocomplete_fields = ["symbol"]
+
+
+@admin.register(Quote)
+class QuoteAdmin(ReadOnlyTableAdmin):
+    list_display = ["symbol", "bid", "ask", "at", "source"]
+    search_fields = ["symbol__name__istartswith"]
+    list_select_related = ["symbol__broker"]
+
+
+@admin.register(FxRate)
+class FxRateAdmin(ReadOnlyTableAdmin):
+    list_display = ["day", "currency", "rate", "source"]
+    list_filter = [("day", RangeDateFilter)]
+    search_fields = ["currency__exact"]

@@ -1,0 +1,194 @@
+"""What all admin pages share: tuned lists, the owner's rows only, facts read and exported."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import ShowFacets
+from django.db.models import ForeignKey, Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from import_export.admin import ExportMixin, ImportExportMixin
+from unfold.admin import ModelAdmin
+from unfold.contrib.import_export.forms import ExportForm, ImportForm
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSingleDateWidget
+
+from tradershub.core.audit import record
+from tradershub.core.changes import changes_since, state_of
+from tradershub.core.errors import HubError
+from tradershub.core.paging import CappedPaginator
+from tradershub.core.terms import add_terms, change_terms, check_change, correct_terms
+
+
+class HubAdmin(ModelAdmin):
+    """A tuned list; every change by a form is in the audit log."""
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    list_per_page = 50
+    list_filter_submit = True
+    warn_unsaved_form = True
+
+    def save_model(self, request: HttpRequest, obj: Model, form: ModelForm, change: bool) -> None:
+        before = (
+            state_of(type(obj)._default_manager.get(pk=obj.pk), form.changed_data) if change else {}
+        )
+        super().save_model(request, obj, form, change)
+        verb = "edit" if change else "add"
+        record(
+            f"{obj._meta.model_name}.{verb}",
+            actor=request.user,
+            target=obj,
+            summary=str(obj),
+            details=changes_since(before, obj),
+            owner=getattr(obj, "owner", None),
+        )
+
+    def apply_to_each(
+        self, request: HttpRequest, rows: QuerySet[Any], service: Callable[..., Any], *, done: str
+    ) -> None:
+        """Call the service for each row; say how many were done, and each refusal."""
+        count = 0
+        for row in rows:
+            try:
+                service(row, actor=request.user)
+            except HubError as refusal:
+                messages.error(request, refusal.message)
+            else:
+                count += 1
+        if count:
+            messages.success(request, f"{count} {done}")
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        record(
+            f"{obj._meta.model_name}.delete",
+            actor=request.user,
+            target=obj,
+            summary=str(obj),
+            owner=getattr(obj, "owner", None),
+        )
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for row in queryset:
+            self.delete_model(request, row)
+
+
+class TableAdmin(ImportExportMixin, HubAdmin):
+    """A reference table: edited here, imported and exported as a spreadsheet."""
+
+    import_form_class = ImportForm
+    export_form_class = ExportForm
+    skip_import_confirm = False
+
+
+class OwnedAdmin(ExportMixin, HubAdmin):
+    """Rows of a person: each sees their own and can choose only from their own."""
+
+    export_form_class = ExportForm
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).for_user(request.user)
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        manager = db_field.remote_field.model._default_manager
+        if hasattr(manager.all(), "for_user"):
+            kwargs["queryset"] = manager.for_user(request.user)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class FactsAdmin(OwnedAdmin):
+    """What happened is read and exported here; services write it."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyTableAdmin(ExportMixin, HubAdmin):
+    """A shared table that only programs write."""
+
+    export_form_class = ExportForm
+    has_add_permission = FactsAdmin.has_add_permission
+    has_change_permission = FactsAdmin.has_change_permission
+    has_delete_permission = FactsAdmin.has_delete_permission
+
+
+class DatedTermsForm(ModelForm):
+    """Asks of every edit whether it corrects the terms or changes them from a day on."""
+
+    CORRECT, CHANGE = "correct", "change"
+
+    edit = forms.ChoiceField(
+        label="This edit",
+        choices=[
+            (CORRECT, "corrects what was written down wrongly"),
+            (CHANGE, "is a change by the broker, from the day below; the old terms stay before it"),
+        ],
+        initial=CORRECT,
+        widget=UnfoldAdminRadioSelectWidget,
+    )
+    changed_on = forms.DateField(
+        label="Changed on", required=False, widget=UnfoldAdminSingleDateWidget
+    )
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean()
+        if values.get("edit") == self.CHANGE:
+            self._check_day(values.get("changed_on"))
+        return values
+
+    def _check_day(self, day: dt.date | None) -> None:
+        if day is None:
+            self.add_error("changed_on", "Expected the first day on which the new terms hold")
+            return
+        try:
+            check_change(type(self.instance)._default_manager.get(pk=self.instance.pk), day)
+        except HubError as refusal:
+            self.add_error("changed_on", refusal.message)
+
+
+class DatedTermsAdmin(HubAdmin):
+    """Terms that begin on a day: add, correct, or change from a day on."""
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        if obj is not None:
+            kwargs["form"] = DatedTermsForm
+        return super().get_form(request, obj, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        sections = super().get_fieldsets(request, obj)
+        if obj is None or not self.has_change_permission(request, obj):
+            return sections
+        own = [name for name in sections[0][1]["fields"] if name not in ("edit", "changed_on")]
+        return [
+            (None, {"fields": own}),
+            ("Correction or change", {"fields": ["edit", "changed_on"]}),
+        ]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            add_terms(obj, actor=request.user)
+            return
+        changes = {
+            name: form.cleaned_data[name]
+            for name in form.changed_data
+            if name not in ("edit", "changed_on")
+        }
+        stored = type(obj)._default_manager.get(pk=obj.pk)
+        if form.cleaned_data["edit"] == DatedTermsForm.CHANGE:
+            change_terms(stored, actor=request.user, day=form.cleaned_data["changed_on"], **changes)
+        else:
+            correct_terms(stored, actor=request.user, **changes)
