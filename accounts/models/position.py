@@ -1,4 +1,4 @@
-"""A holding, open or closed: derived from deals, updated in place by (account, ref)."""
+"""A holding, open or closed: derived from deals, updated in place by (account, symbol, ref)."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Position(OwnedModel):
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="positions")
-    ref = models.CharField(max_length=64)
+    ref = models.CharField(max_length=120)
     symbol = models.ForeignKey(BrokerSymbol, on_delete=models.PROTECT, related_name="positions")
     side = models.CharField(max_length=4, choices=[("buy", "Buy"), ("sell", "Sell")])
     volume = LotsField()
     open_volume = LotsField()
-    open_price = PriceField()
+    open_price = PriceField(null=True, blank=True, help_text="Empty: the opening is not known")
     close_price = PriceField(null=True, blank=True)
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -56,7 +56,7 @@ class Position(OwnedModel):
             models.Index(fields=["opened_at", "id"], name="position_opened"),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["account", "ref"], name="position_ref_unique"),
+            models.UniqueConstraint(fields=["account", "symbol", "ref"], name="position_ref_unique"),
             models.CheckConstraint(condition=Q(open_volume__gte=0), name="position_not_negative"),
         ]
 

@@ -1,0 +1,305 @@
+"""Deals in, positions out: the only writer of both.
+
+Deals are added in bulk and never changed in what they say. Positions and day figures follow from them: `derive`
+recomputes those of some symbols, `rebuild` all of an account and says what differed. Whatever the order of
+arrival, the result is the same. Every function locks the account, so that two workers take turns.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator
+from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from accounts import bulk, figures, positions
+from accounts.models import Account, DayFigures, Deal, Position, StatementImport, StatementLine
+from tradershub.core.errors import Conflict
+from tradershub.finance.decimals import ZERO
+
+SYMBOL_LESS = 0
+
+
+class NewDeal(NamedTuple):
+    """A deal on its way into the books. Money in the account's currency, from the trader's side.
+
+    key: which row of the broker this is, unique in the account (see Deal). at: aware.
+    volume: positive lots. position_ref: the broker's position id, or "".
+    """
+
+    key: str
+    kind: str
+    at: dt.datetime
+    source: str
+    symbol_id: int | None = None
+    side: str = ""
+    entry: str = ""
+    volume: Decimal | None = None
+    price: Decimal | None = None
+    profit: Decimal = ZERO
+    swap: Decimal = ZERO
+    commission: Decimal = ZERO
+    fee: Decimal = ZERO
+    tax: Decimal = ZERO
+    broker_time: str = ""
+    broker_deal_id: str = ""
+    position_ref: str = ""
+    broker_order_id: str = ""
+    client_order_id: str = ""
+    comment: str = ""
+    inferred: bool = False
+    reverses_id: int | None = None
+
+    @property
+    def amount(self) -> Decimal:
+        return self.profit + self.swap + self.commission + self.fee + self.tax
+
+
+class Booked(NamedTuple):
+    """Ids of the deals by key: those that were booked now, and those that had been there before."""
+
+    new: dict[str, int]
+    existing: dict[str, int]
+
+
+def lock(account: Account) -> Account:
+    """The account as it is now, ours until the transaction ends. Raises outside of a transaction."""
+    mine = Account.objects.select_for_update(of=("self",), no_key=True).select_related("broker")
+    return mine.get(pk=account.pk)
+
+
+@transaction.atomic
+def book(
+    account: Account, deals: Iterable[NewDeal], *, statement: StatementImport | None = None
+) -> Booked:
+    """Add the deals whose keys are not yet in the account; what follows from them is left to `derive`.
+
+    Raises BadInput, and books nothing, for a deal that the books cannot keep exactly or whole.
+    """
+    account = lock(account)
+    before = Deal.objects.aggregate(last=Max("id"))["last"] or 0
+    keys: dict[str, None] = {}
+    head = (account.pk, account.currency, statement and statement.pk, timezone.now())
+    rows = (_row(deal, head, keys) for deal in deals)
+    bulk.insert(Deal, HEAD + NewDeal._fields, rows, unique=("account_id", "key"))
+    mine = Deal.objects.filter(account=account)
+    new = dict(mine.filter(id__gt=before).values_list("key", "id"))
+    return Booked(new, _ids(account, [key for key in keys if key not in new]))
+
+
+HEAD = ("account_id", "currency", "statement_id", "booked_at", "amount")
+
+
+def _row(deal: NewDeal, head: tuple[Any, ...], keys: dict[str, None]) -> tuple[Any, ...]:
+    keys[deal.key] = None
+    return (*head, deal.amount, *deal)
+
+
+def _ids(account: Account, keys: list[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for chunk in bulk.chunks(keys, 900):
+        rows = Deal.objects.filter(account=account, key__in=chunk).values_list("key", "id")
+        found.update(rows)
+    return found
+
+
+@transaction.atomic
+def remove(account: Account, deal_ids: Collection[int]) -> set[int]:
+    """Take deals out: for the undo of an import, and for inferred deals that the real rows replace.
+
+    Returns the symbols to `derive`. Raises Conflict where a deal that stays reverses one that goes.
+    """
+    lock(account)
+    ids, symbols = set(deal_ids), set()
+    for chunk in bulk.chunks(ids, 900):
+        deals = Deal.objects.filter(account=account, id__in=chunk)
+        symbols.update(deals.values_list("symbol_id", flat=True))
+        _refuse_reversed(deals, ids)
+        StatementLine.objects.filter(deal_id__in=chunk).update(deal=None)
+        deals._raw_delete(deals.db)  # what refers to deals is dealt with above
+    return symbols - {None}
+
+
+def _refuse_reversed(deals: Any, going: set[int]) -> None:
+    for deal in deals.filter(reversed_by__isnull=False).select_related("reversed_by"):
+        if deal.reversed_by.pk not in going:
+            raise Conflict(f"Deal {deal} cannot be taken out: it was reversed by hand")
+
+
+@transaction.atomic
+def derive(
+    account: Account, *, symbols: Collection[int] | None, since: dt.datetime | None = None
+) -> None:
+    """Bring positions and day figures of those symbols (None: all) to what the deals say.
+
+    Rows without a symbol are always seen to. since: no deal before that moment was added or removed.
+    """
+    _bring_up(lock(account), symbols=symbols)
+
+
+@transaction.atomic
+def rebuild(account: Account, *, check: bool = False) -> list[str]:
+    """Recompute everything of the account; what differed from the stored, one sentence each.
+
+    The differences are mended, unless only a check is asked for.
+    """
+    return _bring_up(lock(account), symbols=None, check=check)
+
+
+def _bring_up(
+    account: Account, *, symbols: Collection[int] | None, check: bool = False
+) -> list[str]:
+    """Compare what follows from the deals with what is stored, symbol by symbol, and mend it."""
+    words: list[str] = []
+    calendar = figures.Calendar.of(account)
+    for deals, old_positions, old_days in _by_symbol(account, symbols):
+        held = positions.compare(positions.position_rows(deals, mode=account.mode), old_positions)
+        days = figures.compare(figures.day_rows(deals, calendar=calendar), old_days)
+        words += held.words + days.words
+        if not check:
+            positions.store(account, gone=held.gone, rows=held.rows)
+            figures.store(account, days)
+    return words
+
+
+def _by_symbol(
+    account: Account, symbols: Collection[int] | None
+) -> Iterator[tuple[list[Any], list[Any], list[Any]]]:
+    """Deals, stored positions and stored day figures of a symbol at a time; first those without one."""
+    void = _reversed_ids(account)
+    where = "account_id = %s AND symbol_id IS NULL"
+    yield next(_groups(where, [account.pk], void), ([], [], []))
+    if symbols is None:
+        where = "account_id = %s AND symbol_id IS NOT NULL"
+        yield from _groups(where, [account.pk], void)
+        return
+    where = "account_id = %s AND symbol_id = %s"
+    for symbol in sorted(symbols):
+        yield from _groups(where, [account.pk, symbol], void)
+
+
+def _groups(
+    where: str, params: list[Any], void: set[int]
+) -> Iterator[tuple[list[Any], list[Any], list[Any]]]:
+    deals = bulk.select(
+        Deal, figures.DEAL_COLUMNS, where=where, params=params, order="symbol_id, at"
+    )
+    held = bulk.select(
+        Position, ("id", *positions.COLUMNS), where=where, params=params, order="symbol_id"
+    )
+    days = bulk.select(
+        DayFigures, ("id", *figures.COLUMNS), where=where, params=params, order="symbol_id"
+    )
+    kept = (deal for deal in deals if deal[figures.ID] not in void) if void else deals
+    yield from _side_by_side((kept, figures.SYMBOL), (held, 1), (days, 1))
+
+
+def _side_by_side(
+    *streams: tuple[Iterator[tuple[Any, ...]], int],
+) -> Iterator[tuple[list[Any], ...]]:
+    """The rows of each stream that share a symbol; each is sorted by it and says where it stands."""
+    groups = [groupby(rows, key=itemgetter(column)) for rows, column in streams]
+    heads = [next(group, None) for group in groups]
+    while any(heads):
+        first = min(head[0] or SYMBOL_LESS for head in heads if head)
+        mine = [head is not None and (head[0] or SYMBOL_LESS) == first for head in heads]
+        yield tuple(list(h[1]) if h and m else [] for h, m in zip(heads, mine, strict=True))
+        heads = [
+            next(group, None) if m else head
+            for group, head, m in zip(groups, heads, mine, strict=True)
+        ]
+
+
+def _reversed_ids(account: Account) -> set[int]:
+    """The deals that were reversed, and their reversals: nothing is derived from either."""
+    pairs = Deal.objects.filter(account=account, reverses__isnull=False)
+    return {number for pair in pairs.values_list("id", "reverses_id") for number in pair}
+
+
+class Identity(NamedTuple):
+    """What a broker's own row tells of a deal that was booked without it; None leaves it as it is."""
+
+    key: str | None = None
+    broker_deal_id: str | None = None
+    position_ref: str | None = None
+    broker_order_id: str | None = None
+    broker_time: str | None = None
+
+
+@transaction.atomic
+def identify(account: Account, deal_id: int, identity: Identity) -> Identity:
+    """Give a deal entered by hand the names that the broker's row proves; returns the names it had.
+
+    Money, volume, price and moment stay. The position that bore the deal's old ref keeps its id and takes
+    the new one. `derive` the symbol afterwards. Raises Conflict where another deal has the key.
+    """
+    lock(account)
+    deal = Deal.objects.get(account=account, pk=deal_id)
+    changed = {
+        n: v for n, v in identity._asdict().items() if v is not None and v != getattr(deal, n)
+    }
+    before = Identity(**{name: getattr(deal, name) for name in changed})
+    key = changed.get("key")
+    if key and Deal.objects.filter(account=account, key=key).exists():
+        raise Conflict(f"Deal {deal} cannot be the row {key}: that row is booked already")
+    old_ref = deal.position_ref or deal.key
+    for name, value in changed.items():
+        setattr(deal, name, value)
+    deal.save(update_fields=list(changed))
+    _rename_position(account, deal.symbol_id, old_ref, deal.position_ref or deal.key)
+    return before
+
+
+def _rename_position(account: Account, symbol_id: int | None, old: str, new: str) -> None:
+    mine = Position.objects.filter(account=account, symbol_id=symbol_id)
+    if old != new and not mine.filter(ref=new).exists():
+        mine.filter(ref=old).update(ref=new)
+
+
+class Mark(NamedTuple):
+    """What a statement or a platform says of an open position. Money in the account's currency."""
+
+    symbol_id: int
+    ref: str
+    price: Decimal | None = None
+    profit: Decimal | None = None
+    swap: Decimal | None = None
+    stop_loss: Decimal | None = None
+    take_profit: Decimal | None = None
+
+
+@transaction.atomic
+def mark(account: Account, marks: Iterable[Mark], *, at: dt.datetime, source: str) -> int:
+    """Keep the marks on the open positions they name, unless a later one is kept; how many were kept."""
+    lock(account)
+    wanted = {(mark.symbol_id, mark.ref): mark for mark in marks}
+    kept = []
+    for position in Position.objects.filter(account=account, open_volume__gt=0):
+        found = wanted.get((position.symbol_id, position.ref))
+        if found is None or (position.mark_at and position.mark_at > at):
+            continue
+        position.mark_price, position.mark_profit, position.mark_swap = found[2:5]
+        position.stop_loss, position.take_profit = found.stop_loss, found.take_profit
+        position.mark_at, position.mark_source = at, source
+        kept.append(position)
+    Position.objects.bulk_update(kept, MARK_FIELDS, batch_size=200)
+    return len(kept)
+
+
+MARK_FIELDS = (
+    "mark_price", "mark_profit", "mark_swap", "stop_loss", "take_profit", "mark_at", "mark_source",
+)  # fmt: skip
+
+
+@transaction.atomic
+def unmark(account: Account, *, source: str) -> int:
+    """Take back the marks of that source, as the undo of an import must; how many there were."""
+    lock(account)
+    empty = dict.fromkeys(MARK_FIELDS, None) | {"mark_source": ""}
+    return Position.objects.filter(account=account, mark_source=source).update(**empty)

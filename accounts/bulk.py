@@ -1,0 +1,169 @@
+"""Many rows into one table at once, exact on both databases: COPY on PostgreSQL, executemany on SQLite.
+
+A transaction must be open. Rows are tuples in the order of the columns.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import connection, models
+
+from tradershub.core.fields import LARGEST, SCALE, ExactDecimalField, to_stored
+from tradershub.finance.decimals import ZERO
+
+Row = tuple[Any, ...]
+Convert = Callable[[Any], Any]
+UNIT = Decimal(1).scaleb(-SCALE)
+CHUNK = 10_000
+
+
+def insert(
+    model: type[models.Model],
+    columns: Sequence[str],
+    rows: Iterable[Row],
+    *,
+    unique: Sequence[str] = (),
+    update: Sequence[str] = (),
+) -> None:
+    """Insert the rows; one whose `unique` columns are taken is left out, or updates the `update` columns.
+
+    Raises ValidationError for a decimal that the database would not keep exactly.
+    """
+    names = ", ".join(columns)
+    table = model._meta.db_table
+    conflict = f"ON CONFLICT ({', '.join(unique)}) DO {_on_conflict(update)}" if unique else ""
+    stored = _stored(model, columns, rows)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            _copy(cursor, table, names, stored, conflict)
+            return
+        places = ", ".join(["%s"] * len(columns))
+        statement = f"INSERT INTO {table} ({names}) VALUES ({places}) {conflict}"  # noqa: S608 (our own names)
+        for chunk in chunks(stored):
+            cursor.executemany(statement, chunk)
+
+
+def chunks(values: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:
+    """The values in lists of at most that size."""
+    rest = iter(values)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def _on_conflict(update: Sequence[str]) -> str:
+    if not update:
+        return "NOTHING"
+    return "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in update)
+
+
+def _copy(cursor: Any, table: str, names: str, rows: Iterator[Row], conflict: str) -> None:
+    cursor.execute(f"CREATE TEMPORARY TABLE incoming AS SELECT {names} FROM {table} WITH NO DATA")  # noqa: S608
+    with cursor.copy(f"COPY incoming ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+    cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming {conflict}")  # noqa: S608
+    cursor.execute("DROP TABLE incoming")
+
+
+def _stored(
+    model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]
+) -> Iterator[Row]:
+    converts = [_convert(model, name) for name in columns]
+    wanted = [(n, convert) for n, convert in enumerate(converts) if convert is not None]
+    for row in rows:
+        values = list(row)
+        for n, convert in wanted:
+            values[n] = convert(values[n])
+        yield tuple(values)
+
+
+def _convert(model: type[models.Model], name: str) -> Convert | None:
+    """What a value of that column goes through on its way into the database."""
+    on_sqlite = connection.vendor == "sqlite"
+    field = model._meta.get_field(name)
+    if isinstance(field, ExactDecimalField):
+        return _scaled if on_sqlite else _exact
+    if on_sqlite and isinstance(field, models.DateTimeField):
+        return _moment_text
+    if on_sqlite and isinstance(field, models.DateField):
+        return str
+    return None
+
+
+def _scaled(value: Decimal | None) -> int | None:
+    if not value:
+        return None if value is None else 0
+    return to_stored(value)
+
+
+def _exact(value: Decimal | None) -> Decimal | None:
+    """The value itself, where numeric keeps it as it is."""
+    if not value:
+        return value
+    if abs(value) > LARGEST:
+        raise ValidationError(f"{value:f} is larger than {LARGEST:f}, the most the database keeps")
+    if value.quantize(UNIT) != value:
+        raise ValidationError(f"{value:f} has more than {SCALE} decimals")
+    return value
+
+
+def _moment_text(value: dt.datetime | None) -> str | None:
+    return None if value is None else str(value.astimezone(dt.UTC).replace(tzinfo=None))
+
+
+def select(
+    model: type[models.Model],
+    columns: Sequence[str],
+    *,
+    where: str,
+    params: Sequence[Any],
+    order: str = "",
+) -> Iterator[Row]:
+    """The rows as plain tuples with exact decimals and aware moments, streamed from the database.
+
+    Model instances, and even values_list with its converters, cost three times as much.
+    """
+    ordered = f" ORDER BY {order}" if order else ""
+    statement = f"SELECT {', '.join(columns)} FROM {model._meta.db_table} WHERE {where}{ordered}"  # noqa: S608
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(statement, params)
+        yield from _readable(model, columns, cursor)
+
+
+def _readable(model: type[models.Model], columns: Sequence[str], cursor: Any) -> Iterator[Row]:
+    reads = [(n, read) for n, name in enumerate(columns) if (read := _read(model, name))]
+    while chunk := cursor.fetchmany(2000):
+        if not reads:
+            yield from chunk
+            continue
+        parts = list(zip(*chunk, strict=True))
+        for n, read in reads:
+            parts[n] = tuple(map(read, parts[n]))
+        yield from zip(*parts, strict=True)
+
+
+def _read(model: type[models.Model], name: str) -> Convert | None:
+    if connection.vendor != "sqlite":
+        return None
+    field = model._meta.get_field(name)
+    if isinstance(field, ExactDecimalField):
+        return _unscaled
+    if isinstance(field, models.DateTimeField):
+        return _aware
+    return bool if isinstance(field, models.BooleanField) else None
+
+
+def _unscaled(value: int | None) -> Decimal | None:
+    if not value:
+        return None if value is None else ZERO
+    return Decimal(value).scaleb(-SCALE)
+
+
+def _aware(value: dt.datetime | None) -> dt.datetime | None:
+    return None if value is None else value.replace(tzinfo=dt.UTC)
