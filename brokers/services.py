@@ -103,3 +103,20 @@ def map_symbol(symbol: BrokerSymbol, instrument: Instrument | None, *, actor: An
         "symbol.map", actor=actor, target=symbol, summary=f"{symbol} is {instrument or 'unmapped'}"
     )
     return symbol
+
+
+@transaction.atomic
+def save_instrument(instrument: Instrument, *, actor: Any, **changes: Any) -> Instrument:
+    """A new or an edited instrument. Raises BadInput where a field is wrong or the symbol is taken."""
+    verb = "edit" if instrument.pk else "add"
+    before = state_of(instrument, changes)
+    for name, value in changes.items():
+        setattr(instrument, name, value)
+    cleaned(instrument).save()
+    record(
+        f"instrument.{verb}",
+        actor=actor,
+        target=instrument,
+        details=changes_since(before, instrument),
+    )
+    return instrument

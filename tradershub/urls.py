@@ -3,4 +3,9 @@
 from django.contrib import admin
 from django.urls import path
 
-urlpatterns = [path("", admin.site.urls)]
+from tradershub.api import api
+
+urlpatterns = [
+    path("api/v1/", api.urls),
+    path("", admin.site.urls),
+]

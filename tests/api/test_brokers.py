@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from brokers.models import Instrument
+from tests.api.conftest import Program
+from tradershub.core.api_keys import create_key, key_of, revoke_key
+from tradershub.core.errors import BadInput
+from tradershub.core.models import ApiKey
+
+pytestmark = pytest.mark.django_db
+
+
+def test_without_a_key_the_answer_says_what_is_expected():
+    answer = Client().get("/api/v1/brokers")
+    assert answer.status_code == 401
+    assert answer.json()["error"]["type"] == "NotAuthenticated"
+
+
+def test_a_broker_lives_from_opening_to_reopening(administrator):
+    made = administrator.post("brokers", {"name": "Example", "time_zone": "Europe/Athens"})
+    assert made.status_code == 201, made.content
+    path = f"brokers/{made.json()['id']}"
+    assert administrator.patch(path, {"regulator": "FCA"}).json()["regulator"] == "FCA"
+    assert administrator.post(f"{path}/close").json()["status"] == "closed"
+    again = administrator.post(f"{path}/close")
+    assert (again.status_code, again.json()["error"]["message"]) == (
+        409,
+        "Example is closed already",
+    )
+    assert administrator.post(f"{path}/reopen").json()["status"] == "open"
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "X", "time_zone": "Mars"}, "time_zone"),
+        ({"name": "X", "status": "closed"}, "status"),
+        ({"name": "X", "triple_swap_weekday": 9}, "triple_swap_weekday"),
+        ({}, "name"),
+    ],
+)
+def test_a_wrong_field_is_named(administrator, body, param):
+    answer = administrator.post("brokers", body)
+    assert answer.status_code == 422
+    assert answer.json()["error"]["param"] == param
+
+
+def test_lists_go_on_by_cursor_without_gap_or_repeat(administrator):
+    seen, cursor = [], ""
+    while cursor is not None:
+        page = administrator.get("instruments", limit=7, cursor=cursor).json()
+        seen += [row["symbol"] for row in page["data"]]
+        cursor = page["next"]
+    assert sorted(seen) == sorted(Instrument.objects.values_list("symbol", flat=True))
+
+
+def test_a_foreign_cursor_is_refused(administrator):
+    answer = administrator.get("instruments", cursor="nonsense")
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "cursor")
+
+
+def test_decimals_are_texts_and_floats_are_refused(administrator):
+    eurusd = administrator.get("instruments", symbol="EURUSD").json()["data"][0]
+    assert (eurusd["pip_size"], eurusd["contract_size"]) == ("0.0001", "100000")
+    answer = administrator.patch(f"instruments/{eurusd['id']}", {"pip_size": 0.0001})
+    assert answer.status_code == 422
+
+
+def test_terms_are_corrected_or_changed_from_a_day(administrator):
+    broker = administrator.post("brokers", {"name": "Example"}).json()["id"]
+    symbol = administrator.post("symbols", {"broker_id": broker, "name": "EURUSD.m"}).json()
+    assert symbol["instrument_id"] is not None
+    path = f"symbols/{symbol['id']}/terms"
+    body = {"valid_from": "2024-01-01", "contract_size": "100000", "tick_size": "0.00001"}
+    first = administrator.post(path, body)
+    assert first.status_code == 201, first.content
+    change = {"changed_on": "2024-06-01", "commission_rate": "3.5"}
+    second = administrator.patch(f"terms/{first.json()['id']}", change)
+    assert second.json()["commission_rate"] == "3.5"
+    rows = administrator.get(path).json()["data"]
+    assert [row["valid_until"] for row in rows] == [None, "2024-05-31"]
+
+
+def test_scopes_limit_what_a_key_may_do():
+    reader = Program(User.objects.create_superuser("reader"), scopes=("read",))
+    answer = reader.post("brokers", {"name": "X"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "scope_missing")
+
+
+def test_without_the_permission_a_person_may_not_write():
+    nobody = Program(User.objects.create_user("nobody"))
+    assert nobody.post("brokers", {"name": "X"}).status_code == 403
+
+
+def test_a_key_ends_by_revocation_expiry_and_its_owner():
+    owner = User.objects.create_user("ada")
+    key, text = create_key(owner=owner, name="a", scopes=["read"])
+    assert key_of(text) == key
+    assert key_of(text[:-1] + "x") is None
+    ApiKey.objects.update(expires_at=timezone.now() - dt.timedelta(seconds=1))
+    assert key_of(text) is None
+    ApiKey.objects.update(expires_at=None)
+    User.objects.update(is_active=False)
+    assert key_of(text) is None
+    User.objects.update(is_active=True)
+    revoke_key(key, actor=owner)
+    assert key_of(text) is None
+    assert text.split("_")[2] not in str(ApiKey.objects.values())
+
+
+def test_an_unknown_scope_is_refused():
+    with pytest.raises(BadInput, match="expected some of"):
+        create_key(owner=User.objects.create_user("ada"), name="a", scopes=["everything"])
+
+
+def test_the_session_of_a_browser_works_and_its_writes_need_the_csrf_token():
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(User.objects.create_superuser("root"))
+    assert browser.get("/api/v1/brokers").status_code == 200
+    answer = browser.post("/api/v1/brokers", {"name": "X"}, content_type="application/json")
+    assert answer.status_code == 403
+
+
+def test_the_openapi_page_loads_nothing_from_elsewhere(administrator):
+    page = administrator.client.get("/api/v1/docs").content.decode()
+    assert "http://" not in page
+    assert "https://" not in page
+    assert administrator.get("openapi.json").json()["info"]["title"] == "TradersHub"

@@ -1,0 +1,145 @@
+"""What all API routes share: who asks, what they may, how lists go on, how decimals and times are written."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated, Any, Generic, TypeVar
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from ninja import Field, Schema
+from ninja.security import HttpBearer, SessionAuth
+from pydantic import BeforeValidator, ConfigDict, PlainSerializer
+
+from tradershub.core.api_keys import IMPORT, READ, WRITE, key_of
+from tradershub.core.errors import BadInput, NotAllowed, NotFound
+
+Item = TypeVar("Item")
+PAGE, LARGEST_PAGE = 50, 500
+
+
+def _plain(value: Decimal) -> str:
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") or "0" if "." in text else text
+
+
+def _no_float(value: Any) -> Any:
+    if isinstance(value, float):
+        raise ValueError('expected a decimal as text, as "1.25", or a whole number')
+    return value
+
+
+def _utc(value: dt.datetime) -> str:
+    return value.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+Number = Annotated[
+    Decimal,
+    BeforeValidator(_no_float),
+    Field(max_digits=24, decimal_places=9, allow_inf_nan=False),
+    PlainSerializer(_plain, return_type=str),
+]
+Moment = Annotated[dt.datetime, PlainSerializer(_utc, return_type=str)]
+
+
+class Input(Schema):
+    """A request body; a field that it does not name is an error."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class ErrorDetail(Schema):
+    type: str
+    code: str
+    message: str
+    param: str = ""
+
+
+class ErrorBody(Schema):
+    error: ErrorDetail
+
+
+class Page(Schema, Generic[Item]):
+    """`next` is the cursor of the following page, null on the last."""
+
+    data: list[Item]
+    next: str | None
+
+
+class PageQuery(Schema):
+    limit: int = Field(PAGE, ge=1, le=LARGEST_PAGE)
+    cursor: str = Field("", description="`next` of the page before")
+
+
+class KeyAuth(HttpBearer):
+    """`Authorization: Bearer th_...`; the key's scopes limit what its owner may do."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Any:
+        key = key_of(token)
+        if key is None:
+            return None
+        request.user = key.owner
+        request.api_scopes = set(key.scopes)
+        return key.owner
+
+
+class LoginAuth(SessionAuth):
+    """A logged-in browser; unsafe methods need the CSRF token."""
+
+    def authenticate(self, request: HttpRequest, key: str | None) -> Any:
+        user = super().authenticate(request, key)
+        if user is not None:
+            request.api_scopes = {READ, WRITE, IMPORT}
+        return user
+
+
+def allow(request: HttpRequest, *permissions: str, scope: str = "") -> Any:
+    """The person who asks. Raises NotAllowed without the scope or one of the model permissions."""
+    needed = scope or (READ if request.method in ("GET", "HEAD") else WRITE)
+    if needed not in request.api_scopes:
+        raise NotAllowed(f'This key has no scope "{needed}"', code="scope_missing")
+    for permission in permissions:
+        if not request.user.has_perm(permission):
+            raise NotAllowed(f"You may not do this: it needs the permission {permission}")
+    return request.user
+
+
+def one(rows: QuerySet[Any], pk: int, *, what: str) -> Any:
+    """The row of that id among those that this person may see. Raises NotFound."""
+    row = rows.filter(pk=pk).first()
+    if row is None:
+        raise NotFound(f"There is no {what} {pk}")
+    return row
+
+
+def page_of(
+    rows: QuerySet[Any], query: PageQuery, *, shape: Callable[[Any], Any] = lambda row: row
+) -> dict[str, Any]:
+    """One page of rows, newest id first, and the cursor of the next."""
+    if query.cursor:
+        rows = rows.filter(pk__lt=_position(query.cursor))
+    found = list(rows.order_by("-pk")[: query.limit + 1])
+    more = len(found) > query.limit
+    shown = found[: query.limit]
+    return {
+        "data": [shape(row) for row in shown],
+        "next": _cursor(shown[-1].pk) if more else None,
+    }
+
+
+def _cursor(pk: int) -> str:
+    return base64.urlsafe_b64encode(f"id:{pk}".encode()).decode().rstrip("=")
+
+
+def _position(cursor: str) -> int:
+    try:
+        kind, _, pk = base64.urlsafe_b64decode(cursor + "==").decode().partition(":")
+        return int(pk) if kind == "id" else int("")
+    except (binascii.Error, UnicodeDecodeError, ValueError) as error:
+        raise BadInput(
+            f'The cursor "{cursor}" is not one of ours; expected `next` of a page', param="cursor"
+        ) from error
