@@ -12,6 +12,7 @@ import datetime as dt
 import re
 import zipfile
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -63,9 +64,13 @@ def xlsx_rows(path: Path) -> Iterator[tuple[str, list[Cell]]]:
 
 
 def xlsx_texts(path: Path) -> Iterator[list[str]]:
-    """The same rows as plain texts, for formats that have one sheet: a third of the time."""
-    for _, values in _xlsx_values(path):
-        yield [value.strip() if type(value) is str else _as_text(value) for value in values]
+    """The rows of the first sheet that has any, as plain texts: a third of the time."""
+    first = ""
+    for name, values in _xlsx_values(path):
+        first = first or name
+        if name != first:
+            return
+        yield [_as_text(value) for value in values]
 
 
 def csv_rows(path: Path) -> Iterator[list[Cell]]:
@@ -103,30 +108,25 @@ def _delimiter(start: str) -> str:
 
 
 def _xlsx_values(path: Path) -> Iterator[tuple[str, list[Any]]]:
+    stat = path.stat()
+    for name, sheet in _sheets(path, stat.st_mtime_ns, stat.st_size):
+        down, right = sheet.start or (0, 0)
+        margin = [""] * right
+        yield from ((name, []) for _ in range(down))
+        yield from ((name, margin + row if right else row) for row in sheet.iter_rows())
+
+
+@lru_cache(maxsize=1)
+def _sheets(path: Path, _changed: int, _size: int) -> list[tuple[str, CalamineSheet]]:
+    """The sheets of a workbook; the last is kept, as a file is read once to know it and once more."""
     with TemporaryDirectory(prefix="statement") as folder:
         copy = Path(folder) / "book.xlsx"
         try:
             clean_copy(path, copy)
-            book = CalamineWorkbook.from_path(copy)
+            with CalamineWorkbook.from_path(copy) as book:
+                return [(name, book.get_sheet_by_name(name)) for name in book.sheet_names]
         except (CalamineError, zipfile.BadZipFile) as error:
-            raise NotAStatement(
-                f"The workbook is damaged and cannot be opened ({error})."
-            ) from error
-        with book:
-            for index, name in enumerate(book.sheet_names):
-                yield from ((name, row) for row in _sheet_values(book, index))
-
-
-def _sheet_values(book: CalamineWorkbook, index: int) -> Iterator[list[Any]]:
-    try:
-        sheet: CalamineSheet = book.get_sheet_by_index(index)
-    except CalamineError as error:
-        raise NotAStatement(f"Sheet {index + 1} of the workbook is damaged ({error}).") from error
-    down, right = sheet.start or (0, 0)
-    yield from ([] for _ in range(down))
-    margin = [""] * right
-    for row in sheet.iter_rows():
-        yield margin + row if right else row
+            raise NotAStatement(f"The workbook is damaged and cannot be read ({error}).") from error
 
 
 def _as_text(value: Any) -> str:

@@ -1,0 +1,211 @@
+"""The trade history report of MetaTrader 5 (ReportHistory), as HTML, XLSX or a table re-saved from them.
+
+In any language: rows are known by their shape and by type words that MetaTrader never translates. Every
+section may be missing. A report of a period begins with what was there before, found from the first
+running balance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from accounts.statements import base, mt5_totals
+from accounts.statements.base import AccountInfo, DealLine, NotAStatement, Statement
+from accounts.statements.cells import Cell, csv_rows, html_texts, sniff, xlsx_texts
+from accounts.statements.mt5_matching import begins_at_zero, with_positions
+from accounts.statements.mt5_positions import HEDGING, NETTING, inferred_openings, margin_mode
+from accounts.statements.mt5_rows import (
+    ORDERS,
+    SHORTEST_ROW,
+    WORKING,
+    Sheet,
+    is_data,
+    is_time,
+    scan,
+)
+
+FORMAT = "mt5"
+# `57174315 (USD, 1:100, Server Name, demo, Hedge)`: number, currency, [leverage,] server, kind[, mode]
+ACCOUNT = re.compile(r"([0-9]{1,20})\s*\(([A-Za-z]{2,10}),\s*([^()]*(?:\([^()]*\)[^()]*)*)\)")
+LEVERAGE = re.compile(r"1:([0-9]{1,5})")
+KINDS = {"demo": "demo", "real": "live", "contest": "contest"}
+MODES = {"hedge": HEDGING, "hedging": HEDGING, "netting": NETTING, "exchange": NETTING}
+TESTER_TITLES = ("strategy tester report", "tester report")
+MANY = 5
+
+
+def recognise(head_rows: Iterable[list[Cell]]) -> bool:
+    """Whether the first rows are those of an MT5 trade history report."""
+    for row in head_rows:
+        texts = [cell.text for cell in row if not cell.hidden]
+        if any(ACCOUNT.fullmatch(text) for text in texts):
+            return True
+        if len(texts) >= SHORTEST_ROW and is_time(texts[0]) and is_data(texts):
+            return texts[1].isdigit()
+    return False
+
+
+def refusal_reason(head_rows: Iterable[list[Cell]]) -> str | None:
+    """Why another report of MT5 is not the history of an account; None for everything else."""
+    for number, row in enumerate(head_rows):
+        texts = [cell.text for cell in row if not cell.hidden and cell.text]
+        if number < MANY and any(
+            title in text.lower() for text in texts for title in TESTER_TITLES
+        ):
+            return _TESTER
+        if len(texts) >= 7 and texts[1].isdigit() and is_time(texts[2]) and not is_time(texts[0]):
+            return _SNAPSHOT
+    return None
+
+
+_TESTER = (
+    "This is a report of the strategy tester, whose trades never happened; "
+    "expected the trade history report of an account (ReportHistory)."
+)
+_SNAPSHOT = (
+    "This is the MT5 trade account report, a snapshot of open positions and orders without history; "
+    "expected the trade history report (ReportHistory), saved from the History tab."
+)
+
+
+def read(path: Path) -> Statement:
+    """Everything the file says. Raises NotAStatement if a row that changes money cannot be read."""
+    sheet = scan(_texts(path))
+    _refuse_unreadable(sheet)
+    _refuse_others(sheet)
+    if sheet.deals and sheet.deals[0].time_text > sheet.deals[-1].time_text:
+        sheet.deals.reverse()
+    statement = Statement(format=FORMAT, account=_account(sheet))
+    statement.printed_at = _printed_at(sheet.heading)
+    statement.orders, statement.open_positions = sheet.orders, sheet.open_positions
+    statement.refusals = sheet.refusals
+    _add_deals(statement, sheet)
+    statement.file_totals = mt5_totals.printed(sheet)
+    statement.our_totals = mt5_totals.computed(sheet, statement.file_totals)
+    statement.starts_at_beginning = not statement.our_totals["opening_balance"] and (
+        not sheet.deals or begins_at_zero(sheet.deals)
+    )
+    mt5_totals.judge(statement)
+    _add_notes(statement, sheet)
+    return statement
+
+
+def _texts(path: Path) -> Iterator[list[str]]:
+    kind = sniff(path)
+    if kind == "html":
+        return html_texts(path)
+    if kind == "xlsx":
+        return xlsx_texts(path)
+    return ([cell.text for cell in row] for row in csv_rows(path))
+
+
+def _refuse_unreadable(sheet: Sheet) -> None:
+    """Without one of the rows that change money the totals prove nothing, so nothing is booked."""
+    fatal = [refusal for refusal in sheet.refusals if refusal.section not in (ORDERS, WORKING)]
+    if fatal:
+        rest = f" {len(fatal) - 1} more rows cannot be read either." if len(fatal) > 1 else ""
+        raise NotAStatement(f"{fatal[0].reason}{rest}")
+    rows: dict[str, int] = {}
+    for deal in sheet.deals:
+        first = rows.setdefault(deal.broker_deal_id, deal.row)
+        if first != deal.row:
+            raise NotAStatement(
+                f"Row {deal.row}: deal {deal.broker_deal_id} stands in row {first} already; "
+                "expected each deal once."
+            )
+
+
+def _refuse_others(sheet: Sheet) -> None:
+    if sheet.deals and len(sheet.deals[0].broker_deal_id) == 1:
+        raise NotAStatement(_TESTER)
+    if sheet.positions and not sheet.deals:
+        raise NotAStatement(
+            f"The file lists {len(sheet.positions)} closed positions but no deals; expected the Deals "
+            "section, as only its running balance proves the figures. Save the report again."
+        )
+    if not sheet.deals and "net_profit" not in mt5_totals.printed(sheet):
+        raise NotAStatement(
+            f"The file has {sheet.rows} rows but neither deals nor results; expected a whole MT5 "
+            "trade history report."
+        )
+
+
+def _add_deals(statement: Statement, sheet: Sheet) -> None:
+    mode = margin_mode(statement.account.margin_mode, sheet)
+    deals = sheet.deals if mode == NETTING else with_positions(sheet)
+    if not mode and not _all_proven(sheet, deals):
+        deals = sheet.deals
+    statement.account = replace(statement.account, margin_mode=mode)
+    statement.deals = inferred_openings(sheet, deals, mode) + deals
+    if deals:
+        statement.period_from, statement.period_to = deals[0].time_text, deals[-1].time_text
+
+
+def _all_proven(sheet: Sheet, deals: list[DealLine]) -> bool:
+    """Whether the file lists the position of each entry and the closing of each position."""
+    ids = {p.position_id for p in sheet.positions}
+    ids |= {line.position_ref for line in sheet.open_positions}
+    return all(deal.position_ref in ids for deal in deals if deal.kind == base.TRADE)
+
+
+def _add_notes(statement: Statement, sheet: Sheet) -> None:
+    if not statement.account.currency:
+        statement.notes.append(
+            "The file does not say its account: the line with number and currency is missing."
+        )
+    if not statement.starts_at_beginning:
+        statement.notes.append(
+            f"The history does not begin with the account: {statement.our_totals['opening_balance']} "
+            "was there before the first row, found from its running balance."
+        )
+    if "balance" not in statement.file_totals:
+        statement.notes.append("The summary is missing; only the running balance was checked.")
+    statement.notes += [
+        f"{count} rows of the unknown type {word!r} are booked as corrections."
+        for word, count in sheet.unknown_types.items()
+    ]
+
+
+def _account(sheet: Sheet) -> AccountInfo:
+    """What the heading says: the line of the account, the name before it, the company after it."""
+    for at, texts in enumerate(sheet.heading):
+        found = ACCOUNT.fullmatch(texts[-1])
+        if found and len(texts) <= 2:
+            number, currency, rest = found.groups()
+            leverage, server, kind, mode = _details([part.strip() for part in rest.split(",")])
+            return AccountInfo(
+                number=number,
+                currency=currency,
+                name=_value(sheet.heading, at - 1),
+                broker=_value(sheet.heading, at + 1),
+                server=server,
+                leverage=leverage,
+                kind=kind,
+                margin_mode=mode,
+            )
+    return AccountInfo()
+
+
+def _details(parts: list[str]) -> tuple[int | None, str, str, str]:
+    """Leverage, server, kind and margin mode; older builds print no mode, newer ones no leverage."""
+    leverage = mode = kind = None
+    if parts and (found := LEVERAGE.fullmatch(parts[0])):
+        leverage, parts = int(found[1]), parts[1:]
+    if parts and (mode := MODES.get(parts[-1].lower())):
+        parts = parts[:-1]
+    if len(parts) > 1 and (kind := KINDS.get(parts[-1].lower())):
+        parts = parts[:-1]
+    return leverage, ", ".join(parts), kind or "", mode or ""
+
+
+def _value(heading: list[list[str]], at: int) -> str:
+    if not 0 <= at < len(heading) or len(heading[at]) != 2 or is_time(heading[at][1]):
+        return ""
+    return heading[at][1]
+
+
+def _printed_at(heading: list[list[str]]) -> str:
+    return next((texts[-1] for texts in heading if len(texts) == 2 and is_time(texts[1])), "")

@@ -1,0 +1,147 @@
+"""How an account holds positions, and the openings that its report proves but does not show."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+from accounts.statements import base
+from accounts.statements.base import ZERO, DealLine
+from accounts.statements.mt5_matching import CLOSINGS, begins_at_zero
+from accounts.statements.mt5_rows import OPEN, POSITIONS, ClosedPosition, Sheet
+
+HEDGING, NETTING = "hedging", "netting"
+
+
+def margin_mode(stated: str, sheet: Sheet) -> str:
+    """'hedging' or 'netting' as the file states or its rows prove it; empty where they do not."""
+    if stated:
+        return stated
+    if any(deal.entry == base.IN_OUT for deal in sheet.deals):
+        return NETTING
+    symbols = [line.symbol for line in sheet.open_positions]
+    if len(set(symbols)) < len(symbols):
+        return HEDGING
+    return HEDGING if any(_opposing_entries(sheet.deals)) else ""
+
+
+def inferred_openings(sheet: Sheet, deals: list[DealLine], mode: str) -> list[DealLine]:
+    """The openings that lie before the first row, at the prices that the report gives them.
+
+    They move no money: what they cost is in the opening balance.
+    """
+    if mode == NETTING:
+        return list(_netted_openings(sheet))
+    known = {deal.order_id for deal in sheet.deals if deal.entry in (base.IN, base.IN_OUT)}
+    closed = defaultdict(lambda: ZERO)
+    for deal in deals:
+        if deal.entry in CLOSINGS and deal.position_ref:
+            closed[deal.position_ref] += deal.volume or ZERO
+    missing = [_opening_of(p) for p in sheet.positions if p.position_id not in known]
+    missing += [
+        _opening(
+            row=line.row,
+            section=OPEN,
+            ref=line.position_ref,
+            symbol=line.symbol,
+            side=line.side,
+            volume=line.volume + closed[line.position_ref],
+            price=line.open_price,
+            time=line.time_text,
+        )
+        for line in sheet.open_positions
+        if line.position_ref not in known
+    ]
+    return sorted(missing, key=lambda deal: (deal.time_text, deal.row))
+
+
+def _opposing_entries(deals: Iterable[DealLine]) -> Iterator[bool]:
+    """Whether an entry goes against what is held, which a netting account cannot do."""
+    held: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for deal in deals:
+        if deal.kind == base.TRADE:
+            signed = _signed(deal)
+            yield deal.entry == base.IN and held[deal.symbol] * signed < 0
+            held[deal.symbol] += signed
+
+
+def _signed(deal: DealLine) -> Decimal:
+    volume = deal.volume or ZERO
+    return volume if deal.side == base.BUY else -volume
+
+
+def _netted_openings(sheet: Sheet) -> Iterator[DealLine]:
+    """Per symbol, what must have been held before the first row for the deals to end where they do."""
+    if begins_at_zero(sheet.deals):
+        return
+    missing: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    for line in sheet.open_positions:
+        missing[line.symbol] += line.volume if line.side == base.BUY else -line.volume
+    for deal in sheet.deals:
+        if deal.kind == base.TRADE:
+            missing[deal.symbol] -= _signed(deal)
+    sources = _earliest_openings(sheet)
+    for symbol, volume in missing.items():
+        if volume and (source := sources.get(symbol)):
+            side = base.BUY if volume > 0 else base.SELL
+            yield replace(source, side=side, volume=abs(volume), position_ref="", order_id="")
+
+
+def _earliest_openings(sheet: Sheet) -> dict[str, DealLine]:
+    lines = [_opening_of(p) for p in sheet.positions]
+    lines += [
+        _opening(
+            row=line.row,
+            section=OPEN,
+            ref=line.position_ref,
+            symbol=line.symbol,
+            side=line.side,
+            volume=line.volume,
+            price=line.open_price,
+            time=line.time_text,
+        )
+        for line in sheet.open_positions
+    ]
+    return {line.symbol: line for line in sorted(lines, key=lambda d: d.time_text, reverse=True)}
+
+
+def _opening_of(p: ClosedPosition) -> DealLine:
+    return _opening(
+        row=p.row,
+        section=POSITIONS,
+        ref=p.position_id,
+        symbol=p.symbol,
+        side=p.side,
+        volume=p.volume,
+        price=p.open_price,
+        time=p.opened_at,
+    )
+
+
+def _opening(
+    *,
+    row: int,
+    section: str,
+    ref: str,
+    symbol: str,
+    side: str,
+    volume: Decimal,
+    price: Decimal,
+    time: str,
+) -> DealLine:
+    return DealLine(
+        row=row,
+        section=section,
+        kind=base.TRADE,
+        time_text=time,
+        symbol=symbol,
+        side=side,
+        entry=base.IN,
+        volume=volume,
+        price=price,
+        position_ref=ref,
+        order_id=ref,
+        inferred=True,
+    )
