@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
 from brokers import services
 from brokers.models import Broker, BrokerSymbol, FxRate, Instrument, SymbolTerms
@@ -75,7 +75,7 @@ def list_brokers(request: HttpRequest, query: Annotated[BrokerQuery, Query()]) -
 @router.post("/brokers", response={201: BrokerOut}, summary="Open a broker")
 def open_broker(request: HttpRequest, body: BrokerIn) -> Any:
     user = allow(request, "brokers.add_broker")
-    return 201, services.open_broker(actor=user, **body.dict())
+    return Status(201, services.open_broker(actor=user, **body.dict()))
 
 
 @router.get("/brokers/{broker_id}", response=BrokerOut, summary="Read a broker")
@@ -164,7 +164,7 @@ def list_instruments(request: HttpRequest, query: Annotated[InstrumentQuery, Que
 @router.post("/instruments", response={201: InstrumentOut}, summary="Add an instrument")
 def add_instrument(request: HttpRequest, body: InstrumentIn) -> Any:
     user = allow(request, "brokers.add_instrument")
-    return 201, services.save_instrument(Instrument(**body.dict()), actor=user)
+    return Status(201, services.save_instrument(Instrument(**body.dict()), actor=user))
 
 
 @router.get("/instruments/{instrument_id}", response=InstrumentOut, summary="Read an instrument")
@@ -223,9 +223,9 @@ def add_symbol(request: HttpRequest, body: SymbolIn) -> Any:
     broker = one(Broker.objects.all(), body.broker_id, what="broker")
     symbol = services.symbol_for(broker, body.name)
     if body.instrument_id is None:
-        return 201, symbol
+        return Status(201, symbol)
     instrument = one(Instrument.objects.all(), body.instrument_id, what="instrument")
-    return 201, services.map_symbol(symbol, instrument, actor=user)
+    return Status(201, services.map_symbol(symbol, instrument, actor=user))
 
 
 @router.get("/symbols/{symbol_id}", response=SymbolOut, summary="Read a broker's symbol")
@@ -310,7 +310,7 @@ def add_symbol_terms(request: HttpRequest, symbol_id: int, body: TermsIn) -> Any
     user = allow(request, "brokers.add_symbolterms")
     symbol = one(BrokerSymbol.objects.all(), symbol_id, what="symbol")
     terms = SymbolTerms(symbol=symbol, **body.dict(exclude_unset=True))
-    return 201, add_terms(terms, actor=user)
+    return Status(201, add_terms(terms, actor=user))
 
 
 @router.patch("/terms/{terms_id}", response=TermsOut, summary="Correct or change terms")

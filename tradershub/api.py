@@ -8,6 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, AuthorizationError, HttpError, ValidationError
 
+from accounts.api import router as accounts
 from brokers.api import router as brokers
 from tradershub.core.api import KeyAuth, LoginAuth
 from tradershub.core.errors import BadInput, Conflict, HubError, NotAllowed, NotFound
@@ -30,6 +31,7 @@ api = NinjaAPI(
     auth=[KeyAuth(), LoginAuth()],
 )
 api.add_router("", brokers)
+api.add_router("", accounts)
 
 
 def _answer(
