@@ -1,6 +1,5 @@
 """Settings, read from the environment, grouped by subject. Each has a safe default or refuses to start."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -228,7 +227,7 @@ LOAD_RATES = env.bool("LOAD_RATES", default=True)  # after each migrate
 # -- Queue (two clusters, so that an import never holds up an order) ---------------------------
 # retry > timeout x (queue_limit / workers + 2): the retry clock starts when a task is taken.
 Q_CLUSTER = {
-    "name": os.environ.get("Q_CLUSTER_NAME", "batch"),
+    "name": "tradershub",  # also the salt of the payloads: the same in every process
     "label": "Queue",
     "orm": "default",
     "broker_class": (
@@ -259,6 +258,10 @@ Q_CLUSTER = {
         },
     },
 }
+QUEUE_RESULT_DAYS = env.int("QUEUE_RESULT_DAYS", default=14)
+# A beat goes through each cluster's queue; a cluster that takes none for so long is started anew.
+HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", default=5)
+HEARTBEAT_LIMIT = env.float("HEARTBEAT_LIMIT", default=45)
 
 # -- Time, language, files ---------------------------------------------------------------------
 USE_TZ = True

@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line (or colours on a terminal), each with the id of its request."""
+"""Structured logs: a JSON object a line (colours on a terminal), each with its request's id."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHARED: list[Any] = [
 
 
 def logging_settings(*, json: bool) -> dict[str, Any]:
-    """The LOGGING setting; configures structlog to end in the same handler as Python's own logging."""
+    """The LOGGING setting; structlog is configured to end in the handler of Python's logging."""
     structlog.configure(
         processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -52,7 +52,7 @@ def logging_settings(*, json: bool) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
             "django.server": {"level": "WARNING"},
-            "django_q": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
+            "django-q": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
             "axes": {"level": "WARNING"},
         },
     }
@@ -64,7 +64,10 @@ def current_request_id() -> str:
 
 
 class RequestLogMiddleware:
-    """Binds a request id (the caller's X-Request-ID when it is a plain word), answers with it, logs the outcome."""
+    """Binds a request id, answers with it, logs the outcome.
+
+    The id is the caller's own X-Request-ID when that is a plain word.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -82,7 +85,7 @@ class RequestLogMiddleware:
     def _log(self, request: HttpRequest, response: HttpResponse, *, milliseconds: float) -> None:
         user = getattr(request, "user", None)
         log.log(
-            logging.ERROR if response.status_code >= 500 else logging.INFO,
+            level_of(request, response),
             "request",
             method=request.method,
             path=request.path,
@@ -90,3 +93,10 @@ class RequestLogMiddleware:
             ms=round(milliseconds, 1),
             user=user.pk if user and user.is_authenticated else None,
         )
+
+
+def level_of(request: HttpRequest, response: HttpResponse) -> int:
+    """Failures stand out; what a monitor asks every few seconds stays in the background."""
+    if request.path.startswith("/health/"):
+        return logging.DEBUG
+    return logging.ERROR if response.status_code >= 500 else logging.INFO

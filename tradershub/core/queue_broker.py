@@ -1,13 +1,126 @@
-"""The queue's table, claimed in order; on PostgreSQL woken by NOTIFY instead of polling."""
+"""The queue's table, claimed in the order of arrival; on PostgreSQL woken by NOTIFY.
+
+django-q2's own claim has no ORDER BY: after retries and a vacuum a "close" may overtake its
+"open". Its poll is the whole of its delay; a notification is part of the sender's transaction,
+so the wake-up comes with the commit and vanishes with a rollback.
+"""
 
 from __future__ import annotations
 
+import random
+import time
+from typing import Any
+
+import psycopg
+import structlog
+from django.db import Error, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
 from django_q.brokers.orm import ORM
+from django_q.conf import Conf
+from django_q.models import OrmQ
+
+log = structlog.get_logger("tradershub.queue")
+Claimed = list[tuple[int, str]]
 
 
-class OrderedBroker(ORM):
-    """The stock broker."""
+class OrderedBroker(ORM):  # type: ignore[misc]
+    """The ORM broker, first come, first served. A claim is a filtered update whose count decides."""
+
+    def dequeue(self) -> Claimed | None:
+        """The tasks now ours; waits for at most about one poll when there are none."""
+        try:
+            claimed = self._claim()
+        except Error as error:
+            self._recover(error)
+            return None
+        if not claimed:
+            self._wait()
+        return claimed
+
+    def _claim(self) -> Claimed:
+        now = timezone.now()
+        waiting = self.get_connection().filter(key=self.list_key, lock__lte=now).order_by("id")
+        return [
+            (row.pk, row.payload)
+            for row in waiting[: Conf.BULK]
+            if self.get_connection().filter(pk=row.pk, lock=row.lock).update(lock=self.timeout(row))
+        ]
+
+    def _wait(self) -> None:
+        time.sleep(Conf.POLL)
+
+    def _recover(self, error: Error) -> None:
+        """The database is away or busy: say so, and try again with a connection of its own."""
+        log.warning("queue_unreachable", queue=self.list_key, error=str(error).strip())
+        connections[Conf.ORM].close()
+        time.sleep(jittered(2.0))
 
 
 class NotifyBroker(OrderedBroker):
-    """The stock broker."""
+    """Claims with SKIP LOCKED and sleeps in LISTEN; the poll stays as the fallback."""
+
+    _listener: BaseDatabaseWrapper | None = None
+
+    def enqueue(self, task: str) -> int:
+        """Put the task and its wake-up into the transaction at hand; returns the row's id."""
+        with transaction.atomic(using=Conf.ORM):
+            pk: int = super().enqueue(task)
+            with connections[Conf.ORM].cursor() as cursor:
+                cursor.execute("SELECT pg_notify(%s, '')", [self._channel()])
+        return pk
+
+    def _claim(self) -> Claimed:
+        self._listen()  # before looking, or a task that comes in between would wait for the poll
+        with transaction.atomic(using=Conf.ORM):
+            waiting = OrmQ.objects.using(Conf.ORM).filter(
+                key=self.list_key, lock__lte=timezone.now()
+            )
+            rows = list(waiting.order_by("id").select_for_update(skip_locked=True)[: Conf.BULK])
+            for row in rows:
+                row.lock = self.timeout(row)
+                row.save(update_fields=["lock"])
+        return [(row.pk, row.payload) for row in rows]
+
+    def _wait(self) -> None:
+        try:
+            self._drain(timeout=jittered(Conf.POLL))
+        except psycopg.Error as error:
+            log.warning("queue_listener_lost", queue=self.list_key, error=str(error).strip())
+            self._hang_up()
+            time.sleep(jittered(0.2))
+
+    def _drain(self, *, timeout: float) -> None:
+        """Sleep until a notification or the timeout; several at once count as one."""
+        raw: Any = self._listener.connection if self._listener else None
+        for _ in raw.notifies(timeout=timeout, stop_after=1):
+            pass
+        for _ in raw.notifies(timeout=0):
+            pass
+
+    def _listen(self) -> None:
+        """A connection of its own, outside any transaction, that hears of new tasks."""
+        if self._listener is not None:
+            return
+        listener = connections.create_connection(Conf.ORM)
+        listener.connect()
+        with listener.cursor() as cursor:
+            cursor.execute(f'LISTEN "{self._channel()}"')
+        self._listener = listener
+
+    def _recover(self, error: Error) -> None:
+        self._hang_up()
+        super()._recover(error)
+
+    def _hang_up(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        self._listener = None
+
+    def _channel(self) -> str:
+        return f"tradershub_{self.list_key}"
+
+
+def jittered(seconds: float) -> float:
+    """Between half and all of it, so that many hosts do not ask in step."""
+    return seconds * random.uniform(0.5, 1.0)  # noqa: S311 - no secret hangs on it
