@@ -1,0 +1,108 @@
+"""Start web server and workers, and look after them until told to stop."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+import threading
+import time
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from tradershub import schedules
+from tradershub.core.queue import CLUSTERS
+from tradershub.supervisor import Member, Supervisor
+from tradershub.watchdog import Watchdog
+
+WEB = "web"
+PARTS = (WEB, *CLUSTERS)
+
+
+class Command(BaseCommand):
+    help = "Start web server and workers, and look after them until Ctrl-C or SIGTERM."
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1", help="Address to listen on")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--web-workers", type=int, default=2 if settings.ON_POSTGRESQL else 1)
+        parser.add_argument(
+            "--only", default=",".join(PARTS), help=f"Some of {','.join(PARTS)}, for own services"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        parts = options["only"].split(",")
+        if unknown := set(parts) - set(PARTS):
+            raise CommandError(
+                f'There is no part "{sorted(unknown)[0]}"; expected some of {", ".join(PARTS)}.'
+            )
+        if WEB in parts:
+            claim_port(options["host"], options["port"])
+        if set(parts) & set(CLUSTERS):
+            schedules.sync()
+        supervisor = Supervisor([member(part, options) for part in parts])
+        supervisor.stop_on_signals()
+        if WEB in parts:
+            self._announce(options["host"], options["port"], supervisor.stopping)
+        supervisor.run()
+        self.stdout.write("TradersHub has stopped.")
+
+    def _announce(self, host: str, port: int, stopping: threading.Event) -> None:
+        """Print the address as soon as the web server answers there."""
+
+        def wait_and_tell() -> None:
+            while not stopping.wait(0.1):
+                if answers(host, port):
+                    self.stdout.write(f"TradersHub runs at {address(host, port)} (Ctrl-C stops it)")
+                    self.stdout.flush()
+                    return
+
+        threading.Thread(target=wait_and_tell, daemon=True).start()
+
+
+def member(part: str, options: dict[str, Any]) -> Member:
+    if part == WEB:
+        place = [options["host"], str(options["port"]), str(options["web_workers"])]
+        return Member(part, place)
+    return Member(part, [], watchdog=Watchdog(part))
+
+
+def claim_port(host: str, port: int) -> None:
+    """Raises CommandError in one sentence when nothing can listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        if sys.platform != "win32":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(refusal(error, host, port)) from error
+        except OverflowError as error:
+            raise CommandError(f"{port} is not a port; expected 1 to 65535.") from error
+
+
+def refusal(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} is in use by another program; stop that one or choose another port: "
+            f"make run PORT={port + 1}"
+        )
+    return f"Cannot listen on {host}, port {port}: {error.strerror or error}."
+
+
+def answers(host: str, port: int) -> bool:
+    place = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
+    try:
+        socket.create_connection((place, port), timeout=1).close()
+    except OSError:
+        time.sleep(0.1)
+        return False
+    return True
+
+
+def address(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"

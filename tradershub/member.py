@@ -1,0 +1,81 @@
+"""One process group of the hub: the web server or a worker cluster. Started by the supervisor.
+
+    python -m tradershub.member execution
+    python -m tradershub.member web 127.0.0.1 8000 1
+
+Its standard input is a pipe that only the supervisor holds open: when that closes, however the
+supervisor ended, the whole group goes at once, so that no orphan goes on taking tasks.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+
+import django
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from tradershub.processes import kill_tree
+
+PR_SET_PDEATHSIG = 1  # Linux: the kernel signals a child whose parent has died
+BLOCKING_THREADS = 4
+
+
+def main(arguments: list[str]) -> None:
+    role, *rest = arguments
+    threading.Thread(target=end_with_supervisor, daemon=True).start()
+    if role == "web":
+        serve_web(host=rest[0], port=int(rest[1]), workers=int(rest[2]))
+    else:
+        serve_cluster(role)
+
+
+def serve_web(*, host: str, port: int, workers: int) -> None:
+    Granian(
+        "tradershub.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=BLOCKING_THREADS,
+        log_level=LogLevels.warning,
+        respawn_failed_workers=True,
+        workers_kill_timeout=10,
+    ).serve()
+
+
+def serve_cluster(name: str) -> None:
+    """Run the cluster until it is told to stop or its sentinel dies."""
+    os.environ["Q_CLUSTER_NAME"] = name  # read when the queue's settings are, also by its children
+    if sys.platform == "linux":
+        os.register_at_fork(after_in_child=end_with_parent)
+    django.setup()
+    from django_q.cluster import Cluster  # needs the apps loaded and the name set
+
+    cluster = Cluster()
+    cluster.start()
+    while cluster.sentinel.is_alive():
+        time.sleep(0.2)
+
+
+def end_with_parent() -> None:
+    """In a forked child on Linux: die with the process that forked it, so none is left unguarded."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def end_with_supervisor() -> None:
+    """Wait for the pipe to close, then kill this process group."""
+    os.read(sys.stdin.fileno(), 1)
+    kill_tree(os.getpid())
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradershub.settings")
+    main(sys.argv[1:])

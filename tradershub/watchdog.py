@@ -1,0 +1,73 @@
+"""Tells a cluster that works, or waits for work, from one that silently takes no tasks any more."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from dataclasses import dataclass, field
+
+import psutil
+from django.conf import settings
+from django.utils import timezone
+
+from tradershub.core import signs
+from tradershub.core.models import Heartbeat
+from tradershub.core.queue import enqueue, release_claims
+from tradershub.core.tasks import here, record_beat
+
+RESEND_AFTER = 60.0  # a beat that nobody has taken for so long is sent again
+
+
+@dataclass(slots=True)
+class Watchdog:
+    """Sends a beat through the cluster's queue every few seconds and looks for its traces."""
+
+    cluster: str
+    begun: float = field(default_factory=time.time)
+    sent: float = 0.0
+    noted: float = 0.0
+
+    def restart(self) -> None:
+        """The cluster is about to be started: forget its dead, give back what they had claimed."""
+        self.begun, self.sent = time.time(), 0.0
+        signs.forget(self.cluster)
+        if not self._runs_elsewhere():
+            release_claims(self.cluster)
+
+    def is_hung(self, *, pid: int) -> bool:
+        """True when no worker below that process has taken up anything for too long."""
+        if signs.is_busy(self.cluster, pids=descendants(pid)):
+            self._note_busy()
+            return False
+        seen = max(self.begun, signs.last_sign(self.cluster))
+        return time.time() - seen > settings.HEARTBEAT_LIMIT
+
+    def send_beat(self) -> None:
+        """Queue the next beat when its hour has come and the one before it was taken."""
+        now = time.time()
+        taken = signs.last_sign(self.cluster) >= self.sent
+        wait = settings.HEARTBEAT_SECONDS if taken else RESEND_AFTER
+        if now - self.sent < wait:
+            return
+        self.sent = now
+        enqueue("tradershub.core.tasks.beat", self.cluster, cluster=self.cluster, keep_result=False)
+
+    def _note_busy(self) -> None:
+        """A beat waits behind a long task: the supervisor, who sees it at work, says so itself."""
+        if time.time() - self.noted > settings.HEARTBEAT_SECONDS:
+            self.noted = time.time()
+            record_beat(here(self.cluster), detail="busy with a long task")
+
+    def _runs_elsewhere(self) -> bool:
+        since = timezone.now() - dt.timedelta(seconds=2 * settings.HEARTBEAT_LIMIT)
+        others = Heartbeat.objects.filter(name__startswith=f"{self.cluster}@", at__gt=since)
+        return others.exclude(name=here(self.cluster)).exists()
+
+
+def descendants(pid: int) -> list[int]:
+    """That process and all below it; empty when it is gone."""
+    try:
+        process = psutil.Process(pid)
+        return [pid, *(child.pid for child in process.children(recursive=True))]
+    except psutil.NoSuchProcess:
+        return []
