@@ -19,6 +19,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from accounts import bulk, figures, positions
+from accounts.calendar import Calendar
 from accounts.models import Account, DayFigures, Deal, Position, StatementImport, StatementLine
 from tradershub.core.errors import Conflict
 from tradershub.finance.decimals import ZERO
@@ -157,7 +158,7 @@ def _bring_up(
 ) -> list[str]:
     """Compare what follows from the deals with what is stored, symbol by symbol, and mend it."""
     words: list[str] = []
-    calendar = figures.Calendar.of(account)
+    calendar = Calendar.of(account)
     for deals, old_positions, old_days in _by_symbol(account, symbols):
         held = positions.compare(positions.position_rows(deals, mode=account.mode), old_positions)
         days = figures.compare(figures.day_rows(deals, calendar=calendar), old_days)

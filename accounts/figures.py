@@ -8,15 +8,14 @@ are among them. A deal that was reversed, and its reversal, count as if they had
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from accounts import bulk
+from accounts.calendar import Calendar
 from accounts.models import Account, DayFigures, Deal, EquitySnapshot, StatementImport
 from tradershub.finance.decimals import ZERO
-from tradershub.finance.trading_day import day_bounds, trading_day
 
 # The columns of a deal in the order in which derivation reads them; from "key" on they make a netting.Fill.
 DEAL_COLUMNS = (
@@ -43,24 +42,6 @@ DealRow = tuple[Any, ...]
 DayRow = tuple[Any, ...]
 
 
-class Calendar(NamedTuple):
-    """The trading days of a broker: its zone, and when its day ends on that clock."""
-
-    zone: zoneinfo.ZoneInfo
-    rollover: dt.time
-
-    @classmethod
-    def of(cls, account: Account) -> Calendar:
-        return cls(account.broker.zone, account.broker.rollover)
-
-    def day_of(self, at: dt.datetime) -> dt.date:
-        return trading_day(at, zone=self.zone, rollover=self.rollover)
-
-    def ends_at(self, day: dt.date) -> dt.datetime:
-        """The first moment after that trading day, in UTC."""
-        return day_bounds(day, zone=self.zone, rollover=self.rollover)[1]
-
-
 def day_rows(deals: Sequence[DealRow], *, calendar: Calendar) -> list[DayRow]:
     """The figures of one symbol's deals (columns: DEAL_COLUMNS, sorted by moment), a row a day (COLUMNS)."""
     return [_day_row(day, run) for day, run in _by_day(deals, calendar)]
@@ -72,7 +53,7 @@ def _by_day(
     start, total = 0, len(deals)
     while start < total:
         day = calendar.day_of(deals[start][AT])
-        end = _first_from(deals, calendar.ends_at(day), start)
+        end = _first_from(deals, calendar.bounds(day)[1], start)
         yield day, list(deals[start:end])
         start = end
 
