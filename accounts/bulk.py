@@ -35,9 +35,9 @@ def insert(
 
     Raises ValidationError for a decimal that the database would not keep exactly.
     """
-    names = ", ".join(columns)
+    names = _quoted(columns)
     table = model._meta.db_table
-    conflict = f"ON CONFLICT ({', '.join(unique)}) DO {_on_conflict(update)}" if unique else ""
+    conflict = f"ON CONFLICT ({_quoted(unique)}) DO {_on_conflict(update)}" if unique else ""
     stored = _stored(model, columns, rows)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
@@ -47,6 +47,11 @@ def insert(
         statement = f"INSERT INTO {table} ({names}) VALUES ({places}) {conflict}"  # noqa: S608 (our own names)
         for chunk in chunks(stored):
             cursor.executemany(statement, chunk)
+
+
+def _quoted(names: Sequence[str]) -> str:
+    """A column may bear the name of an SQL word, as `values` does."""
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def chunks(values: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:
@@ -59,7 +64,7 @@ def chunks(values: Iterable[Any], size: int = CHUNK) -> Iterator[list[Any]]:
 def _on_conflict(update: Sequence[str]) -> str:
     if not update:
         return "NOTHING"
-    return "UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in update)
+    return "UPDATE SET " + ", ".join(f'"{name}" = excluded."{name}"' for name in update)
 
 
 def _copy(cursor: Any, table: str, names: str, rows: Iterator[Row], conflict: str) -> None:

@@ -3,7 +3,13 @@ from accounts.models.deal import Deal
 from accounts.models.figures import DayFigures, EquitySnapshot
 from accounts.models.order import BrokerOrder
 from accounts.models.position import Position
-from accounts.models.statement import FileMapping, StatementFile, StatementImport, StatementLine
+from accounts.models.statement import (
+    FileMapping,
+    StatementExtras,
+    StatementFile,
+    StatementImport,
+    StatementLine,
+)
 from accounts.models.tieout import Break
 
 __all__ = [
@@ -16,6 +22,7 @@ __all__ = [
     "EquitySnapshot",
     "FileMapping",
     "Position",
+    "StatementExtras",
     "StatementFile",
     "StatementImport",
     "StatementLine",

@@ -134,3 +134,20 @@ class StatementLine(OwnedModel):
 
     def __str__(self) -> str:
         return f"Row {self.row}: {self.get_fate_display()}"
+
+
+class StatementExtras(OwnedModel):
+    """What a booked file says besides money: orders, open positions. Kept for the undo of other files."""
+
+    OWNER_PATH = "statement__owner"
+
+    statement = models.OneToOneField(
+        StatementImport, on_delete=models.CASCADE, related_name="extras"
+    )
+    data = models.BinaryField(help_text="Compressed JSON")
+
+    class Meta:
+        verbose_name_plural = "statement extras"
+
+    def __str__(self) -> str:
+        return f"Extras of {self.statement_id}"
