@@ -1,0 +1,242 @@
+"""The hub as real processes: what is killed comes back, what hangs is found, nothing is left."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+
+pytestmark = pytest.mark.processes
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+STALE = 6
+LONG_TASK = (
+    "from tradershub.core.queue import enqueue; enqueue('time.sleep', 9, cluster='execution')"
+)
+
+
+def wait_for(condition, what):
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with contextlib.suppress(psutil.Error):  # processes come and go while one looks
+            if found := condition():
+                return found
+        time.sleep(0.1)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def scratch_database(folder):
+    """A database of its own, of the kind the tests run on."""
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{folder / 'hub.sqlite3'}"
+    place = settings.DATABASES["default"]
+    name = f"hub_processes_{os.getpid()}"
+    server = {"host": place["HOST"], "port": place["PORT"] or 5432, "user": place["USER"]}
+    server |= {"password": place["PASSWORD"]} if place["PASSWORD"] else {}
+    with psycopg.connect(dbname="postgres", autocommit=True, **server) as session:
+        session.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        session.execute(f'CREATE DATABASE "{name}"')
+    secret = f":{place['PASSWORD']}" if place["PASSWORD"] else ""
+    return f"postgres://{place['USER']}{secret}@{server['host']}:{server['port']}/{name}"
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hub")
+    environment = os.environ | {
+        "TRADERSHUB_DATA": str(folder),
+        "DATABASE_URL": scratch_database(folder),
+        "DJANGO_SETTINGS_MODULE": "tradershub.settings",
+        "QUEUE_SYNC": "0",
+        "LOAD_RATES": "0",
+        "HEARTBEAT_SECONDS": "1",
+        "HEARTBEAT_LIMIT": str(STALE),
+    }
+    manage(environment, "migrate", "--verbosity", "0")
+    return environment
+
+
+def manage(environment, *arguments):
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+
+
+class Hub:
+    def __init__(self, environment, *arguments):
+        self.log = Path(environment["TRADERSHUB_DATA"]) / f"hub-{time.monotonic_ns()}.log"
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "hub", "--port", str(free_port()), *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdout=self.log.open("wb"),
+            stderr=subprocess.STDOUT,
+        )
+        self.seen = set()
+
+    def members(self):
+        found = psutil.Process(self.process.pid).children(recursive=True)
+        self.seen |= {process.pid for process in found}
+        return found
+
+    def leader(self, name):
+        """The process of that member which the hub itself started."""
+        for process in psutil.Process(self.process.pid).children():
+            if process.is_running() and name in process.cmdline():
+                return process
+        return None
+
+    def text(self):
+        return self.log.read_text(errors="replace")
+
+    def left_alive(self):
+        alive = [pid for pid in self.seen if psutil.pid_exists(pid)]
+        return [pid for pid in alive if status(pid) != psutil.STATUS_ZOMBIE]
+
+
+def status(pid):
+    try:
+        return psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
+        return psutil.STATUS_ZOMBIE
+
+
+@pytest.fixture
+def hub(environment):
+    hub = Hub(environment, "--only", "execution")
+    wait_for(lambda: workers(hub), "a worker that is ready")
+    yield hub
+    if hub.process.poll() is None:
+        hub.members()
+        hub.process.terminate()
+        hub.process.wait(timeout=PATIENCE)
+    assert not hub.left_alive()
+
+
+def workers(hub):
+    """The leaves below the sentinel: two workers, the monitor, the pusher."""
+    leader = hub.leader("execution")
+    sentinels = leader.children() if leader else []
+    below = sentinels[0].children() if sentinels else []
+    hub.members()
+    return below if len(below) == 4 else []
+
+
+def beats(environment):
+    code = (
+        "from tradershub.core.models import Heartbeat;"
+        "print([b.at.timestamp() for b in Heartbeat.objects.filter(name__startswith='execution@')])"
+    )
+    return eval(manage(environment, "shell", "--no-imports", "-c", code).strip())  # noqa: S307
+
+
+def beats_since(environment, moment):
+    return any(at > moment for at in beats(environment))
+
+
+def test_the_whole_hub_starts_answers_and_stops_with_nothing_left(environment):
+    hub = Hub(environment)
+    wait_for(lambda: "TradersHub runs at" in hub.text(), "the address")
+    wait_for(lambda: beats_since(environment, 0), "a heartbeat")
+    hub.members()
+    hub.process.send_signal(signal.SIGINT)
+    assert hub.process.wait(timeout=PATIENCE) == 0
+    assert "TradersHub has stopped." in hub.text()
+    assert not hub.left_alive()
+
+
+def test_killing_the_hub_itself_leaves_no_orphans(hub):
+    assert len(hub.members()) >= 6
+    hub.process.kill()
+    hub.process.wait()
+    wait_for(lambda: not hub.left_alive(), "the orphans to go")
+
+
+@pytest.mark.parametrize("victim", ["main", "sentinel"])
+def test_a_killed_cluster_is_swept_away_and_started_anew(hub, environment, victim):
+    main = hub.leader("execution")
+    (main if victim == "main" else main.children()[0]).kill()
+    wait_for(lambda: hub.leader("execution") not in (None, main), "a new cluster")
+    wait_for(lambda: workers(hub), "its workers")
+    now = time.time()
+    wait_for(lambda: beats_since(environment, now), "its heartbeat")
+    assert not [p for p in hub.members() if p.pid == main.pid]
+
+
+def test_a_cluster_that_hangs_is_killed_and_started_anew(hub, environment):
+    """Stopped workers are what a killed idle worker leaves behind: alive, and taking nothing."""
+    wait_for(lambda: beats_since(environment, 0), "a heartbeat")
+    main = hub.leader("execution")
+    for process in workers(hub):
+        process.suspend()
+    wait_for(lambda: "member_hung" in hub.text(), "the hang to be noticed")
+    wait_for(lambda: hub.leader("execution") not in (None, main), "a new cluster")
+    now = time.time()
+    wait_for(lambda: beats_since(environment, now), "its heartbeat")
+
+
+def test_killed_idle_workers_do_not_stop_the_cluster_for_good(hub, environment):
+    wait_for(lambda: beats_since(environment, 0), "a heartbeat")
+    workers(hub)[0].kill()
+    now = time.time() + STALE
+    wait_for(lambda: beats_since(environment, now), "a heartbeat after the kill")
+
+
+def test_a_port_in_use_gets_one_sentence(environment):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "manage.py", "hub", "--port", str(port)],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+    assert done.returncode == 1
+    assert f"Port {port} is in use by another program" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_part_gets_one_sentence(environment):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "hub", "--only", "wbe"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert 'There is no part "wbe"' in done.stderr
+
+
+def test_long_tasks_are_not_taken_for_a_hang(hub, environment):
+    for _ in range(2):  # both workers
+        manage(environment, "shell", "--no-imports", "-c", LONG_TASK)
+    now = time.time() + STALE
+    wait_for(lambda: beats_since(environment, now), "a heartbeat of the busy cluster")
+    assert "member_hung" not in hub.text()
