@@ -1,7 +1,7 @@
 """How figures are written, in one place: pages, e-mails and commands read alike.
 
-Thousands stand apart by a narrow no-break space, a loss carries a real minus sign, an unknown figure is a
-dash, and a currency has its own digits.
+Thousands stand apart by a narrow no-break space, a loss carries a real minus sign, an unknown
+figure is a dash, and a currency has its own digits.
 """
 
 from __future__ import annotations
@@ -10,19 +10,11 @@ import datetime as dt
 from decimal import Decimal
 
 from tradershub.finance.decimals import quantise
+from tradershub.finance.money import currency_digits
 
 THIN = "\u202f"
 MINUS = "\u2212"
 UNKNOWN = "–"
-NO_MINOR_UNIT = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split())
-THREE_DIGITS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
-
-
-def currency_digits(currency: str) -> int:
-    """Decimals of the currency's minor unit (ISO 4217); two where nothing else is known."""
-    if currency in NO_MINOR_UNIT:
-        return 0
-    return 3 if currency in THREE_DIGITS else 2
 
 
 def number(value: Decimal | int | None, digits: int) -> str:
