@@ -1,5 +1,4 @@
-"""How a trade runs: from its entry along the price path to its stop, its target, or the trader's
-patience.
+"""How a trade runs along the price path: to its stop, its target, or the end of patience.
 
 Everything is in points of the instrument and bars of the market's grid.
 """
@@ -51,9 +50,7 @@ def opening_price(market: Market, contract: Contract, side: str, bar: int) -> in
 
 
 def run(market: Market, contract: Contract, plan: Plan) -> list[Step]:
-    """The ends of the trade's parts in order; the last is missing when it is still open when the
-    market data end.
-    """
+    """The ends of the trade's parts in order; the last is missing while it is still open."""
     steps: list[Step] = []
     sign = 1 if plan.side == BUY else -1
     half_way = plan.price + (plan.target - plan.price) // 2

@@ -1,7 +1,4 @@
-"""Executions:
-
-what the trader's decisions become at the broker, before anybody counts them as positions.
-"""
+"""Executions: what the trader decided, before the broker counts it as positions."""
 
 from __future__ import annotations
 
@@ -14,10 +11,10 @@ from tradershub.example.records import Exit, History, Trade, opposite
 
 @dataclass(slots=True)
 class Fill:
-    """An order that was filled at once and whole. key: the holding it changes. order and deal:
-    tickets, given later.
+    """An order that was filled at once and whole.
 
-    order_price None is a market order; type the order's type word.
+    key: the holding it changes. order_price: None for a market order. type: the order's type word.
+    order and deal: tickets, given later.
     """
 
     key: str
@@ -70,9 +67,7 @@ def _closing(key: str, trade: Trade, end: Exit) -> Fill:
 
 
 def of_history(history: History) -> list[Fill]:
-    """The executions of an account that holds each trade as a position of its own, in order of
-    time.
-    """
+    """The executions of a hedging account, each trade a holding of its own, in order of time."""
     fills: list[Fill] = []
     for number, trade in enumerate(history.trades):
         key = str(number)

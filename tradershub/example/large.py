@@ -40,10 +40,10 @@ ACCOUNT = Account(
 def write_large_mt5(
     path: Path, *, deals: int = 100_000, format: str = "xlsx", seed: int = 7, days: int = 1000
 ) -> Path:
-    """Write a hedging account's report with exactly this many deals (one deposit, then entries and
-    exits).
+    """Write a hedging account's report with exactly this many deals, the first a deposit.
 
-    format: "xlsx" or "html", as the terminal encodes them. deals below 2 or another format raises ValueError.
+    format: "xlsx" or "html", as the terminal encodes them. Fewer deals than 2 or another format
+    raises ValueError.
     """
     if deals < 2:
         raise ValueError(f"deals was {deals}, expected at least 2")
@@ -54,10 +54,7 @@ def write_large_mt5(
 
 
 def large_report(*, deals: int, seed: int, days: int) -> Report:
-    """The report itself:
-
-    a deposit, pairs of an entry and an exit, and with an even number an open position.
-    """
+    """A deposit, pairs of an entry and an exit, and with an even number an open position."""
     pairs, left = divmod(deals - 1, 2)
     maker = _Maker(random.Random(seed), days=days, trades=pairs + left)
     for number in range(pairs):
@@ -68,9 +65,7 @@ def large_report(*, deals: int, seed: int, days: int) -> Report:
 
 
 class _Maker:
-    """Grows the report trade by trade; each ends before the next begins, so all rows are in order
-    of time.
-    """
+    """Grows the report trade by trade; each ends before the next begins."""
 
     def __init__(self, rng: random.Random, *, days: int, trades: int) -> None:
         first = date(2022, 1, 3)

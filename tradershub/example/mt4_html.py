@@ -1,6 +1,6 @@
-"""Writes an MT4 statement:
+"""Writes an MT4 statement, plain or detailed (with comment rows and statistics).
 
-Statement.htm, or DetailedStatement.htm with comment rows and statistics. Bytes without a charset.
+The bytes are in a code page that the file does not name.
 """
 
 from __future__ import annotations

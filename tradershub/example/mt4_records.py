@@ -1,8 +1,7 @@
 """A year of MT4 tickets and the statements that can be exported from it.
 
 A partial close ends the ticket and opens another one for the rest, with the same opening time and
-price: the comments
-`to #N` and `from #N` chain them.
+price: the comments `to #N` and `from #N` chain them.
 """
 
 from __future__ import annotations
@@ -55,9 +54,7 @@ class Mt4Records:
                     yield leg.end.at, self._rows.closed(chain, leg, leg.end)
 
     def report(self, at: datetime, since: datetime | None = None) -> Mt4Report:
-        """The statement as exported at a moment, of everything or of what was closed since another
-        one.
-        """
+        """The statement as exported at a moment; since: only what was closed from then on."""
         begin = since or self._flows[0].flow.at
         closed = [row for done_at, row in self._closed if begin <= done_at <= at]
         flows = [row for row in self._flows if begin <= row.flow.at <= at]

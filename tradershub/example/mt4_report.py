@@ -12,10 +12,9 @@ from tradershub.example.results import Results
 
 @dataclass(frozen=True, slots=True)
 class TicketRow:
-    """A ticket:
+    """A closed, open or pending ticket.
 
-    closed, open or pending. done_at None is not over yet. note: why a pending order ended, else
-    empty.
+    done_at: None while it is not over. note: why a pending order ended, else empty.
     """
 
     ticket: int

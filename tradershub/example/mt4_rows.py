@@ -14,11 +14,10 @@ from tradershub.example.records import BUY, Account, Exit, PendingOrder, Trade
 
 @dataclass(slots=True)
 class Leg:
-    """The part of a trade that one ticket closes. end None: it is open to the last. ticket: given
-    later.
+    """The part of a trade that one ticket closes.
 
-    rest: the lots of the tickets that follow in the chain; until the end this ticket holds them
-    too.
+    end: None while it is open to the last. rest: the lots of the tickets that follow in the chain;
+    until its end this ticket holds them too. ticket: given later.
     """
 
     trade: Trade

@@ -1,7 +1,4 @@
-"""Writes an MT5 trade history report as the terminal does:
-
-one HTML table, UTF-16LE with BOM, CRLF.
-"""
+"""Writes an MT5 trade history report as the terminal's HTML: UTF-16LE with BOM, CRLF."""
 
 from __future__ import annotations
 

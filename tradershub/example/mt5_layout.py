@@ -1,7 +1,4 @@
-"""What MT5's HTML and XLSX reports share:
-
-how they print numbers and how the statistics are laid out.
-"""
+"""What MT5's HTML and XLSX reports share: printed numbers and the grid of statistics."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A year of MT5 records with its tickets, and the reports that can be exported from it at any
-moment.
-"""
+"""A year of MT5 records with its tickets, and the reports that can be exported from it."""
 
 from __future__ import annotations
 
@@ -17,8 +15,7 @@ from tradershub.example.records import ZERO, CashFlow, History, PendingOrder
 
 
 def number(history: History, fills: list[Fill], rng: random.Random) -> dict[int, int]:
-    """Give every order and deal its ticket, in order of time. Returns the tickets of flows and
-    pending orders by id().
+    """Give every order and deal its ticket, in order of time; return those of all rows by id().
 
     Tickets of one server rise with time, and other people's trades lie between ours.
     """
@@ -43,9 +40,7 @@ def number(history: History, fills: list[Fill], rng: random.Random) -> dict[int,
 
 
 class Records:
-    """An account's whole year with its tickets; reports are cut from it, and equal rows stay equal
-    in every report.
-    """
+    """An account's whole year with its tickets; equal rows stay equal in every report."""
 
     def __init__(
         self, market: Market, history: History, fills: list[Fill], rng: random.Random
@@ -56,9 +51,7 @@ class Records:
         self._tickets = number(history, fills, rng)
 
     def report(self, at: datetime, since: datetime | None = None) -> Report:
-        """The report as exported at a moment, of everything or of what happened since another
-        moment.
-        """
+        """The report as exported at a moment; since: only what was done from then on."""
         book = Book(self._market, self._history)
         rows: list[Fill | CashFlow] = [*self._fills, *self._history.flows]
         for row in sorted(rows, key=lambda row: row.at):

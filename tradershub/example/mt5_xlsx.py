@@ -1,6 +1,6 @@
-"""Writes an MT5 trade history report as the terminal's XLSX:
+"""Writes an MT5 trade history report as the terminal's XLSX.
 
-ids and amounts are numbers, times and volumes are text.
+Ids, prices and amounts are numbers; times and volumes are text.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The same trader on a netting account:
-
-one position per instrument, added to, reduced, and now and then reversed.
-"""
+"""The same trader on a netting account, where a position is added to, reduced and reversed."""
 
 from __future__ import annotations
 
@@ -48,10 +45,7 @@ class NettingTrader(Trader):
             self._campaign(contract, plan, steps[-1], at)
 
     def _fill_pending(self, contract: Contract, kind: str, plan: Plan, placed_at: datetime) -> None:
-        """An order that would have been filled is not placed:
-
-        here only campaigns open positions.
-        """
+        """Place nothing: here only campaigns open positions."""
 
     def _one_lot(self, contract: Contract, side: str, bar: int) -> Plan:
         return replace(self._plan(contract, side, bar), scale_out=False)

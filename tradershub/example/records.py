@@ -1,7 +1,7 @@
 """What the example knows about an account before any platform writes it down.
 
-Money is signed from the trader's side and in the account's currency; lots are positive; moments are
-server time.
+Money is signed from the trader's side and in the account's currency; lots are positive; moments
+are server time.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ BUY, SELL = "buy", "sell"
 class Account:
     """An account and its broker's terms.
 
-    symbols: the broker's spelling of each instrument. commission: money per lot and side, positive.
-    index_fee: money per
-    deal in an index, positive.
+    symbols: the broker's spelling of each instrument. commission: money per lot and side. index_fee:
+    money per deal in an index. Both are positive.
     """
 
     number: int

@@ -42,10 +42,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Drawdown:
-    """absolute:
+    """Falls of the balance.
 
-    below the start. deepest: the largest in money. steepest: the largest in percent of its
-    peak.
+    absolute: below the start. deepest: the largest in money, with its percent. steepest: the
+    largest in percent of its peak, with its money.
     """
 
     absolute: Decimal

@@ -1,7 +1,4 @@
-"""Alex Morgan's year:
-
-four accounts at three brokers in three currencies, and the files exported from them.
-"""
+"""Alex Morgan's year: four accounts at three brokers in three currencies, and their files."""
 
 from __future__ import annotations
 
@@ -75,14 +72,14 @@ DOLLAR_STYLE = Style(
     names=("EURUSD", "GBPUSD", "XAUUSD", "AUDUSD", "USDCAD", "US30"),
     busy=1.15,
     risk=Decimal("0.0055"),
-    edge=0.74,
+    edge=0.685,
     bad_month=3,
 )
 EURO_STYLE = Style(
     names=("GER40", "EURUSD", "EURGBP", "USDCHF", "EURJPY"),
-    busy=1.3,
+    busy=1.12,
     risk=Decimal("0.005"),
-    edge=0.6,
+    edge=0.62,
     bad_month=6,
     patience=(6, 150),
 )
@@ -125,9 +122,8 @@ def write_example(folder: Path, *, until: date, seed: int = 7) -> list[Path]:
     """Write the year's statements into a folder and return the files, oldest export first.
 
     until: the last day that may occur. The same day and seed give the same bytes, as far as the
-    installed ECB rates agree.
-    Every account ends with open positions and a working order; the two exports of an account
-    overlap.
+    installed ECB rates agree. Every account ends with open positions and a working order; two
+    exports of one account overlap.
     """
     folder.mkdir(parents=True, exist_ok=True)
     last = clock.last_working_day(until)

@@ -1,9 +1,7 @@
-"""The trader: when they enter, how large, and how it ends, on an account that holds any number of
-positions.
+"""The trader on a hedging account: when they enter, how large, and how it ends.
 
-The trader is invented, not clever: of the two directions they pick the better one slightly more
-often than not, and less
-often in their bad month.
+The trader is invented, not clever: of the two directions they pick the better one more often
+than not, and less often in their bad month.
 """
 
 from __future__ import annotations
@@ -204,9 +202,7 @@ class Trader:
         heappush(self._due, (end.at, money))
 
     def _lots(self, contract: Contract, plan: Plan, at: datetime) -> Decimal:
-        """A size that loses about the style's risk at the stop and binds at most a tenth of the
-        balance.
-        """
+        """Lots that lose the style's risk at the stop and bind at most a tenth of the balance."""
         while self._due and self._due[0][0] <= at:
             self._balance += heappop(self._due)[1]
         account = self._history.account
@@ -222,10 +218,7 @@ class Trader:
         return self._market.opened(bar) + timedelta(seconds=self._rng.randint(3, 890))
 
     def _leave_open(self) -> None:
-        """Three positions that outlive the data:
-
-        with stop and target, with a stop only, with neither.
-        """
+        """Leave three positions: with stop and target, with a stop only, with neither."""
         for bars, name in zip(LEFT_OPEN_BARS, self._style.names, strict=False):
             contract = CONTRACTS[name]
             bar = self._market.last_bar - bars

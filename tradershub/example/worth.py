@@ -1,7 +1,4 @@
-"""What a holding earns, costs and binds, in the account's currency.
-
-A cost is negative, margin positive.
-"""
+"""What a holding earns, costs and binds, in the account's currency: costs negative."""
 
 from __future__ import annotations
 

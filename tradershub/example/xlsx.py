@@ -1,5 +1,4 @@
-"""Writes one plain worksheet the way the MT5 terminal does: UTF-16LE parts with BOM, directory
-entries in the zip.
+"""Writes one worksheet as the MT5 terminal does: UTF-16LE parts, directory entries in the zip.
 
 Rows are streamed, so a large file needs little memory. A cell is None, a text, or a number with the
 name of its format.
