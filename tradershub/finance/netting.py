@@ -12,12 +12,10 @@ from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from tradershub.finance.decimals import ZERO, split
+from tradershub.finance.sides import OPPOSITE, Side
 
-Side = Literal["buy", "sell"]
 Entry = Literal["in", "out", "inout", "out_by", ""]
 Mode = Literal["hedging", "netting", "fifo"]
-
-OPPOSITE: dict[Side, Side] = {"buy": "sell", "sell": "buy"}
 
 _DIGITS = re.compile(r"([0-9]{1,100})")
 
@@ -25,7 +23,7 @@ _DIGITS = re.compile(r"([0-9]{1,100})")
 class Fill(NamedTuple):
     """One execution as the broker booked it.
 
-    key: the deal's id. ref: the broker's position id, or "". side: of the deal, not of the position.
+    key: the deal's id. ref: the broker's position id, or "". side: of the deal, not the position.
     entry: what the broker says it did; "" where it does not say. lots: never negative. at: aware.
     profit, swap, commission, fee, tax: signed from the trader's side, costs negative.
     inferred: the fill was concluded from other facts, not read.
@@ -185,7 +183,7 @@ class Book:
         self.queues: dict[tuple[str, Side], deque[Holding]] = {}
 
     def add(self, fill: Fill, *, side: Side) -> Holding:
-        """A new holding under the broker's ref, or the fill's key where that is missing or taken."""
+        """A new holding under the broker's ref, else the fill's key."""
         holding = Holding(fill, ref=self._free_ref(fill), side=side)
         self.holdings[holding.ref] = holding
         return holding
@@ -264,7 +262,7 @@ def _hedge(book: Book, fill: Fill) -> None:
 
 
 def _hedge_by_ref(book: Book, fill: Fill, *, closes: bool) -> None:
-    """The ticket decides, whatever the times say: within a second a file may print out before in."""
+    """The ticket decides, not the time: within one second a file may print out before in."""
     holding = book.holdings.get(fill.ref)
     if holding is None:
         holding = book.add(fill, side=OPPOSITE[fill.side] if closes else fill.side)

@@ -36,6 +36,6 @@ def day_bounds(day: date, *, zone: tzinfo, rollover: time = MIDNIGHT) -> tuple[d
 
 @lru_cache(maxsize=65536)
 def _begins_at(day: date, zone: tzinfo, rollover: time) -> datetime:
-    """A wall time that the clock skips counts by the offset before, one it repeats counts once, first."""
+    """A wall time that the clock skips counts by the offset before; of two, the first."""
     begins_on = day - ONE_DAY if rollover >= NOON else day
     return datetime.combine(begins_on, rollover, tzinfo=zone).astimezone(UTC)

@@ -1,0 +1,222 @@
+"""Statistics of a list of trades as MetaTrader's report states them.
+
+A trade's result is net: profit, commission, swap and fees together. Money is exact; ratios that
+need a root or a regression are floats. What has no meaning is None, never infinite.
+Source: MetaQuotes, client help, "Trading report"; MQL5 article 1492.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import accumulate, pairwise
+from statistics import fmean
+from typing import NamedTuple
+
+from tradershub.finance.decimals import ZERO
+from tradershub.finance.drawdown import Drawdown, drawdown
+from tradershub.finance.sides import Side
+
+# Below this many trades a Z-score says nothing.
+ENOUGH_TRADES = 30
+
+
+class Streak(NamedTuple):
+    """Wins or losses in a row and their sum."""
+
+    length: int
+    total: Decimal
+
+
+class Regression(NamedTuple):
+    """The balance points against their index 0..N. None for a flat or too short curve."""
+
+    correlation: float | None
+    standard_error: float | None
+
+
+class WinRate(NamedTuple):
+    """Trades of one side, and the share of them that earned; None without trades."""
+
+    trades: int
+    wins: int
+
+    @property
+    def share(self) -> Decimal | None:
+        return Decimal(self.wins) / self.trades if self.trades else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeStatistics:
+    """All figures of a list of trades. Losses are negative, drawdowns positive, shares 0 to 1."""
+
+    trades: int
+    wins: int
+    losses: int
+    net_profit: Decimal
+    gross_profit: Decimal
+    gross_loss: Decimal
+    profit_factor: Decimal | None
+    expected_payoff: Decimal | None
+    win_rate: Decimal | None
+    average_win: Decimal | None
+    average_loss: Decimal | None
+    payoff_ratio: Decimal | None
+    largest_win: Decimal
+    largest_loss: Decimal
+    drawdown: Drawdown
+    recovery_factor: Decimal | None
+    mean_holding_return: float | None
+    geometric_holding_return: float | None
+    runs: int
+    z_score: float | None
+    regression: Regression
+    longest_wins: Streak
+    longest_losses: Streak
+    best_run: Streak
+    worst_run: Streak
+
+
+def trade_statistics(results: Sequence[Decimal], *, deposit: Decimal) -> TradeStatistics:
+    """Statistics of net results in the order in which the trades were closed, without flows."""
+    balances = list(accumulate(results, initial=deposit))
+    wins = [result for result in results if result > 0]
+    losses = [result for result in results if result < 0]
+    net, fall = sum(results, ZERO), drawdown(balances)
+    average_win, average_loss = mean(wins), mean(losses)
+    streaks = streaks_of(results)
+    return TradeStatistics(
+        trades=len(results),
+        wins=len(wins),
+        losses=len(losses),
+        net_profit=net,
+        gross_profit=sum(wins, ZERO),
+        gross_loss=sum(losses, ZERO),
+        profit_factor=profit_factor(results),
+        expected_payoff=mean(results),
+        win_rate=ratio(Decimal(len(wins)), Decimal(len(results))),
+        average_win=average_win,
+        average_loss=average_loss,
+        payoff_ratio=ratio(average_win, -average_loss if average_loss else None),
+        largest_win=max(wins, default=ZERO),
+        largest_loss=min(losses, default=ZERO),
+        drawdown=fall,
+        recovery_factor=ratio(net, fall.maximal),
+        mean_holding_return=mean_holding_return(balances),
+        geometric_holding_return=geometric_holding_return(balances),
+        runs=len(streaks),
+        z_score=z_score([result > 0 for result in results if result]),
+        regression=regression(balances),
+        longest_wins=longest((s for s in streaks if s.total > 0)),
+        longest_losses=longest((s for s in streaks if s.total < 0)),
+        best_run=max(streaks, key=lambda s: s.total, default=NO_STREAK),
+        worst_run=min(streaks, key=lambda s: s.total, default=NO_STREAK),
+    )
+
+
+NO_STREAK = Streak(0, ZERO)
+
+
+def mean(values: Sequence[Decimal]) -> Decimal | None:
+    """The unrounded mean; None of nothing."""
+    return sum(values, ZERO) / len(values) if values else None
+
+
+def ratio(above: Decimal | None, below: Decimal | None) -> Decimal | None:
+    """A quotient; None where a part is missing or the divisor is zero."""
+    return above / below if above is not None and below else None
+
+
+def profit_factor(results: Iterable[Decimal]) -> Decimal | None:
+    """Sum of wins by sum of losses, positive; None without losses."""
+    listed = list(results)
+    lost = -sum((result for result in listed if result < 0), ZERO)
+    return ratio(sum((result for result in listed if result > 0), ZERO), lost)
+
+
+def win_rates(trades: Iterable[tuple[Side, Decimal]]) -> dict[Side, WinRate]:
+    """Trades won by side of the position: longs under "buy", shorts under "sell"."""
+    listed = list(trades)
+    rates: dict[Side, WinRate] = {}
+    sides: tuple[Side, Side] = ("buy", "sell")
+    for side in sides:
+        results = [result for of, result in listed if of == side]
+        rates[side] = WinRate(len(results), sum(result > 0 for result in results))
+    return rates
+
+
+def streaks_of(results: Iterable[Decimal]) -> list[Streak]:
+    """Runs of wins and of losses in order. A result of zero belongs to none and breaks none."""
+    streaks: list[Streak] = []
+    for result in results:
+        if not result:
+            continue
+        if streaks and (streaks[-1].total > 0) == (result > 0):
+            streaks[-1] = Streak(streaks[-1].length + 1, streaks[-1].total + result)
+        else:
+            streaks.append(Streak(1, result))
+    return streaks
+
+
+def longest(streaks: Iterable[Streak]) -> Streak:
+    """The longest streak; of equals the first."""
+    return max(streaks, key=lambda streak: streak.length, default=NO_STREAK)
+
+
+def count_runs(outcomes: Sequence[bool]) -> int:
+    """Stretches of equal outcomes."""
+    return sum(one != other for one, other in pairwise(outcomes)) + bool(outcomes)
+
+
+def z_score(outcomes: Sequence[bool]) -> float | None:
+    """Dependence between neighbouring trades: negative streaky, positive alternating.
+
+    None unless both wins and losses occur. Below ENOUGH_TRADES it is not to be relied on.
+    Z = (N (R - 1/2) - P) / sqrt(P (P - N) / (N - 1)), P = 2 W L. Source: MQL5 article 1492.
+    """
+    n, wins = len(outcomes), sum(outcomes)
+    product = 2 * wins * (n - wins)
+    spread = product * (product - n)
+    if n < 2 or spread <= 0:
+        return None
+    return (n * (count_runs(outcomes) - 0.5) - product) / math.sqrt(spread / (n - 1))
+
+
+def mean_holding_return(balances: Sequence[Decimal]) -> float | None:
+    """AHPR: the mean of each balance by the one before; None unless all were positive."""
+    if len(balances) < 2 or min(balances) <= 0:
+        return None
+    return fmean(float(after / before) for before, after in pairwise(balances))
+
+
+def geometric_holding_return(balances: Sequence[Decimal]) -> float | None:
+    """GHPR: the N-th root of the last balance by the first; None unless both are positive."""
+    if len(balances) < 2 or balances[0] <= 0 or balances[-1] <= 0:
+        return None
+    return float(balances[-1] / balances[0]) ** (1 / (len(balances) - 1))
+
+
+def regression(points: Sequence[Decimal]) -> Regression:
+    """Pearson's r of the points against 0..N, and sqrt(SSE / (n - 2)) with n points.
+
+    MetaQuotes does not publish the divisor of its standard error: n - 2 is our convention.
+    """
+    n = len(points)
+    if n < 3:
+        return Regression(None, None)
+    base = points[0]
+    ys = [float(point - base) for point in points]
+    mean_x, mean_y = (n - 1) / 2, fmean(ys)
+    xx = math.fsum((x - mean_x) ** 2 for x in range(n))
+    yy = math.fsum((y - mean_y) ** 2 for y in ys)
+    xy = math.fsum((x - mean_x) * (y - mean_y) for x, y in enumerate(ys))
+    slope = xy / xx
+    residuals = math.fsum((y - mean_y - slope * (x - mean_x)) ** 2 for x, y in enumerate(ys))
+    correlation = xy / math.sqrt(xx * yy) if yy else None
+    return Regression(correlation, math.sqrt(residuals / (n - 2)))
+
+
+def holding_time(opened_at: datetime, closed_at: datetime) -> timedelta:
+    """From the first opening to the last closing; partial closes do not count."""
+    return closed_at - opened_at
