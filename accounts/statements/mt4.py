@@ -36,6 +36,7 @@ from accounts.statements.mt4_rows import (
 from accounts.statements.words import operation_kind
 
 FORMAT = "mt4"
+READS = frozenset({"html"})
 HEADINGS = frozenset({"ticket", "type", "item", "s/l", "t/p", "commission", "swap", "profit"})
 TESTER_WORDS = SIDES | {"close", "modify", "delete", "s/l", "t/p", "close at stop", "expire"}
 PRINTED = re.compile(r"\d{4} \S{1,20} \d{1,2},? \d{1,2}:\d\d(?::\d\d)?")
@@ -47,7 +48,9 @@ HEADINGS_NEEDED = 6
 def recognise(head_rows: Iterable[list[Cell]]) -> bool:
     """Whether the first rows are those of an MT4 statement."""
     rows = [_visible(row) for row in head_rows]
-    return any(_is_data(cells) or _is_heading(cells) for cells in rows)
+    # The page's cells span columns; a table of the same columns out of a spreadsheet is no page.
+    is_page = any(cell.colspan > 1 for cells in rows for cell in cells)
+    return is_page and any(_is_data(cells) or _is_heading(cells) for cells in rows)
 
 
 def refusal_reason(head_rows: Iterable[list[Cell]]) -> str | None:

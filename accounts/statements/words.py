@@ -28,6 +28,46 @@ OPERATIONS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     )
 )
 
+BUY_WORDS = frozenset(
+    "buy b long bought bot kauf kaufen gekauft achat acheter compra comprar compré acquisto "
+    "comprare acquista купить покупка 買 買い 买 买入 купля kupno kup köp køb osto al alış purchase".split()
+) | {"buy to open", "buy to cover", "buy to close"}
+SELL_WORDS = frozenset(
+    "sell s short sold sld verkauf verkaufen verkauft vente vendre venta vender venda vendita vendere vendi продать "
+    "продажа 売 売り 卖 卖出 sprzedaż sprzedaj sälj salg myynti sat satış sale".split()
+) | {"sell to open", "sell to close", "sell short"}
+RESULT = re.compile(
+    r"profit|\bloss|\bp ?[/&]? ?l\b|\bpnl\b|realis|realiz|gewinn|résultat|resultado|прибыль",
+    re.IGNORECASE,
+)
+CREDIT = re.compile(r"\s*credit( (in|out|facility))?\s*", re.IGNORECASE)
+OUTGOING = re.compile(
+    r"withdr|payout|auszahl|retir|\bretrait|preliev|\bsaque|wypłat|снят|вывод|出金|提款",
+    re.IGNORECASE,
+)
+
+
+def is_outgoing(text: str) -> bool:
+    """Whether a word says that money leaves the account."""
+    return bool(OUTGOING.search(text))
+
+
+def side_of(text: str) -> str:
+    """buy or sell for a word that means it in one of many languages, else ''."""
+    word = " ".join(text.lower().split())
+    if word in BUY_WORDS:
+        return base.BUY
+    return base.SELL if word in SELL_WORDS else ""
+
+
+def known_kind(text: str) -> str:
+    """The kind of money row that a text names, '' where it names none."""
+    if CREDIT.fullmatch(text):
+        return base.CREDIT
+    kinds = (kind for kind, pattern in OPERATIONS if pattern.search(text))
+    kind = next(kinds, base.ARCHIVE if RESULT.search(text) else "")
+    return base.WITHDRAWAL if kind == base.DEPOSIT and is_outgoing(text) else kind
+
 
 def operation_kind(text: str, amount: Decimal) -> str:
     """The kind of a balance row by its comment; by its sign where the comment says nothing."""

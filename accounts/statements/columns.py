@@ -1,0 +1,133 @@
+"""How the columns of one broker's table are to be read: a value that is suggested, answered, saved.
+
+What the headings and values do not decide is a question, and a mapping with questions reads nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
+
+from accounts.statements.headings import TARGETS, plain
+
+ROUND_TRIPS, EXECUTIONS, CASH_ROWS = "round trips", "executions", "cash rows"
+LAYOUTS = (ROUND_TRIPS, EXECUTIONS, CASH_ROWS)
+GROSS, NET = "gross", "net"
+AS_BOOKED, COST_POSITIVE = "cost is negative", "cost is positive"
+IGNORE = "ignore"
+WORD, COLUMN = "word: ", "column: "
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table and what it means; a target may have several, then they are added."""
+
+    target: str
+    index: int
+    heading: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What only a person can decide. options: the possible answers; empty for free text."""
+
+    key: str
+    text: str
+    options: tuple[str, ...] = ()
+    suggested: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """How to read one table. header_row counts from 0 within the sheet.
+
+    profit_is: whether the profit column already contains swap, commission and fees (net) or not.
+    costs: the sign that commissions and fees have in the file.
+    time_zone: IANA name where the file states it, else empty: the broker's zone applies.
+    headings: the whole heading row, by which a saved mapping is found again.
+    words: what the values of the side or type column mean: buy, sell, ignore, or a kind of money row.
+    """
+
+    layout: str
+    header_row: int
+    columns: tuple[Column, ...]
+    sheet: str = ""
+    decimal: str = "."
+    date_order: str = ""
+    profit_is: str = GROSS
+    costs: str = AS_BOOKED
+    time_zone: str = ""
+    currency: str = ""
+    known_as: str = ""
+    words: tuple[tuple[str, str], ...] = ()
+    questions: tuple[Question, ...] = ()
+    notes: tuple[str, ...] = ()
+    headings: tuple[str, ...] = ()
+
+    def indexes(self, target: str) -> tuple[int, ...]:
+        """The columns that hold a target, from left to right."""
+        return tuple(column.index for column in self.columns if column.target == target)
+
+    def has(self, *targets: str) -> bool:
+        """Whether every target has a column."""
+        return all(self.indexes(target) for target in targets)
+
+    @property
+    def headings_hash(self) -> str:
+        """Which tables the mapping fits: those with the same headings in the same columns."""
+        return headings_hash(self.headings)
+
+    def answered(self, key: str, value: str) -> Mapping:
+        """The mapping with one question answered. Raises ValueError for an answer that is no option."""
+        question = next((q for q in self.questions if q.key == key), None)
+        if question is None:
+            raise ValueError(f"There is no open question {key!r}.")
+        if question.options and value not in question.options:
+            raise ValueError(f"{key} was {value!r}; expected one of {', '.join(question.options)}.")
+        rest = tuple(q for q in self.questions if q is not question)
+        answered = replace(self, questions=rest)
+        if key.startswith(WORD):
+            return replace(answered, words=(*self.words, (key.removeprefix(WORD), value)))
+        if key.startswith(COLUMN):
+            number, _, heading = value.partition(": ")
+            return answered.with_column(int(number) - 1, heading, key.removeprefix(COLUMN))
+        return replace(answered, **{key: value})  # type: ignore[arg-type]
+
+    def with_column(self, index: int, heading: str, target: str) -> Mapping:
+        """The mapping with a column given another meaning; an empty target takes its meaning away."""
+        if target and target not in TARGETS:
+            raise ValueError(f"The meaning was {target!r}; expected one of {', '.join(TARGETS)}.")
+        kept = [column for column in self.columns if column.index != index]
+        if target:
+            kept.append(Column(target, index, heading))
+        return replace(self, columns=tuple(sorted(kept, key=lambda column: column.index)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The mapping as JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The mapping that `to_dict` gave. Raises ValueError for anything else."""
+        try:
+            rest = dict(values)
+            return cls(
+                columns=tuple(Column(**column) for column in rest.pop("columns")),
+                questions=tuple(
+                    Question(**(question | {"options": tuple(question["options"])}))
+                    for question in rest.pop("questions", ())
+                ),
+                words=tuple((word, side) for word, side in rest.pop("words", ())),
+                notes=tuple(rest.pop("notes", ())),
+                headings=tuple(rest.pop("headings", ())),
+                **rest,
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"This is no column mapping: {error}.") from error
+
+
+def headings_hash(headings: Iterable[str]) -> str:
+    """A fingerprint of headings that ignores case, spacing and asides."""
+    return hashlib.sha256("|".join(plain(heading) for heading in headings).encode()).hexdigest()

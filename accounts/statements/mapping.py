@@ -1,0 +1,181 @@
+"""Any table of trades or money: suggest how to read its columns, show its rows, read it.
+
+`suggest_file` looks at headings and values, a person answers what they leave open, `preview` shows
+the first rows as they would be read, and `read` reads the file. A mapping fits every later file with
+the same headings (`Mapping.headings_hash`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from collections.abc import Mapping as Values
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from accounts.statements import base, table_totals
+from accounts.statements.base import AccountInfo, DealLine, NotAStatement, Refusal, Statement
+from accounts.statements.cells import Cell
+from accounts.statements.columns import Column, Mapping, Question, headings_hash
+from accounts.statements.mapped_rows import Lines, read_rows
+from accounts.statements.suggestion import find_header, suggest
+from accounts.statements.table_rows import TableRow, table_rows
+
+__all__ = [
+    "Column",
+    "Mapping",
+    "Question",
+    "fits",
+    "preview",
+    "read",
+    "recognise",
+    "suggest",
+    "suggest_file",
+]
+
+FORMAT = "mapped"
+READS = frozenset({"xlsx", "csv"})
+EVIDENCE = 50_000
+PREVIEW_MARGIN = 200
+
+
+def recognise(head_rows: Iterable[list[Cell]]) -> bool:
+    """Never: a table is read by a mapping that somebody has confirmed."""
+    return False
+
+
+def suggest_file(path: Path, sheet: str = "") -> Mapping:
+    """The likeliest mapping of a file: of the sheet that is named, else of the one with the best headings.
+
+    Raises NotAStatement for a file that is no table of trades or money.
+    """
+    sheets: dict[str, list[TableRow]] = {}
+    for row in islice(table_rows(path), EVIDENCE):
+        if not sheet or row.sheet == sheet:
+            sheets.setdefault(row.sheet, []).append(row)
+    if not sheets:
+        raise NotAStatement(f"The workbook has no sheet {sheet!r} with rows.")
+    return suggest(max(sheets.values(), key=_promise))
+
+
+def _promise(rows: list[TableRow]) -> tuple[bool, int]:
+    position = find_header([row for row in rows if not row.is_blank])
+    return position is not None, len(rows)
+
+
+def fits(path: Path, saved: Iterable[Mapping]) -> Mapping | None:
+    """The saved mapping whose headings the file has, None if there is none."""
+    known = {
+        (mapping.sheet, mapping.header_row, mapping.headings_hash): mapping for mapping in saved
+    }
+    rows = {position for _, position, _ in known}
+    for row in islice(table_rows(path), EVIDENCE):
+        if row.number - 1 in rows:
+            key = (row.sheet, row.number - 1, headings_hash(row.texts))
+            if key in known:
+                return known[key]
+    return None
+
+
+def preview(path: Path, mapping: Mapping, n: int = 20) -> tuple[list[DealLine], list[Refusal]]:
+    """The deals of the first n rows as the mapping reads them, and the rows that it refuses."""
+    last = mapping.header_row + 1 + n
+    rows = (row for row in table_rows(path) if row.sheet == mapping.sheet)
+    lines = read_rows(islice(rows, last), mapping)
+    return table_totals.in_order(lines.deals), lines.refusals
+
+
+def read(path: Path, mapping: Mapping | Values[str, Any]) -> Statement:
+    """The statement that a file says by a mapping, or by what `Mapping.to_dict` gave.
+
+    Raises NotAStatement while a question of the mapping is open, and where no row can be read.
+    """
+    mapping = _as_mapping(mapping)
+    if mapping.questions:
+        raise NotAStatement(
+            f"The table cannot be read before this is answered: {mapping.questions[0].text}"
+        )
+    lines = read_rows(_checked(table_rows(path), mapping), mapping)
+    if not lines.deals and lines.refusals:
+        raise NotAStatement(f"No row can be read as the mapping says. {lines.refusals[0].reason}")
+    return _statement(lines, mapping)
+
+
+def _as_mapping(mapping: Mapping | Values[str, Any]) -> Mapping:
+    if isinstance(mapping, Mapping):
+        return mapping
+    try:
+        return Mapping.from_dict(dict(mapping))
+    except ValueError as error:
+        raise NotAStatement(str(error)) from error
+
+
+def _checked(rows: Iterable[TableRow], mapping: Mapping) -> Iterable[TableRow]:
+    """The rows; a file whose headings are others than those of the mapping is refused."""
+    was_found = False
+    for row in rows:
+        if row.sheet == mapping.sheet and row.number == mapping.header_row + 1:
+            was_found = True
+            _refuse_other_headings(row, mapping)
+        yield row
+    if not was_found:
+        raise NotAStatement(
+            f"The table has no heading in row {mapping.header_row + 1}, where the mapping expects it."
+        )
+
+
+def _refuse_other_headings(row: TableRow, mapping: Mapping) -> None:
+    texts = row.texts
+    for column in mapping.columns:
+        found = texts[column.index] if column.index < len(texts) else ""
+        if found != column.heading:
+            raise NotAStatement(
+                f"Column {column.index + 1} is headed {found[:40]!r}, the mapping expects {column.heading[:40]!r}; "
+                "this table needs a mapping of its own."
+            )
+
+
+def _statement(lines: Lines, mapping: Mapping) -> Statement:
+    currency = mapping.currency or next(iter(dict(lines.currencies.most_common(1))), "")
+    number = next(iter(lines.accounts)) if len(lines.accounts) == 1 else ""
+    statement = Statement(
+        format=FORMAT,
+        account=AccountInfo(number=number, currency=currency.upper()),
+        time_zone=mapping.time_zone,
+        deals=_in_account_currency(table_totals.in_order(lines.deals), currency),
+        open_positions=lines.open_positions,
+        refusals=lines.refusals,
+        notes=[*mapping.notes, *_remarks(lines)],
+    )
+    return finished(statement)
+
+
+def finished(statement: Statement) -> Statement:
+    """The statement with its totals, its period and what its running balance says."""
+    times = [deal.time_text for deal in statement.deals if deal.entry != base.IN or deal.amount]
+    statement.period_from, statement.period_to = (times[0], times[-1]) if times else ("", "")
+    statement.our_totals = table_totals.computed(statement.deals, statement.open_positions)
+    table_totals.follow_balance(statement)
+    return statement
+
+
+def _in_account_currency(deals: list[DealLine], currency: str) -> list[DealLine]:
+    """The deals without the currency where it is the account's."""
+    return [replace(deal, currency="") if deal.currency == currency else deal for deal in deals]
+
+
+def _remarks(lines: Lines) -> list[str]:
+    remarks = []
+    if lines.left_out:
+        remarks.append(
+            f"{len(lines.left_out)} rows are no bookings and were left out, first row {lines.left_out[0]}."
+        )
+    if lines.repeated:
+        rows = ", ".join(map(str, lines.repeated[:5]))
+        remarks.append(
+            f"{len(lines.repeated)} rows repeat an earlier one word for word and count once: row {rows}."
+        )
+    if len(lines.accounts) > 1:
+        remarks.append(f"The rows name several accounts: {', '.join(sorted(lines.accounts)[:5])}.")
+    return remarks

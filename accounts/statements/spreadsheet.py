@@ -1,0 +1,297 @@
+"""Our own spreadsheet template, for any broker whose files nobody reads: XLSX, or CSV with the same headings.
+
+Sheets: Account (what the account is called), Deals (one row a booking), Trades (one row a round trip).
+"""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+
+from accounts.statements import base, table_totals
+from accounts.statements.base import ZERO, AccountInfo, DealLine, NotAStatement, Statement
+from accounts.statements.cells import Cell
+from accounts.statements.columns import EXECUTIONS, IGNORE, ROUND_TRIPS, Column, Mapping
+from accounts.statements.headings import CLASSES, NUMBER, TIME
+from accounts.statements.mapped_rows import Lines, read_rows
+from accounts.statements.mapping import finished
+from accounts.statements.table_rows import TableRow, table_rows
+from accounts.statements.table_values import date_order, decimal_mark, read_number
+from accounts.statements.words import difference
+
+FORMAT = "spreadsheet"
+READS = frozenset({"xlsx", "csv"})
+EXAMPLE = "EXAMPLE"
+
+DEALS = {
+    "Time": "time",
+    "Type": "side",
+    "Symbol": "symbol",
+    "Volume": "volume",
+    "Price": "price",
+    "Profit before costs": "profit",
+    "Swap": "swap",
+    "Commission (minus = cost)": "commission",
+    "Fee (minus = cost)": "fee",
+    "Tax": "tax",
+    "Deal id": "deal_id",
+    "Position id": "position_id",
+    "Order id": "order_id",
+    "Entry": "entry",
+    "Balance": "balance",
+    "Currency": "currency",
+    "Comment": "comment",
+}
+TRADES = {
+    "Open time": "open_time",
+    "Close time": "close_time",
+    "Symbol": "symbol",
+    "Side": "side",
+    "Volume": "volume",
+    "Open price": "open_price",
+    "Close price": "close_price",
+    "Profit before costs": "profit",
+    "Swap": "swap",
+    "Commission (minus = cost)": "commission",
+    "Fee (minus = cost)": "fee",
+    "Ticket": "deal_id",
+    "Currency": "currency",
+    "Comment": "comment",
+}
+NEEDED = {
+    "Deals": ("Time", "Type", "Profit before costs"),
+    "Trades": (
+        *("Open time", "Close time", "Symbol", "Side", "Volume"),
+        *("Open price", "Close price", "Profit before costs"),
+    ),
+}
+TABLES = {"Deals": (EXECUTIONS, DEALS), "Trades": (ROUND_TRIPS, TRADES)}
+ACCOUNT = {
+    "account number": "number",
+    "currency": "currency",
+    "broker": "broker",
+    "name": "name",
+    "server": "server",
+    "time zone": "time_zone",
+    "leverage": "leverage",
+    "margin mode": "margin_mode",
+    "kind": "kind",
+    "balance": "balance",
+    "equity": "equity",
+}
+MODES = ("hedging", "netting")
+KINDS = ("live", "demo", "contest")
+
+
+@dataclass(slots=True)
+class Block:
+    """One table of the template: which one, its heading row, its rows."""
+
+    name: str
+    header: TableRow
+    rows: list[TableRow] = field(default_factory=list)
+
+
+def recognise(head_rows: Iterable[list[Cell]]) -> bool:
+    """Whether the first rows hold the headings of a table of the template."""
+    return any(table_name([cell.text for cell in row]) for row in head_rows)
+
+
+def table_name(texts: list[str]) -> str:
+    """Which table a heading row begins: Deals, Trades or none ('')."""
+    found = {" ".join(text.split()).lower() for text in texts}
+    names = (name for name, needed in NEEDED.items() if {text.lower() for text in needed} <= found)
+    return next(names, "")
+
+
+def read(path: Path) -> Statement:
+    """Everything the file says. Raises NotAStatement for what a person must make clear first."""
+    account, blocks = _parts(table_rows(path))
+    decimal, order = _conventions(blocks, account)
+    lines = [read_rows(block.rows, _mapping(block, decimal, order), block.name) for block in blocks]
+    statement = Statement(
+        format=FORMAT,
+        account=_account_info(account),
+        time_zone=_time_zone(account),
+        deals=_deals(lines, account.get("currency", "")),
+        open_positions=[line for part in lines for line in part.open_positions],
+        refusals=[refusal for part in lines for refusal in part.refusals],
+        notes=_notes(lines),
+    )
+    statement.file_totals = _totals(account, decimal)
+    return _with_balance(finished(statement))
+
+
+def _parts(rows: Iterator[TableRow]) -> tuple[dict[str, str], list[Block]]:
+    account: dict[str, str] = {}
+    blocks: list[Block] = []
+    open_block: Block | None = None
+    for row in rows:
+        if name := table_name(row.texts):
+            open_block = Block(name, row)
+            blocks.append(open_block)
+        elif open_block and row.sheet == open_block.header.sheet:
+            open_block.rows.append(row)
+        else:
+            open_block = None
+            _note_account(account, row.texts)
+    return account, blocks
+
+
+def _note_account(account: dict[str, str], texts: list[str]) -> None:
+    label = texts[0].strip().rstrip(":").lower() if texts else ""
+    if label in ACCOUNT and len(texts) > 1 and texts[1]:
+        account[ACCOUNT[label]] = texts[1]
+
+
+def _mapping(block: Block, decimal: str, order: str) -> Mapping:
+    layout, columns = TABLES[block.name]
+    targets = {heading.lower(): target for heading, target in columns.items()}
+    texts = [" ".join(text.split()) for text in block.header.texts]
+    return Mapping(
+        layout=layout,
+        header_row=block.header.number - 1,
+        columns=tuple(
+            Column(targets[text.lower()], index, text)
+            for index, text in enumerate(texts)
+            if text.lower() in targets
+        ),
+        sheet=block.header.sheet,
+        decimal=decimal,
+        date_order=order,
+        words=((EXAMPLE.lower(), IGNORE),),
+    )
+
+
+def _conventions(blocks: list[Block], account: dict[str, str]) -> tuple[str, str]:
+    """Decimal mark and order of day and month, from all rows. Raises NotAStatement where they are open."""
+    numbers, times = [], []
+    for block in blocks:
+        block.rows = [row for row in block.rows if not _is_example(row)]
+        for column in _mapping(block, ".", "").columns:
+            kind = {NUMBER: "number", TIME: "date"}.get(CLASSES[column.target], "")
+            texts = _written(block.rows, column.index, kind)
+            (numbers if kind == "number" else times if kind == "date" else []).extend(texts)
+    mark, order = decimal_mark(numbers), date_order(times)
+    if not mark.is_certain:
+        raise NotAStatement(
+            "Numbers such as 1,234 and 1.234 can be read in two ways here; "
+            "write them without thousands marks and with a point before the decimals."
+        )
+    if not order.is_certain:
+        raise NotAStatement(
+            "It is open whether the day or the month comes first in the dates; write them as 2026-01-31 14:30:00."
+        )
+    return mark.value, order.value
+
+
+def _written(rows: list[TableRow], index: int, kind: str) -> list[str]:
+    cells = (row.cells[index] for row in rows if index < len(row.cells))
+    return [cell.text for cell in cells if cell.text.strip() and cell.kind != kind]
+
+
+def _is_example(row: TableRow) -> bool:
+    return any(text.startswith(EXAMPLE) for text in row.texts)
+
+
+def _deals(lines: list[Lines], currency: str) -> list[DealLine]:
+    deals = table_totals.in_order([deal for part in lines for deal in part.deals])
+    return [
+        replace(deal, currency="") if deal.currency.upper() == currency.upper() else deal
+        for deal in deals
+    ]
+
+
+def _account_info(account: dict[str, str]) -> AccountInfo:
+    leverage = account.get("leverage", "").removeprefix("1:")
+    return AccountInfo(
+        number=account.get("number", ""),
+        currency=_currency(account),
+        name=account.get("name", ""),
+        broker=account.get("broker", ""),
+        server=account.get("server", ""),
+        leverage=int(leverage)
+        if leverage.isascii() and leverage.isdigit() and len(leverage) < 6
+        else None,
+        kind=_choice(account, "kind", KINDS),
+        margin_mode=_choice(account, "margin_mode", MODES),
+    )
+
+
+def _currency(account: dict[str, str]) -> str:
+    currency = account.get("currency", "").upper()
+    if currency and not (len(currency) == 3 and currency.isascii() and currency.isalpha()):
+        raise NotAStatement(
+            f"The currency of the account is {currency[:20]!r}; expected three letters such as EUR."
+        )
+    return currency
+
+
+def _choice(account: dict[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = account.get(name, "").lower()
+    if value and value not in choices:
+        label = name.replace("_", " ")
+        raise NotAStatement(
+            f"The {label} of the account is {value[:20]!r}; expected {' or '.join(choices)}."
+        )
+    return value
+
+
+def _time_zone(account: dict[str, str]) -> str:
+    name = account.get("time_zone", "")
+    if name and name not in zoneinfo.available_timezones():
+        raise NotAStatement(
+            f"The time zone of the account is {name[:40]!r}; expected a name such as Europe/Athens."
+        )
+    return name
+
+
+def _totals(account: dict[str, str], decimal: str) -> dict[str, Decimal | int]:
+    """The balance and equity that the person wrote down. Raises NotAStatement if one is no number."""
+    try:
+        return {
+            name: _figure(account[name], decimal)
+            for name in ("balance", "equity")
+            if name in account
+        }
+    except ValueError as error:
+        raise NotAStatement(f"The account's balance or equity: {error}.") from error
+
+
+def _figure(text: str, decimal: str) -> Decimal:
+    mark = decimal_mark([text])
+    return read_number(text, mark.value if mark.is_certain and "," in text + decimal else decimal)
+
+
+def _with_balance(statement: Statement) -> Statement:
+    """Compare the balance that was written down with the rows, or find what was there before them."""
+    ours = sum((deal.amount for deal in statement.deals if deal.kind != base.CREDIT), ZERO)
+    opening = statement.our_totals.get("opening_balance")
+    if opening is None and "balance" in statement.file_totals:
+        opening = _opening(statement, Decimal(statement.file_totals["balance"]) - ours)
+        statement.our_totals["opening_balance"] = opening
+        statement.starts_at_beginning = opening == 0
+    statement.our_totals["balance"] = ours + (opening or ZERO)
+    printed = statement.file_totals.get("balance")
+    if printed is not None and printed != statement.our_totals["balance"]:
+        statement.breaks.append(difference("Balance", printed, statement.our_totals["balance"]))
+    return statement
+
+
+def _opening(statement: Statement, missing: Decimal) -> Decimal:
+    """What was there before: nothing where the rows begin with a deposit or it would be below zero."""
+    first = next((deal for deal in statement.deals if deal.entry != base.IN), None)
+    begins_with_cash = first is not None and first.kind == base.DEPOSIT
+    return ZERO if begins_with_cash or missing < 0 else missing
+
+
+def _notes(lines: list[Lines]) -> list[str]:
+    repeated = sorted(row for part in lines for row in part.repeated)
+    if not repeated:
+        return []
+    return [
+        f"{len(repeated)} rows repeat an earlier one word for word and count once: row {repeated[0]}."
+    ]
