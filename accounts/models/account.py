@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
@@ -11,8 +10,7 @@ from accounts.models.owned import OwnedModel
 from brokers.models import Broker
 from tradershub.core.dated import DatedTerms
 from tradershub.core.fields import RateField
-
-currency_code = RegexValidator(r"^[A-Z]{3}$", "Expected a currency code of three letters, as USD")
+from tradershub.core.validators import currency_code
 
 
 class Account(OwnedModel):

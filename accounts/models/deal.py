@@ -75,7 +75,7 @@ class Deal(OwnedModel):
     amount = MoneyField(default=0)
     at = models.DateTimeField()
     broker_time = models.CharField(max_length=40, blank=True)
-    position_ref = models.CharField(max_length=64, blank=True)
+    position_ref = models.CharField(max_length=120, blank=True)
     broker_order_id = models.CharField(max_length=64, blank=True)
     client_order_id = models.CharField(max_length=64, blank=True)
     comment = models.CharField(max_length=300, blank=True)

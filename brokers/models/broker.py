@@ -5,15 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import zoneinfo
 
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 
-
-def check_zone(name: str) -> None:
-    """Raises ValidationError unless the name is an IANA time zone."""
-    if name not in zoneinfo.available_timezones():
-        raise ValidationError(f'"{name}" is not a time zone; expected a name such as Europe/Athens')
+from tradershub.core.validators import check_zone
 
 
 class Broker(models.Model):

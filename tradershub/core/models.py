@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from tradershub.core.validators import check_zone, currency_code
+
 
 class AuditEntry(models.Model):
     """One action, chained to the one before it: hash = SHA-256(previous hash + canonical content).
@@ -63,8 +65,10 @@ class Preference(models.Model):
     owner = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="preference"
     )
-    base_currency = models.CharField(max_length=3, default="EUR")
-    time_zone = models.CharField(max_length=60, default="UTC", help_text="For display only")
+    base_currency = models.CharField(max_length=3, default="EUR", validators=[currency_code])
+    time_zone = models.CharField(
+        max_length=60, default="UTC", validators=[check_zone], help_text="For display only"
+    )
     remembered = models.JSONField(default=dict, blank=True)
 
     def __str__(self) -> str:

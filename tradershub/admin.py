@@ -1,0 +1,97 @@
+"""Persons, groups, preferences and API keys in the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from unfold.decorators import action
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+
+from tradershub.core.admin import HubAdmin
+from tradershub.core.api_keys import READ, SCOPES, create_key, revoke_key
+from tradershub.core.models import ApiKey, Preference
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, HubAdmin):
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ["username", "first_name", "last_name", "is_active", "is_staff", "last_login"]
+    list_filter = ["is_active", "groups"]
+    search_fields = ["username__istartswith", "last_name__istartswith"]
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, HubAdmin):
+    search_fields = ["name__istartswith"]
+
+
+class OwnRowAdmin(HubAdmin):
+    """Rows that each person has of their own, an administrator too."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).filter(owner=request.user)
+
+
+@admin.register(Preference)
+class PreferenceAdmin(OwnRowAdmin):
+    list_display = ["owner", "base_currency", "time_zone"]
+    fields = ["base_currency", "time_zone"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        exists = Preference.objects.filter(owner=request.user.pk).exists()
+        return not exists and super().has_add_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        obj.owner = request.user
+        super().save_model(request, obj, form, change)
+
+
+class ApiKeyForm(forms.ModelForm):
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope, scope) for scope in SCOPES],
+        initial=[READ],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ["name", "scopes", "expires_at"]
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(OwnRowAdmin):
+    form = ApiKeyForm
+    list_display = ["name", "prefix", "scopes", "expires_at", "revoked_at", "last_used_at"]
+    actions = ["revoke"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        key, text = create_key(owner=request.user, **form.cleaned_data)
+        obj.pk = key.pk
+        obj.owner = request.user
+        messages.warning(request, f"Copy the key now, it is not shown again: {text}")
+
+    @action(description="Revoke the selected keys", permissions=["add"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        self.apply_to_each(request, queryset, revoke_key, done="revoked")
