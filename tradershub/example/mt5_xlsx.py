@@ -125,7 +125,7 @@ class _Sheet:
             "time deal symbol type direction volume price order commission fee swap profit balance "
             "comment"
         )
-        first = self._number + 2
+        first = self._number + 1
         yield from map(self._deal, rows)
         last = first + len(rows) - 1
         sums = (

@@ -98,13 +98,17 @@ class Workbook:
             return f'<c r="{reference}" t="s"><v>{index}</v></c>'
         formula = f"<f>{cell.formula}</f>" if cell.formula else ""
         style = STYLES[cell.format]
-        return f'<c r="{reference}" s="{style}">{formula}<v>{cell.value:f}</v></c>'
+        return f'<c r="{reference}" s="{style}">{formula}<v>{_digits(cell.value)}</v></c>'
 
     def _shared_strings(self) -> Iterator[str]:
         yield f'<sst xmlns="{MAIN}" count="{self._count}" uniqueCount="{len(self._strings)}">\n'
         for text in self._strings:
             yield f' <si><t xml:space="preserve">{escape(text)}</t></si>\n'
         yield "</sst>\n"
+
+
+def _digits(value: Decimal | int) -> str:
+    return str(value) if isinstance(value, int) else f"{value:f}"
 
 
 def _fixed_parts() -> dict[str, str]:
