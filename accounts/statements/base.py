@@ -39,6 +39,10 @@ class NotAStatement(Exception):
     """The file is refused as a whole; the message is one sentence: what was found, what was expected."""
 
 
+class UnknownTable(NotAStatement):
+    """A table of no known format, which a mapping of its columns could still read."""
+
+
 @dataclass(frozen=True, slots=True)
 class AccountInfo:
     """The account as the file names it; an empty text is what the file does not say."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum
 
 from accounts.statements.archive import clean_copy, is_workbook
 from accounts.statements.base import NotAStatement
@@ -70,7 +70,10 @@ def xlsx_texts(path: Path) -> Iterator[list[str]]:
         first = first or name
         if name != first:
             return
-        yield [_as_text(value) for value in values]
+        yield [
+            v.strip() if type(v) is str else from_float(v) if type(v) is float else _as_text(v)
+            for v in values
+        ]
 
 
 def csv_rows(path: Path) -> Iterator[list[Cell]]:
@@ -124,7 +127,11 @@ def _sheets(path: Path, _changed: int, _size: int) -> list[tuple[str, CalamineSh
         try:
             clean_copy(path, copy)
             with CalamineWorkbook.from_path(copy) as book:
-                return [(name, book.get_sheet_by_name(name)) for name in book.sheet_names]
+                return [
+                    (sheet.name, book.get_sheet_by_name(sheet.name))
+                    for sheet in book.sheets_metadata
+                    if sheet.typ == SheetTypeEnum.WorkSheet
+                ]
         except (CalamineError, zipfile.BadZipFile) as error:
             raise NotAStatement(f"The workbook is damaged and cannot be read ({error}).") from error
 

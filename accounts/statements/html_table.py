@@ -59,7 +59,8 @@ class RowTarget:
 
     def end(self, tag: str) -> None:
         if tag in CELLS:
-            self._end_cell()
+            if self.cell is not None and self.row is not None:
+                self._end_cell(self.row, *self.cell)
         elif tag == "tr":
             if self.row is not None:
                 self.rows.append(self.row)
@@ -79,15 +80,15 @@ class RowTarget:
     def close(self) -> None:
         """Nothing is kept: the rows were fetched while reading."""
 
-    def _end_cell(self) -> None:
-        if self.cell is None:
-            return
-        tag, attributes = self.cell
-        text = "".join(self.text).replace("\xa0", " ").strip()
-        made = self.make(text, tag, attributes)
-        if made is not None and self.row is not None:
-            self.row.append(made)
-        self.cell, self.text = None, []
+    def _end_cell(self, row: list[Any], tag: str, attributes: Attributes) -> None:
+        parts = self.text
+        text = parts[0] if len(parts) == 1 else "".join(parts)
+        if "\xa0" in text:
+            text = text.replace("\xa0", " ")
+        made = self.make(text.strip(), tag, attributes)
+        if made is not None:
+            row.append(made)
+        self.cell = None
 
 
 def full_cell(text: str, tag: str, attributes: Attributes) -> Cell:

@@ -28,6 +28,7 @@ from accounts.statements.mt5_rows import (
 )
 
 FORMAT = "mt5"
+READS = frozenset({"html", "xlsx", "csv"})
 # `57174315 (USD, 1:100, Server Name, demo, Hedge)`: number, currency, [leverage,] server, kind[, mode]
 ACCOUNT = re.compile(r"([0-9]{1,20})\s*\(([A-Za-z]{2,10}),\s*([^()]*(?:\([^()]*\)[^()]*)*)\)")
 LEVERAGE = re.compile(r"1:([0-9]{1,5})")
@@ -175,6 +176,7 @@ def _account(sheet: Sheet) -> AccountInfo:
         found = ACCOUNT.fullmatch(texts[-1])
         if found and len(texts) <= 2:
             number, currency, rest = found.groups()
+            rest = rest.replace("\u00a0", " ")
             leverage, server, kind, mode = _details([part.strip() for part in rest.split(",")])
             return AccountInfo(
                 number=number,

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import replace
+from dataclasses import fields
 from decimal import Decimal
 from itertools import islice
+from operator import attrgetter
 
 from accounts.statements import base
 from accounts.statements.base import ZERO, DealLine
@@ -21,6 +22,11 @@ from accounts.statements.words import opposite
 CLOSINGS = frozenset({base.OUT, base.OUT_BY})
 MOST_PARTS = 24
 MOST_STEPS = 20_000
+
+# A third of the time of dataclasses.replace, which counts with 100,000 deals.
+_NAMES = [field.name for field in fields(DealLine)]
+_before_ref = attrgetter(*_NAMES[: _NAMES.index("position_ref")])
+_after_ref = attrgetter(*_NAMES[_NAMES.index("position_ref") + 1 :])
 
 
 def with_positions(sheet: Sheet) -> list[DealLine]:
@@ -33,7 +39,7 @@ def with_positions(sheet: Sheet) -> list[DealLine]:
     refs.match_open_remainders()
     refs.match_only_candidates()
     return [
-        replace(deal, position_ref=ref) if (ref := refs.found.get(i)) else deal
+        DealLine(*_before_ref(deal), ref, *_after_ref(deal)) if (ref := refs.found.get(i)) else deal
         for i, deal in enumerate(sheet.deals)
     ]
 

@@ -49,6 +49,7 @@ BALANCE = "balance"
 SHORTEST_ROW = 10
 SHORTEST_OPEN = 11
 LONGEST_FIGURES = 7
+NOTHING = frozenset({"", "0", "0.00"})
 UNKNOWN = "unknown"
 DEALS, POSITIONS, ORDERS, OPEN, WORKING = "deals", "positions", "orders", "open", "working"
 # Where commission, fee, swap, profit, balance and comment stand, by the number of columns:
@@ -311,7 +312,7 @@ def _number(name: str, text: str) -> Decimal:
 
 
 def _money(name: str, text: str) -> Decimal:
-    return _number(name, text) if text else ZERO
+    return ZERO if text in NOTHING else _number(name, text)
 
 
 def _level(name: str, text: str) -> Decimal | None:

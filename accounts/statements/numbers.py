@@ -70,10 +70,10 @@ def to_id(text: str) -> str:
 
 def from_float(value: float) -> str:
     """The text of a spreadsheet's number, as Decimal(repr(value)) reads it, without exponent."""
-    if value.is_integer() and abs(value) < 10**EXACT_DIGITS:
-        return str(int(value))
     text = repr(value)
-    if len(text) > EXACT_DIGITS + 2:
+    if len(text) <= EXACT_DIGITS + 2 and "e" not in text:
+        return text.removesuffix(".0")
+    if not value.is_integer() and abs(value) < 10**EXACT_DIGITS:
         text = f"{value:.{EXACT_DIGITS}g}"
     if "e-" in text and abs(value) > 1e-12:
         return f"{Decimal(text):f}"

@@ -1,0 +1,128 @@
+"""Reading a stranger's file in a process of its own, with bounds on memory, time and output."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+import psutil
+
+from accounts.statements import wire
+from accounts.statements.base import NotAStatement, Statement, UnknownTable
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits; there the watching parent is the only bound
+    resource = None  # type: ignore[assignment]
+
+ROOT = Path(__file__).resolve().parents[2]
+MEMORY_MB = 1024
+SECONDS = 120
+REFUSED, OUT_OF_MEMORY = 3, 4
+MOST_OUTPUT = 1 << 30
+LOOK_EVERY = 0.2
+# What the interpreter and the operating system need; no address or password of ours.
+KEPT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
+PYTHON = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
+TOO_SLOW, TOO_LARGE = "time", "memory"
+
+
+def read_in_child(
+    path: Path,
+    *,
+    mapping: dict[str, Any] | None = None,
+    memory_mb: int = MEMORY_MB,
+    seconds: int = SECONDS,
+) -> Statement:
+    """`read_statement` in a child process that may use so much memory and time.
+
+    A file that crashes the child, exhausts the memory or takes too long raises NotAStatement with a
+    sentence, like any other that cannot be read; the caller lives on.
+    """
+    request = {"mapping": mapping, "memory_mb": memory_mb, "seconds": seconds}
+    command = [sys.executable, "-m", "accounts.statements.reading", str(path.resolve())]
+    with TemporaryFile("w+", encoding="utf-8") as output:
+        child = subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
+            [*command, json.dumps(request)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.DEVNULL,
+            cwd=ROOT,
+            env={name: os.environ[name] for name in KEPT if name in os.environ} | PYTHON,
+        )
+        passed = _watch(child, memory_mb=memory_mb, seconds=seconds)
+        output.seek(0)
+        if child.returncode == 0 and not passed:
+            return wire.read(output)
+        if child.returncode == REFUSED:
+            raise _refusal(output)
+        if passed == TOO_SLOW or child.returncode == -_CPU_SIGNAL:
+            raise NotAStatement(
+                f"Reading the file took longer than {seconds} seconds; expected a statement."
+            )
+        raise NotAStatement(_crash(child.returncode, passed, memory_mb))
+
+
+_CPU_SIGNAL = 24
+
+
+def limit_this_process(*, memory_mb: int, seconds: int) -> None:
+    """The child's own bounds, set before it opens the file; nothing where the system has none."""
+    if resource is None:
+        return
+    for kind, most in (
+        (resource.RLIMIT_AS, memory_mb << 20),
+        (resource.RLIMIT_CPU, seconds),
+        (resource.RLIMIT_FSIZE, MOST_OUTPUT),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(kind)[1]
+        within = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (within, hard))
+
+
+def _watch(child: subprocess.Popen[bytes], *, memory_mb: int, seconds: int) -> str:
+    """Wait for the child and end it at a bound; which bound that was, or nothing."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            child.wait(LOOK_EVERY)
+            return ""
+        except subprocess.TimeoutExpired:
+            passed = _passed(child, memory_mb, until)
+        if passed:
+            child.kill()
+            child.wait()
+            return passed
+
+
+def _passed(child: subprocess.Popen[bytes], memory_mb: int, until: float) -> str:
+    if time.monotonic() > until:
+        return TOO_SLOW
+    try:
+        used = psutil.Process(child.pid).memory_info().rss
+    except psutil.Error:
+        return ""
+    return TOO_LARGE if used > memory_mb << 20 else ""
+
+
+def _refusal(output: IO[str]) -> NotAStatement:
+    """The sentence that the child wrote last, after the rows it may have begun with."""
+    last = output.read().rpartition("\n")[2]
+    answer = json.loads(last)
+    return (UnknownTable if answer["unknown_table"] else NotAStatement)(answer["refusal"])
+
+
+def _crash(status: int, passed: str, memory_mb: int) -> str:
+    if passed == TOO_LARGE or status == OUT_OF_MEMORY:
+        return f"Reading the file needs more than {memory_mb} MB of memory; expected a statement."
+    return (
+        f"The file made its reader stop (status {status}), as happens when it needs more than "
+        f"{memory_mb} MB of memory or is malformed on purpose; expected a statement."
+    )
