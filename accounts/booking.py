@@ -14,6 +14,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
@@ -21,7 +22,8 @@ from django.utils import timezone
 from accounts import bulk, figures, positions
 from accounts.calendar import Calendar
 from accounts.models import Account, DayFigures, Deal, Position, StatementImport, StatementLine
-from tradershub.core.errors import Conflict
+from tradershub.core.errors import BadInput, Conflict
+from tradershub.core.validation import bad_input
 from tradershub.finance.decimals import ZERO
 
 SYMBOL_LESS = 0
@@ -88,7 +90,10 @@ def book(
     keys: dict[str, None] = {}
     head = (account.pk, account.currency, statement and statement.pk, timezone.now())
     rows = (_row(deal, head, keys) for deal in deals)
-    bulk.insert(Deal, HEAD + NewDeal._fields, rows, unique=("account_id", "key"))
+    try:
+        bulk.insert(Deal, HEAD + NewDeal._fields, rows, unique=("account_id", "key"))
+    except ValidationError as error:
+        raise bad_input(error) from error
     mine = Deal.objects.filter(account=account)
     new = dict(mine.filter(id__gt=before).values_list("key", "id"))
     return Booked(new, _ids(account, [key for key in keys if key not in new]))
@@ -99,7 +104,19 @@ HEAD = ("account_id", "currency", "statement_id", "booked_at", "amount")
 
 def _row(deal: NewDeal, head: tuple[Any, ...], keys: dict[str, None]) -> tuple[Any, ...]:
     keys[deal.key] = None
+    for place, name, longest in TEXTS:
+        if len(deal[place]) > longest:
+            found = f"{deal[place][:20]}… of {len(deal[place])}"
+            raise BadInput(f"{name}: expected at most {longest} characters, found {found}")
     return (*head, deal.amount, *deal)
+
+
+# Where the texts of a NewDeal stand, and how long each may be: SQLite would not refuse longer ones.
+TEXTS = tuple(
+    (place, name, longest)
+    for place, name in enumerate(NewDeal._fields)
+    if (longest := Deal._meta.get_field(name).max_length)
+)
 
 
 def _ids(account: Account, keys: list[str]) -> dict[str, int]:

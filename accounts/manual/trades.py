@@ -1,0 +1,279 @@
+"""Trades and closings entered by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.db import transaction
+
+from accounts.booking import Mark, NewDeal, mark
+from accounts.manual.entries import (
+    SOURCE,
+    Number,
+    entered,
+    moment,
+    number,
+    open_and_locked,
+    own_key,
+    plain,
+    positive,
+    side_of,
+    symbol_of,
+)
+from accounts.market import market_on
+from accounts.models import Account, Deal, Position
+from brokers.models import BrokerSymbol
+from brokers.rates import Rate
+from tradershub.core.errors import BadInput, Conflict
+from tradershub.finance.decimals import ZERO
+from tradershub.finance.sides import OPPOSITE
+
+
+class Costs(NamedTuple):
+    """What a trade cost besides its price; negative is a cost."""
+
+    swap: Number = ZERO
+    commission: Number = ZERO
+    fee: Number = ZERO
+    tax: Number = ZERO
+
+
+class Effect(NamedTuple):
+    """What a trade does to the positions: its entry, the position it names, and what it closes of which."""
+
+    entry: str
+    ref: str = ""
+    closes: Position | None = None
+    lots: Decimal = ZERO
+
+
+@transaction.atomic
+def trade(
+    account: Account,
+    *,
+    actor: Any,
+    symbol: BrokerSymbol | str,
+    side: str,
+    volume: Number,
+    price: Number,
+    at: dt.datetime | None = None,
+    position: Position | None = None,
+    profit: Number | None = None,
+    costs: Costs = Costs(),  # noqa: B008 (immutable)
+    stop_loss: Number | None = None,
+    take_profit: Number | None = None,
+    comment: str = "",
+    broker_deal_id: str = "",
+    broker_order_id: str = "",
+    action: str = "trade.enter",
+) -> Deal:
+    """A buy or sell that the broker executed. volume: lots.
+
+    position: what it closes, on a hedging account; a netting account's own position is found. profit: what
+    the closing earned, before costs; computed from the terms where it is not given.
+    Raises BadInput "unchecked: no terms" where it can be neither.
+    """
+    account = open_and_locked(account)
+    named, lots, at = symbol_of(account, symbol), positive(volume, "volume"), moment(at)
+    paid = positive(price, "price")
+    effect = _effect(account, named, side=side_of(side), lots=lots, at=at, position=position)
+    earned, rate = _earned(account, named, effect, price=paid, at=at, profit=profit)
+    deal = NewDeal(
+        key=broker_deal_id or own_key("hand"),
+        kind=Deal.Kind.TRADE.value,
+        at=at,
+        source=SOURCE,
+        symbol_id=named.pk,
+        side=side,
+        entry=effect.entry,
+        volume=lots,
+        price=paid,
+        profit=earned,
+        swap=number(costs.swap, "swap"),
+        commission=number(costs.commission, "commission"),
+        fee=number(costs.fee, "fee"),
+        tax=number(costs.tax, "tax"),
+        position_ref=effect.ref,
+        comment=comment or _note(rate),
+        broker_deal_id=broker_deal_id,
+        broker_order_id=broker_order_id,
+    )
+    words = f"{side} {lots} {named.name} at {paid}"
+    booked = entered(account, deal, actor=actor, action=action, words=words)
+    _keep_marks(account, booked, effect, stop_loss=stop_loss, take_profit=take_profit)
+    return booked
+
+
+@transaction.atomic
+def close_position(
+    position: Position,
+    *,
+    actor: Any,
+    price: Number,
+    volume: Number | None = None,
+    at: dt.datetime | None = None,
+    profit: Number | None = None,
+    costs: Costs = Costs(),  # noqa: B008 (immutable)
+    comment: str = "",
+    broker_deal_id: str = "",
+) -> Deal:
+    """Close the position, or a part of it. As `trade` of the other side."""
+    account = open_and_locked(position.account)
+    position = Position.objects.select_related("symbol__instrument", "symbol__broker").get(
+        pk=position.pk
+    )
+    return trade(
+        account,
+        actor=actor,
+        symbol=position.symbol,
+        side=OPPOSITE[position.side],
+        volume=position.open_volume if volume is None else volume,
+        price=price,
+        at=at,
+        position=position,
+        profit=profit,
+        costs=costs,
+        comment=comment,
+        broker_deal_id=broker_deal_id,
+        action="position.close",
+    )
+
+
+def _effect(
+    account: Account,
+    symbol: BrokerSymbol,
+    *,
+    side: str,
+    lots: Decimal,
+    at: dt.datetime,
+    position: Position | None,
+) -> Effect:
+    if position is not None:
+        _check_closing(position, account, symbol, side=side, lots=lots, at=at)
+        return Effect(Deal.Entry.OUT.value, position.ref, position, lots)
+    if account.mode == Account.Mode.HEDGING:
+        return Effect(Deal.Entry.IN.value)
+    return _netted(account, symbol, side=side, lots=lots, at=at)
+
+
+def _netted(
+    account: Account, symbol: BrokerSymbol, *, side: str, lots: Decimal, at: dt.datetime
+) -> Effect:
+    """On a netting account the other side closes, and reverses with what is left over."""
+    trades = Deal.objects.filter(account=account, symbol=symbol, kind=Deal.Kind.TRADE)
+    if trades.filter(at__gt=at).exists():
+        return Effect(Deal.Entry.NONE.value)
+    held = Position.objects.filter(account=account, symbol=symbol, open_volume__gt=0).first()
+    if held is None or held.side == side:
+        return Effect(Deal.Entry.IN.value)
+    closed = min(lots, held.open_volume)
+    entry = Deal.Entry.OUT if lots <= held.open_volume else Deal.Entry.IN_OUT
+    return Effect(entry.value, "", held, closed)
+
+
+def _check_closing(
+    position: Position,
+    account: Account,
+    symbol: BrokerSymbol,
+    *,
+    side: str,
+    lots: Decimal,
+    at: dt.datetime,
+) -> None:
+    if position.account_id != account.pk or position.symbol_id != symbol.pk:
+        raise BadInput(
+            f"Position {position} is not one of {symbol.name} in {account}", param="position"
+        )
+    if not position.is_open:
+        raise Conflict(f"Position {position.ref} is closed already")
+    if side == position.side:
+        raise BadInput(
+            f"A {position.side} position is closed by a {OPPOSITE[position.side]}, found {side}",
+            param="side",
+        )
+    if lots > position.open_volume:
+        raise BadInput(
+            f"Expected at most the {plain(position.open_volume)} lots that are open, found {plain(lots)}",
+            param="volume",
+        )
+    if at < position.opened_at:
+        raise BadInput(
+            f"The position was opened at {position.opened_at:%Y-%m-%d %H:%M:%S} UTC, "
+            f"found a closing at {at:%Y-%m-%d %H:%M:%S}",
+            param="at",
+        )
+
+
+def _earned(
+    account: Account,
+    symbol: BrokerSymbol,
+    effect: Effect,
+    *,
+    price: Decimal,
+    at: dt.datetime,
+    profit: Number | None,
+) -> tuple[Decimal, Rate | None]:
+    """The profit as given, or computed from the terms, with the rate that converted it."""
+    if profit is not None:
+        return number(profit, "profit"), None
+    if effect.entry == Deal.Entry.NONE:
+        raise BadInput(
+            f"Later deals of {symbol.name} are booked: give the profit (0 where nothing was closed)",
+            param="profit",
+        )
+    if effect.closes is None:
+        return ZERO, None
+    market = market_on(at.date(), [symbol], [account.currency])
+    gain = market.gain(effect.closes, price=price, lots=effect.lots, currency=account.currency)
+    if gain.amount is None:
+        raise BadInput(f"{symbol.name} is {gain.reason}: give the profit yourself", param="profit")
+    return gain.amount, gain.rate
+
+
+def _note(rate: Rate | None) -> str:
+    """What a reader of the deal must know of a converted profit."""
+    if rate is None or rate.value == 1:
+        return ""
+    return f"Profit converted at {rate.value:.8f} of {rate.day} ({rate.source})"
+
+
+def _keep_marks(
+    account: Account,
+    deal: Deal,
+    effect: Effect,
+    *,
+    stop_loss: Number | None,
+    take_profit: Number | None,
+) -> None:
+    """Stop and target of what was opened; what was last said of the money of what stays open shrinks with it."""
+    opened = Position.objects.filter(account=account, symbol=deal.symbol, open_volume__gt=0)
+    if effect.closes is None:
+        levels = {"stop_loss": stop_loss, "take_profit": take_profit}
+        given = {name: positive(v, name) for name, v in levels.items() if v is not None}
+        hedging = account.mode == Account.Mode.HEDGING
+        if given:
+            (opened.filter(ref=deal.key) if hedging else opened).update(**given)
+        return
+    left, before = opened.filter(ref=effect.closes.ref).first(), effect.closes.open_volume
+    if left and left.mark_at and left.mark_profit is not None:
+        _shrink(account, left, before)
+
+
+def _shrink(account: Account, position: Position, before: Decimal) -> None:
+    def share(amount: Decimal | None) -> Decimal | None:
+        if amount is None:
+            return None
+        return (amount * position.open_volume / before).quantize(Decimal("0.01"))
+
+    smaller = Mark(
+        position.symbol_id,
+        position.ref,
+        price=position.mark_price,
+        profit=share(position.mark_profit),
+        swap=share(position.mark_swap),
+        stop_loss=position.stop_loss,
+        take_profit=position.take_profit,
+    )
+    mark(account, [smaller], at=position.mark_at, source=position.mark_source)
