@@ -108,8 +108,8 @@ def trade_statistics(results: Sequence[Decimal], *, deposit: Decimal) -> TradeSt
         runs=len(streaks),
         z_score=z_score([result > 0 for result in results if result]),
         regression=regression(balances),
-        longest_wins=longest((s for s in streaks if s.total > 0)),
-        longest_losses=longest((s for s in streaks if s.total < 0)),
+        longest_wins=longest(s for s in streaks if s.total > 0),
+        longest_losses=longest(s for s in streaks if s.total < 0),
         best_run=max(streaks, key=lambda s: s.total, default=NO_STREAK),
         worst_run=min(streaks, key=lambda s: s.total, default=NO_STREAK),
     )
@@ -194,7 +194,7 @@ def geometric_holding_return(balances: Sequence[Decimal]) -> float | None:
     """GHPR: the N-th root of the last balance by the first; None unless both are positive."""
     if len(balances) < 2 or balances[0] <= 0 or balances[-1] <= 0:
         return None
-    return float(balances[-1] / balances[0]) ** (1 / (len(balances) - 1))
+    return math.pow(float(balances[-1] / balances[0]), 1 / (len(balances) - 1))
 
 
 def regression(points: Sequence[Decimal]) -> Regression:
