@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from django.db import connection
 
 from tradershub.core.append_only import unprotect
+
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--database-only", action="store_true", help="Run only tests that touch the database"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +27,34 @@ def django_db_setup(django_db_setup, django_db_blocker):
 
 def pytest_collection_modifyitems(config, items):
     """Tests of what only PostgreSQL has run where the tests' database is one."""
-    if connection.vendor != "postgresql":
-        left_out = [item for item in items if item.get_closest_marker("postgresql")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    wanted = [item for item in items if is_wanted(config, item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(wanted)])
+    items[:] = wanted
+
+
+def is_wanted(config, item):
+    if item.get_closest_marker("postgresql") and connection.vendor != "postgresql":
+        return False
+    return touches_database(item) or not config.getoption("--database-only")
+
+
+def touches_database(item):
+    marks = (item.get_closest_marker(name) for name in ("django_db", "processes", "postgresql"))
+    return any(marks) or bool(DATABASE_FIXTURES & set(item.fixturenames))
+
+
+def skipped_in_ci(config):
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return reporter.stats.get("skipped", []) if reporter and os.environ.get("CI") else []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session):
+    """Where everything is installed, nothing may be skipped."""
+    if skipped_in_ci(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if skipped := skipped_in_ci(config):
+        terminalreporter.write_line(f"FAILED: {len(skipped)} tests were skipped, with CI set.")

@@ -8,7 +8,7 @@ from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
-from tradershub.core.keys import kept_key
+from tradershub.core.keys import kept_key, kept_secret
 from tradershub.core.logs import logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -21,7 +21,7 @@ DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 # -- Keys --------------------------------------------------------------------------------------
 # FIELD_KEYS: the first encrypts, all decrypt; apart from SECRET_KEY so that either can be changed alone.
-SECRET_KEY = env("SECRET_KEY", default="") or kept_key(DATA_DIR / "secret_key")
+SECRET_KEY = env("SECRET_KEY", default="") or kept_secret(DATA_DIR / "secret_key")
 FIELD_KEYS = env.list("FIELD_KEYS", default=[]) or [kept_key(DATA_DIR / "field_key")]
 
 # -- Who may ask -------------------------------------------------------------------------------
@@ -50,9 +50,9 @@ INSTALLED_APPS = [
     "import_export",
     "ninja",
     "tradershub.core",
-    "tradershub.apps.HubConfig",
     "brokers",
     "accounts",
+    "tradershub.apps.HubConfig",
 ]
 
 MIDDLEWARE = [

@@ -71,8 +71,9 @@ def test_an_unreachable_database_is_said_without_its_address(client, workers, mo
         with connection.wrap_database_errors:
             raise connection.Database.OperationalError("connection to 10.0.0.7 refused")
 
-    monkeypatch.setattr(connections["default"], "cursor", away)
-    response = client.get(READY)
+    with monkeypatch.context() as patch:
+        patch.setattr(connections["default"], "cursor", away)
+        response = client.get(READY)
     assert response.status_code == 503
     assert response.json()["checks"]["database"] == "the database does not answer"
     assert b"10.0.0.7" not in response.content

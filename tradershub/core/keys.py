@@ -1,20 +1,28 @@
-"""Keys the hub makes for itself on first use and keeps beside its data, readable by its own user only."""
+"""Keys the hub makes for itself on first use and keeps beside its data, for its own user only."""
 
 from __future__ import annotations
 
 import os
+import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.fernet import Fernet
 
 
 def kept_key(path: Path) -> str:
-    """The key kept in that file; made there, with mode 0600, when there is none yet.
+    """The Fernet key kept in that file; made there, with mode 0600, when there is none yet."""
+    return _kept(path, lambda: Fernet.generate_key().decode("ascii"))
 
-    A key is 32 random bytes as URL-safe base64 text, fit for Fernet and for SECRET_KEY.
-    """
+
+def kept_secret(path: Path) -> str:
+    """The random text kept in that file, fit for SECRET_KEY; made there when there is none yet."""
+    return _kept(path, lambda: secrets.token_urlsafe(64))
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
     if not path.exists():
-        _write_once(path, Fernet.generate_key())
+        _write_once(path, make().encode("ascii"))
     return path.read_text(encoding="ascii").strip()
 
 

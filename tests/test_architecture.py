@@ -1,0 +1,82 @@
+"""What must hold for the code as a whole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+
+from tradershub.checks import broken_names, names_in
+from tradershub.core.registry import Registry
+
+ROOT = Path(__file__).parents[1]
+CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+FOLDERS = CONFIG["root_packages"]
+
+
+def modules():
+    for folder in FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def registries():
+    for name in modules():
+        if "Registry(" in module_path(name).read_text():
+            module = import_module(name)
+            yield from (
+                pytest.param(value, key, id=f"{name}.{attribute}.{key}")
+                for attribute, value in vars(module).items()
+                if isinstance(value, Registry)
+                for key in value
+            )
+
+
+def module_path(name):
+    path = ROOT / name.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def test_the_import_contract_holds():
+    code = "from importlinter.cli import lint_imports_command as c; c()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--no-cache"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_module_at_the_top_is_outside_the_contract():
+    layers = " ".join(CONFIG["contracts"][0]["layers"])
+    top = {name for name in modules() if name.startswith("tradershub.") and name.count(".") == 1}
+    assert not {name for name in top if name not in layers}
+
+
+@pytest.mark.parametrize(("registry", "key"), list(registries()))
+def test_every_entry_of_a_registry_resolves(registry, key):
+    assert registry.load(key) is not None
+
+
+def test_every_name_handed_to_the_queue_resolves():
+    assert broken_names() == []
+
+
+def test_a_wrong_name_would_be_found():
+    source = 'queue.enqueue("accounts.tasks.no_such_thing", 1); enqueue("plain")'
+    assert list(names_in(source)) == ["accounts.tasks.no_such_thing"]
+
+
+@pytest.mark.django_db
+def test_no_migration_is_missing():
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_every_app_says_what_it_owns_and_refuses():
+    for config in apps.get_app_configs():
+        if config.name in FOLDERS:
+            assert config.module.__doc__, f"{config.name}/__init__.py says nothing"

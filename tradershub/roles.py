@@ -1,0 +1,65 @@
+"""The three groups and what each may do; brought up to date after every migrate.
+
+Which rows a person reaches is not decided here: that is the owner's matter (`for_user`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q, QuerySet
+
+from accounts.models.owned import ADMINISTRATOR, TRADER, VIEWER
+
+BOOKS = "accounts"
+SHARED = "brokers"  # brokers, instruments, terms: a trader reads them, an administrator edits them
+PERSONAL = ("preference", "apikey")  # each person's own, also a viewer's
+READ_ONLY = ("auditentry", "heartbeat")
+
+
+def set_up_groups(**_: Any) -> None:
+    """Make the groups and give each exactly its permissions. A post_migrate receiver."""
+    everything = Permission.objects.all()
+    for name, permissions in (
+        (ADMINISTRATOR, everything),
+        (TRADER, everything.filter(trader_may())),
+        (VIEWER, everything.filter(viewer_may())),
+    ):
+        group, _made = Group.objects.get_or_create(name=name)
+        group.permissions.set(without_writing(permissions))
+
+
+def trader_may() -> Q:
+    """All with the own books, reading what is shared, the own preferences and keys."""
+    return in_app(BOOKS) | viewing(SHARED) | personal(("add", "change", "delete", "view"))
+
+
+def viewer_may() -> Q:
+    """Reading only, but for the own preferences."""
+    preference = Q(
+        content_type__app_label="core",
+        codename__in=["add_preference", "change_preference", "view_preference"],
+    )
+    return viewing(BOOKS) | viewing(SHARED) | preference | personal(("view",))
+
+
+def without_writing(permissions: QuerySet[Permission]) -> Iterable[Permission]:
+    """Nobody writes what only the hub itself writes."""
+    written_by_the_hub = Q(content_type__app_label="core", content_type__model__in=READ_ONLY)
+    return permissions.exclude(written_by_the_hub & ~Q(codename__startswith="view_"))
+
+
+def in_app(label: str) -> Q:
+    return Q(content_type__app_label=label)
+
+
+def viewing(label: str) -> Q:
+    return in_app(label) & Q(codename__startswith="view_")
+
+
+def personal(verbs: Iterable[str]) -> Q:
+    names = [f"{verb}_{model}" for verb in verbs for model in PERSONAL]
+    names += [f"view_{model}" for model in READ_ONLY]
+    return Q(content_type__app_label="core", codename__in=names)
