@@ -1,0 +1,16 @@
+# Each target makes its own environment. The same as plain commands, also in PowerShell:
+#   python -m tradershub.bootstrap run|test|check|bench
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+ARGS ?=
+
+.PHONY: run test check bench
+run:
+	@exec $(PYTHON) -m tradershub.bootstrap run --host $(HOST) --port $(PORT) $(ARGS)
+test:
+	@exec $(PYTHON) -m tradershub.bootstrap test $(ARGS)
+check:
+	@exec $(PYTHON) -m tradershub.bootstrap check $(ARGS)
+bench:
+	@exec $(PYTHON) -m tradershub.bootstrap bench $(ARGS)

@@ -1,0 +1,198 @@
+"""From a bare Python to a running, tested or checked hub. Standard library only.
+
+    python -m tradershub.bootstrap run [--port N] [--host ADDRESS] [--no-demo]
+    python -m tradershub.bootstrap test [pytest's arguments]
+    python -m tradershub.bootstrap check
+    python -m tradershub.bootstrap bench [arguments]
+
+Makes .venv beside the code, installs the pinned requirements when they have changed, and goes on
+with that environment's own Python. `make` calls it; it does the same in PowerShell.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+STAMP = VENV / "installed.json"
+OLDEST, NEWEST = (3, 11), (3, 13)
+RUNTIME, DEVELOPMENT = "requirements.txt", "requirements-dev.txt"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tradershub.bootstrap")
+    parser.add_argument("what", choices=("run", "test", "check", "bench"))
+    options, rest = parser.parse_known_args(arguments)
+    refuse_other_pythons()
+    os.chdir(ROOT)
+    return {"run": run, "test": test, "check": check, "bench": bench}[options.what](rest)
+
+
+# -- What can be asked for ---------------------------------------------------------------------
+def run(arguments: list[str]) -> int:
+    """Make everything ready, then become the hub."""
+    parser = argparse.ArgumentParser(prog="run")
+    parser.add_argument("--no-demo", action="store_true", help="Start with empty books")
+    options, rest = parser.parse_known_args(arguments)
+    install(RUNTIME)
+    prepare = ["manage.py", "prepare", *(["--no-demo"] if options.no_demo else [])]
+    if failed := call(*prepare):
+        return failed
+    return become("manage.py", "hub", *rest)
+
+
+def test(arguments: list[str]) -> int:
+    """Run the tests that this machine can pass, and say which were left out and why."""
+    install(DEVELOPMENT)
+    left_out = missing_parts()
+    parallel = [] if any(word.startswith("-n") for word in arguments) else ["-n", workers()]
+    unwanted = ["-m", "not browser"] if "browser" in left_out else []
+    status = call("-m", "pytest", *parallel, *unwanted, *arguments)
+    for reason in left_out.values():
+        print(f"Left out: {reason}", file=sys.stderr)
+    return status
+
+
+def check(arguments: list[str]) -> int:
+    """Format, lint, types, import contract, migrations, deployment settings; all of them, always."""
+    install(DEVELOPMENT)
+    with tempfile.TemporaryDirectory() as data:
+        live = {"HTTPS": "1", "DATABASE_URL": "", "TRADERSHUB_DATA": data}
+        failed = [name for name, words in CHECKS.items() if call(*words, extra=live)]
+    print(f"Failed: {', '.join(failed)}" if failed else "All checks passed.")
+    return 1 if failed else 0
+
+
+def bench(arguments: list[str]) -> int:
+    """Measure against the budgets."""
+    install(DEVELOPMENT)
+    return call("-m", "benchmarks", *arguments)
+
+
+CHECKS = {
+    "format": ("-m", "ruff", "format", "--check", "."),
+    "lint": ("-m", "ruff", "check", "."),
+    "types": ("-m", "mypy"),
+    "import contract": ("-c", "from importlinter.cli import lint_imports_command as c; c()"),
+    "missing migrations": ("manage.py", "makemigrations", "--check", "--dry-run"),
+    "deployment": ("manage.py", "check", "--deploy", "--fail-level", "WARNING"),
+}
+
+
+# -- The environment ---------------------------------------------------------------------------
+def refuse_other_pythons() -> None:
+    if OLDEST <= sys.version_info[:2] <= NEWEST:
+        return
+    found = ".".join(map(str, sys.version_info[:2]))
+    sys.exit(f"TradersHub needs Python 3.11, 3.12 or 3.13; this one is {found}.")
+
+
+def install(requirements: str) -> None:
+    """Have .venv hold what the file pins; nothing happens when it does already."""
+    make_environment()
+    wanted, stamps = fingerprint(requirements), read_stamps()
+    if stamps.get(requirements) == wanted:
+        return
+    print(f"Installing {requirements} ...", file=sys.stderr)
+    pip = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements)
+    if call(*pip):
+        sys.exit(f"Could not install {requirements}: see pip's message above.")
+    stamps[requirements] = wanted
+    if requirements == DEVELOPMENT:
+        stamps[RUNTIME] = fingerprint(RUNTIME)
+    STAMP.write_text(json.dumps(stamps), encoding="utf-8")
+
+
+def make_environment() -> None:
+    if python().exists():
+        return
+    print("Making the environment .venv ...", file=sys.stderr)
+    made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=False)
+    if made.returncode:
+        shutil.rmtree(VENV, ignore_errors=True)
+        sys.exit("Could not make .venv; on Debian and Ubuntu install the package python3-venv.")
+
+
+def python() -> Path:
+    """The environment's own interpreter."""
+    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def fingerprint(requirements: str) -> str:
+    """Of the pins and the Python they were installed for; the runtime's belong to both."""
+    digest = hashlib.sha256(sys.version.encode())
+    for name in sorted({RUNTIME, requirements}):
+        digest.update((ROOT / name).read_bytes())
+    return digest.hexdigest()
+
+
+def read_stamps() -> dict[str, str]:
+    if not STAMP.exists():
+        return {}
+    return dict(json.loads(STAMP.read_text(encoding="utf-8")))
+
+
+# -- Running -----------------------------------------------------------------------------------
+def call(*words: str, extra: dict[str, str] | None = None) -> int:
+    """Run the environment's Python with these words; returns its exit status."""
+    environment = os.environ | (extra or {})
+    if environment.get("DATABASE_URL") == "":
+        del environment["DATABASE_URL"]
+    return subprocess.run([str(python()), *words], check=False, env=environment).returncode
+
+
+def become(*words: str) -> int:
+    """Hand over for good, so that Ctrl-C and signals reach the hub alone."""
+    command = [str(python()), *words]
+    if os.name != "nt":
+        os.execv(command[0], command)  # noqa: S606 - no shell is the point
+    with subprocess.Popen(command) as hub:
+        return wait_through_interrupts(hub)
+
+
+def wait_through_interrupts(hub: subprocess.Popen[bytes]) -> int:
+    while True:
+        try:
+            return hub.wait()
+        except KeyboardInterrupt:
+            continue  # the hub has heard it too, and is stopping
+
+
+def workers() -> str:
+    return str(max(2, min(8, os.cpu_count() or 2)))
+
+
+def missing_parts() -> dict[str, str]:
+    """What some tests need and this machine has not: its name and a sentence."""
+    left_out = {}
+    if not browser():
+        left_out["browser"] = "tests in a browser, for there is no Chromium (or set CHROMIUM)."
+    if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+        left_out["postgresql"] = "tests of PostgreSQL, for DATABASE_URL names none."
+    if not os.environ.get("TRADERSHUB_STATEMENTS"):
+        left_out["statements"] = "tests on real statements, for TRADERSHUB_STATEMENTS is not set."
+    return left_out
+
+
+def browser() -> str | None:
+    """The Chromium to test with: the one named by CHROMIUM, else the first one on the path."""
+    named = os.environ.get("CHROMIUM")
+    return named or next((found for name in BROWSERS if (found := shutil.which(name))), None)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,77 @@
+"""Make database, static files and a first administrator ready; the second time in a moment."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+
+from tradershub.core import audit
+
+NAME = "admin"
+
+
+class Command(BaseCommand):
+    help = "Migrate, collect static files, make a first administrator, load the example once."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--no-demo", action="store_true", help="Leave the books empty")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", verbosity=0, interactive=False)
+        collect_when_changed()
+        password = make_administrator()
+        wanted = Path(settings.DATA_DIR) / "example.wanted"
+        if password:
+            self._tell(password)
+            wanted.touch()
+        if options["no_demo"]:
+            wanted.unlink(missing_ok=True)
+        if wanted.exists():
+            call_command("demo", owner=NAME)
+            wanted.unlink()
+
+    def _tell(self, password: str) -> None:
+        self.stdout.write(
+            f"\n  Log in as {NAME} with the password {password}\n"
+            "  It is shown only now; change it under your name, top right, or with\n"
+            f"  manage.py changepassword {NAME}\n"
+        )
+
+
+def make_administrator() -> str:
+    """The password of the administrator just made; empty when there was one."""
+    users = get_user_model().objects
+    if users.filter(is_superuser=True).exists():
+        return ""
+    password = secrets.token_urlsafe(15)
+    person = users.create_superuser(NAME, password=password)
+    audit.record("person.create", actor="prepare", target=person, summary="First administrator")
+    return password
+
+
+def collect_when_changed() -> None:
+    """Gather the static files unless none has changed since the last time."""
+    stamp = Path(settings.DATA_DIR) / "static.stamp"
+    state = state_of_sources()
+    if stamp.exists() and stamp.read_text(encoding="ascii") == state:
+        return
+    call_command("collectstatic", interactive=False, verbosity=0, clear=True)
+    stamp.write_text(state, encoding="ascii")
+
+
+def state_of_sources() -> str:
+    """A digest over name, size and time of change of every static file."""
+    digest = hashlib.sha256(str(settings.STATIC_ROOT).encode())
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            facts = Path(storage.path(name)).stat()
+            digest.update(f"{name}|{facts.st_size}|{facts.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
