@@ -20,6 +20,9 @@ from tradershub.core.fields import MoneyField
 from tradershub.finance.decimals import ZERO
 
 MONEY = MoneyField()
+SUMMED = (
+    "profit", "swap", "commission", "fee", "tax", "net", "deposits", "withdrawals", "credit", "other",
+)  # fmt: skip
 TRADE_MONEY = ("net", "gross_profit", "gross_loss", "swap", "commission")
 
 
@@ -47,7 +50,7 @@ def total(expression: Any) -> Coalesce:
 def nets(account_ids: Collection[int], *, since: dt.date) -> dict[int, Decimal]:
     """Net of the trades of each account from that day on; accounts without figures are absent."""
     rows = day_figures(account_ids).filter(day__gte=since).order_by()
-    return dict(rows.values_list("account").annotate(total("net")))
+    return dict(rows.values_list("account").annotate(sum=total("net")))
 
 
 def days_by_currency(account_ids: Collection[int], days: Q = Q()) -> list[DayOfCurrency]:  # noqa: B008
@@ -57,7 +60,12 @@ def days_by_currency(account_ids: Collection[int], days: Q = Q()) -> list[DayOfC
         .filter(days)
         .order_by("day")
         .values_list("account__currency", "day")
-        .annotate(total(BALANCE), total("net"), total("deposits"), total("withdrawals"))
+        .annotate(
+            balance=total(BALANCE),
+            trades=total("net"),
+            paid_in=total("deposits"),
+            paid_out=total("withdrawals"),
+        )
     )
     return [DayOfCurrency(*row) for row in rows]
 
@@ -113,18 +121,18 @@ class TradeDay:
 def trade_days(rows: QuerySet[Any]) -> list[TradeDay]:
     """Trades by day and currency, of some day figures."""
     found = (
-        rows.filter(deals__gt=0)
+        rows.filter(symbol__isnull=False)
         .order_by("day")
         .values_list("account__currency", "day")
         .annotate(
-            Sum("closings"),
-            Sum("wins"),
-            Sum("losses"),
-            total("net"),
-            total("gross_profit"),
-            total("gross_loss"),
-            total("swap"),
-            total(F("commission") + F("fee") + F("tax")),
+            n=Sum("closings"),
+            won=Sum("wins"),
+            lost=Sum("losses"),
+            sum_net=total("net"),
+            sum_won=total("gross_profit"),
+            sum_lost=total("gross_loss"),
+            sum_swap=total("swap"),
+            costs=total(F("commission") + F("fee") + F("tax")),
         )
     )
     return [TradeDay(*row) for row in found]
@@ -132,10 +140,14 @@ def trade_days(rows: QuerySet[Any]) -> list[TradeDay]:
 
 def trade_totals(rows: QuerySet[Any]) -> list[dict[str, Any]]:
     """Sums over some day figures by currency of the account; keys as the fields."""
-    sums = {
-        name: total(name)
-        for name in ("profit", "swap", "commission", "fee", "tax", "net", "volume")
-    }
-    flows = {name: total(name) for name in ("deposits", "withdrawals", "credit", "other")}
     found = rows.order_by("account__currency").values(currency=F("account__currency"))
-    return list(found.annotate(closings=Sum("closings"), deals=Sum("deals"), **sums, **flows))
+    sums = {f"sum_{name}": total(name) for name in SUMMED}
+    totals = found.annotate(n_closings=Sum("closings"), **sums)
+    return [
+        {
+            "currency": row["currency"],
+            "closings": row["n_closings"],
+            **{name: row[f"sum_{name}"] for name in SUMMED},
+        }
+        for row in totals
+    ]

@@ -48,7 +48,11 @@ def booked_money(
     days = DayFigures.objects.filter(account__in=[account.pk for account in accounts])
     if through:
         days = days.filter(day__lte=through)
-    rows = days.order_by().values_list("account_id").annotate(_sum(BALANCE), _sum(F("credit")))
+    rows = (
+        days.order_by()
+        .values_list("account_id")
+        .annotate(money=_sum(BALANCE), lent=_sum(F("credit")))
+    )
     found = {account_id: BookedMoney(*money) for account_id, *money in rows}
     return {account.pk: found.get(account.pk, BookedMoney()) for account in accounts}
 
@@ -123,7 +127,7 @@ def _moves_by_day(
     if end:
         days = days.filter(day__lte=end)
     sums = days.order_by().values_list("day")
-    rows = sums.annotate(_sum(BALANCE), _sum(F("credit")), _sum(FLOWS))
+    rows = sums.annotate(change=_sum(BALANCE), lent=_sum(F("credit")), moved=_sum(FLOWS))
     return {day: (change, credit, flows) for day, change, credit, flows in rows}
 
 

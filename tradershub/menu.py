@@ -1,4 +1,4 @@
-"""The menu: eight groups of what exists, the keys that go there, and the search over pages and accounts."""
+"""The menu: eight groups of what exists, the keys that go there, and the search over it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
     ),
     "Settings": (
         Entry("Audit", "report:audit", "verified_user", "u"),
-        Entry("Health", "health:page", "monitor_heart", "h"),
+        Entry("Health", "report:health", "monitor_heart", "h"),
         Entry("My preferences", "core.Preference", "tune"),
         Entry("API keys", "core.ApiKey", "key"),
         Entry("Users", "auth.User", "person"),

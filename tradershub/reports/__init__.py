@@ -2,4 +2,14 @@
 
 from tradershub.core.registry import Registry
 
-REPORTS = Registry()
+REPORTS = Registry(
+    dashboard=("Dashboard", "tradershub.reports.dashboard.Dashboard"),
+    equity=("Equity and balance", "tradershub.reports.equity.EquityCurve"),
+    account=("Account", "tradershub.reports.account.AccountPage"),
+    statement=("Account statement", "tradershub.reports.statement.AccountStatement"),
+    positions=("Open positions", "tradershub.reports.positions.OpenPositions"),
+    trades=("Closed trades", "tradershub.reports.trades.ClosedTrades"),
+    breaks=("Breaks", "tradershub.reports.breaks.Breaks"),
+    health=("Health", "tradershub.reports.health.Health"),
+    audit=("Audit", "tradershub.reports.audit.AuditLog"),
+)

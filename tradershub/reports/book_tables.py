@@ -1,0 +1,362 @@
+"""The tables of the books that several pages show: positions, trades, deals, orders, Breaks, imports."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from django.db.models import F, Q, Sum
+from django.utils import timezone
+
+from accounts.models import Account, Break, BrokerOrder, Deal, Position, StatementImport
+from accounts.valuation import AccountState, Valued
+from tradershub.core import formats
+from tradershub.finance.decimals import ZERO
+from tradershub.reports import tables
+from tradershub.reports.parts import account_link, names_accounts
+from tradershub.reports.tables import Column, ListRows, QueryRows, Row, Table
+
+ACCOUNT = Column("account", "Account", sort="account__number", link=account_link, main=True)
+BROKER = Column("broker", "Broker", sort="account__broker__name", shown=False)
+CURRENCY = Column("currency", "Currency", sort="account__currency")
+SYMBOL = Column("symbol_name", "Symbol", main=True)
+SIDE = Column("side", "Side")
+
+
+def ids(accounts: Sequence[Account]) -> list[int]:
+    return [account.pk for account in accounts]
+
+
+# -- Open positions ----------------------------------------------------------------------------
+OPEN_COLUMNS = [
+    SYMBOL,
+    SIDE,
+    Column("open_volume", "Lots", tables.LOTS),
+    Column("open_price", "Opened at", tables.PRICE, reason=lambda _: "Its opening is in no file"),
+    Column("price", "Price now", tables.PRICE, reason=lambda row: row["reason"]),
+    Column("stop_loss", "Stop", tables.PRICE, reason=lambda _: "No stop is known"),
+    Column("take_profit", "Target", tables.PRICE, reason=lambda _: "No target is known"),
+    Column("swap", "Swap", tables.PNL, shown=False),
+    Column(
+        "floating",
+        "Profit now",
+        tables.PNL,
+        main=True,
+        hint="Floating profit + open swap at the price last known",
+        reason=lambda row: row["reason"],
+    ),
+    Column("currency", "Currency"),
+    Column("price_age", "Price of", sort="priced_at", hint="How old the price is"),
+    Column("held", "Held", sort="opened_at"),
+    Column("opened_at", "Since", tables.MOMENT, shown=False),
+    Column("account", "Account", link=account_link, main=True),
+    Column("broker", "Broker", shown=False),
+    Column("ref", "Position", shown=False),
+    Column("source", "Price stated by", shown=False),
+]
+
+
+def open_rows(states: Iterable[AccountState]) -> list[Row]:
+    """What is open, at the prices last known. floating: with open swap, None where not known."""
+    now = timezone.now()
+    return [_open_row(one, state, now) for state in states for one in state.positions]
+
+
+def _open_row(one: Valued, state: AccountState, now: dt.datetime) -> Row:
+    position, account = one.position, state.account
+    return {
+        "account_id": account.pk,
+        "account": account.name or account.number,
+        "broker": account.broker.name,
+        "currency": account.currency,
+        "symbol_name": position.symbol.name,
+        "instrument": getattr(position.symbol.instrument, "symbol", ""),
+        "side": position.side,
+        "open_volume": position.open_volume,
+        "open_price": position.open_price,
+        "price": one.price,
+        "stop_loss": position.stop_loss,
+        "take_profit": position.take_profit,
+        "swap": one.swap,
+        "floating": None if one.floating is None else one.floating + one.swap,
+        "priced_at": one.at,
+        "price_age": formats.age(one.at, now=now) if one.at else "",
+        "held": formats.duration(position.opened_at, now),
+        "opened_at": position.opened_at,
+        "ref": position.ref,
+        "source": one.source,
+        "reason": one.reason,
+    }
+
+
+def open_positions_table(rows: list[Row]) -> Table:
+    return Table(
+        "positions",
+        "Open positions",
+        OPEN_COLUMNS,
+        ListRows(rows),
+        order="-opened_at",
+        totals=totals_by_currency(rows, ("floating", "swap")),
+        empty="Nothing is open in these accounts.",
+    )
+
+
+def totals_by_currency(rows: Iterable[Row], keys: Sequence[str]) -> list[Row]:
+    """One total row per currency; a value that is unknown in a row is left out of the sum."""
+    found: dict[str, Row] = defaultdict(lambda: dict.fromkeys(keys, ZERO))
+    for row in rows:
+        for key in keys:
+            found[row["currency"]][key] += row[key] or ZERO
+    return [
+        {"label": f"Total {code}", "currency": code, **sums} for code, sums in sorted(found.items())
+    ]
+
+
+# -- Closed trades -----------------------------------------------------------------------------
+CLOSED_FIELDS = (
+    "pk", "account_id", "ref", "side", "volume", "open_price", "close_price", "opened_at",
+    "closed_at", "profit", "swap", "commission", "fee", "tax", "net",
+)  # fmt: skip
+CLOSED_COLUMNS = [
+    SYMBOL,
+    SIDE,
+    Column("volume", "Lots", tables.LOTS),
+    Column("opened_at", "Opened", tables.MOMENT, shown=False),
+    Column("open_price", "Open price", tables.PRICE, reason=lambda _: "Its opening is in no file"),
+    Column("closed_at", "Closed", tables.MOMENT, main=True),
+    Column("close_price", "Close price", tables.PRICE),
+    Column("held", "Held", sort=None),
+    Column("profit", "Profit", tables.PNL),
+    Column("swap", "Swap", tables.PNL),
+    Column("costs", "Commission", tables.PNL, sort=None, hint="Commission + fee + tax"),
+    Column("net", "Net", tables.PNL, main=True, hint="Profit + swap + commission + fee + tax"),
+    CURRENCY,
+    ACCOUNT,
+    BROKER,
+    Column("ref", "Position", shown=False),
+]
+
+
+def closed_trades(accounts: Sequence[Account], narrowed: Q) -> QueryRows:
+    """Rows of what is closed. costs: commission + fee + tax."""
+    name = names_accounts(accounts)
+
+    def finish(row: Row) -> Row:
+        row["costs"] = row["commission"] + row["fee"] + row["tax"]
+        row["held"] = formats.duration(row["opened_at"], row["closed_at"])
+        return name(row)
+
+    found = Position.objects.filter(narrowed, account__in=ids(accounts), closed_at__isnull=False)
+    return QueryRows(found.values(*CLOSED_FIELDS, symbol_name=F("symbol__name")), finish)
+
+
+def closed_totals(accounts: Sequence[Account], narrowed: Q) -> list[Row]:
+    """Sums of the closed trades themselves, one row per currency."""
+    found = Position.objects.filter(narrowed, account__in=ids(accounts), closed_at__isnull=False)
+    sums = found.order_by("account__currency").values(currency=F("account__currency"))
+    rows = sums.annotate(**{f"sum_{key}": Sum(key) for key in CLOSED_FIELDS[9:]})
+    return [
+        {
+            "label": f"Total {row['currency']}",
+            "currency": row["currency"],
+            "costs": row["sum_commission"] + row["sum_fee"] + row["sum_tax"],
+            **{key: row[f"sum_{key}"] for key in ("profit", "swap", "net")},
+        }
+        for row in rows
+    ]
+
+
+def closed_trades_table(
+    rows: QueryRows, totals: Callable[[], Iterable[Row]], *, note: str = ""
+) -> Table:
+    return Table(
+        "trades",
+        "Closed trades",
+        CLOSED_COLUMNS,
+        rows,
+        order="-closed_at",
+        totals=totals,
+        note=note,
+        empty="No trade was closed in this period.",
+    )
+
+
+# -- Deals -------------------------------------------------------------------------------------
+DEAL_FIELDS = (
+    "pk", "account_id", "at", "kind", "side", "entry", "volume", "price", "profit", "swap",
+    "commission", "fee", "tax", "amount", "currency", "comment", "broker_deal_id", "position_ref",
+    "broker_order_id", "source", "inferred", "broker_time",
+)  # fmt: skip
+DEAL_COLUMNS = [
+    Column("at", "Time", tables.MOMENT, main=True),
+    Column("kind_label", "Kind", sort="kind", main=True),
+    Column("symbol_name", "Symbol"),
+    SIDE,
+    Column("entry", "Entry", shown=False),
+    Column("volume", "Lots", tables.LOTS),
+    Column("price", "Price", tables.PRICE),
+    Column("profit", "Profit", tables.PNL),
+    Column("swap", "Swap", tables.PNL),
+    Column("costs", "Commission", tables.PNL, sort=None, hint="Commission + fee + tax"),
+    Column("amount", "Amount", tables.PNL, main=True, hint="What the row changes in the balance"),
+    CURRENCY,
+    Column("comment", "Comment", tables.WORDS, sort=None),
+    Column("broker_deal_id", "Deal", shown=False),
+    Column("position_ref", "Position", shown=False),
+    Column("broker_order_id", "Order", shown=False),
+    Column("broker_time", "Broker's time", shown=False, sort="at"),
+    Column("source_label", "Source", shown=False, sort="source"),
+]
+
+
+def deals(accounts: Sequence[Account], narrowed: Q) -> QueryRows:
+    """Rows of the broker's own records, with the words of their kinds."""
+    name = names_accounts(accounts)
+
+    def finish(row: Row) -> Row:
+        row["costs"] = row["commission"] + row["fee"] + row["tax"]
+        inferred = " (inferred)" if row["inferred"] else ""
+        row["kind_label"] = Deal.Kind(row["kind"]).label + inferred
+        row["source_label"] = Deal.Source(row["source"]).label
+        currency = row["currency"]
+        return {**name(row), "currency": currency}
+
+    found = Deal.objects.filter(narrowed, account__in=ids(accounts))
+    return QueryRows(found.values(*DEAL_FIELDS, symbol_name=F("symbol__name")), finish)
+
+
+def deals_table(
+    rows: tables.Rows,
+    *,
+    totals: Iterable[Row] | Callable[[], Iterable[Row]] = (),
+    more: Sequence[Column] = (),
+    order: str = "-at",
+) -> Table:
+    return Table(
+        "deals",
+        "Deals",
+        [*DEAL_COLUMNS[:11], *more, *DEAL_COLUMNS[11:]],
+        rows,
+        order=order,
+        totals=totals,
+        empty="The broker booked nothing in this period.",
+    )
+
+
+# -- Orders ------------------------------------------------------------------------------------
+ORDER_FIELDS = (
+    "pk", "account_id", "broker_order_id", "type", "side", "volume", "filled", "price",
+    "limit_price", "stop_loss", "take_profit", "state", "placed_at", "done_at", "comment",
+)  # fmt: skip
+ORDER_COLUMNS = [
+    SYMBOL,
+    Column("type_label", "Type", sort="type"),
+    SIDE,
+    Column("volume", "Lots", tables.LOTS),
+    Column("filled", "Filled", tables.LOTS),
+    Column("price", "Price", tables.PRICE),
+    Column("limit_price", "Limit", tables.PRICE, shown=False),
+    Column("stop_loss", "Stop", tables.PRICE),
+    Column("take_profit", "Target", tables.PRICE),
+    Column("state_label", "State", sort="state", main=True),
+    Column("placed_at", "Placed", tables.MOMENT, main=True),
+    Column("done_at", "Done", tables.MOMENT),
+    Column("broker_order_id", "Order", shown=False),
+    Column("comment", "Comment", tables.WORDS, sort=None, shown=False),
+]
+
+
+def orders_table(accounts: Sequence[Account], narrowed: Q) -> Table:
+    name = names_accounts(accounts)
+
+    def finish(row: Row) -> Row:
+        row["type_label"] = BrokerOrder.Type(row["type"]).label
+        row["state_label"] = BrokerOrder.State(row["state"]).label
+        return name(row)
+
+    found = BrokerOrder.objects.filter(narrowed, account__in=ids(accounts))
+    rows = QueryRows(found.values(*ORDER_FIELDS, symbol_name=F("symbol__name")), finish)
+    return Table(
+        "orders",
+        "Orders",
+        ORDER_COLUMNS,
+        rows,
+        order="-placed_at",
+        empty="No order of these accounts is known.",
+    )
+
+
+# -- Breaks ------------------------------------------------------------------------------------
+BREAK_FIELDS = (
+    "pk", "account_id", "kind", "symbol", "cause", "count", "difference", "state", "explanation",
+    "opened_at", "closed_at",
+)  # fmt: skip
+BREAK_COLUMNS = [
+    Column("opened_at", "Found", tables.MOMENT, shown=False),
+    ACCOUNT,
+    BROKER,
+    Column("kind_label", "What differs", sort="kind"),
+    Column("symbol", "Symbol"),
+    Column("cause", "Cause", tables.WORDS, main=True, sort=None),
+    Column("count", "Times", tables.COUNT),
+    Column("difference", "Difference", tables.PNL, main=True, hint="The broker's minus ours"),
+    CURRENCY,
+    Column("state_label", "State", sort="state"),
+    Column("explanation", "Explanation", tables.WORDS, sort=None),
+    Column("file_name", "File", tables.WORDS, sort=None),
+]
+
+
+def breaks_table(accounts: Sequence[Account], narrowed: Q, *, totals: Any = ()) -> Table:
+    name = names_accounts(accounts)
+
+    def finish(row: Row) -> Row:
+        row["kind_label"] = Break.Kind(row["kind"]).label
+        row["state_label"] = Break.State(row["state"]).label
+        return name(row)
+
+    found = Break.objects.filter(narrowed, account__in=ids(accounts))
+    rows = QueryRows(found.values(*BREAK_FIELDS, file_name=F("statement__file_name")), finish)
+    return Table(
+        "breaks",
+        "Breaks",
+        BREAK_COLUMNS,
+        rows,
+        order="-opened_at",
+        totals=totals,
+        empty="Books and broker agree: no Break in these accounts.",
+    )
+
+
+# -- Imports -----------------------------------------------------------------------------------
+IMPORT_COLUMNS = [
+    Column("created_at", "Received", tables.MOMENT),
+    Column("file_name", "File", tables.WORDS, main=True),
+    Column("state_label", "State", sort="state", main=True),
+    Column("period_from", "From", tables.MOMENT, shown=False),
+    Column("period_to", "To", tables.MOMENT),
+    Column("booked", "Booked", tables.COUNT, sort=None),
+    Column("duplicate", "Known already", tables.COUNT, sort=None),
+    Column("reason", "Reason", tables.WORDS, sort=None),
+]
+
+
+def imports_table(narrowed: Q, *, user: Any) -> Table:
+    def finish(row: Row) -> Row:
+        row["state_label"] = StatementImport.State(row["state"]).label
+        lines = (row.pop("preview") or {}).get("lines") or {}
+        row["booked"], row["duplicate"] = lines.get("booked"), lines.get("duplicate")
+        return row
+
+    found = StatementImport.objects.for_user(user).filter(narrowed)
+    fields = ("pk", "created_at", "file_name", "state", "period_from", "period_to", "reason")
+    return Table(
+        "statements",
+        "Statements",
+        IMPORT_COLUMNS,
+        QueryRows(found.values(*fields, "preview"), finish),
+        order="-created_at",
+        empty="No statement was imported yet.",
+    )

@@ -1,0 +1,72 @@
+"""Whether database, workers and queues are fit for work."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from tradershub import health
+from tradershub.core import formats
+from tradershub.core.models import Heartbeat
+from tradershub.reports import tables
+from tradershub.reports.base import Content, Figure, Report
+from tradershub.reports.tables import Column, ListRows, Table
+
+
+class Health(Report):
+    title = "Is the machine working?"
+    group = "Settings"
+    description = (
+        "Database, tables, workers and queues, and when each worker was last seen at work."
+    )
+    uses = ()
+
+    def build(self) -> Content:
+        found = {name: health.outcome(check) for name, check in health.CHECKS.items()}
+        failing = [name for name, words in found.items() if words != health.OK]
+        now = timezone.now()
+        beats = [
+            {
+                "name": beat.name,
+                "at": beat.at,
+                "age": formats.age(beat.at, now=now),
+                "detail": beat.detail,
+            }
+            for beat in Heartbeat.objects.order_by("name")
+        ]
+        return Content(
+            figures=[
+                Figure(
+                    "State",
+                    f"{len(failing)} failing" if failing else "All is well",
+                    lead=True,
+                    tone="loss" if failing else "gain",
+                    note=f"looked at {timezone.localtime(now):%H:%M:%S}",
+                )
+            ],
+            tables=[
+                Table(
+                    "checks",
+                    "Checks",
+                    [
+                        Column("name", "Check", main=True),
+                        Column("outcome", "Outcome", tables.WORDS, main=True),
+                    ],
+                    ListRows([{"name": name, "outcome": words} for name, words in found.items()]),
+                ),
+                Table(
+                    "workers",
+                    "Signs of life",
+                    BEATS,
+                    ListRows(beats),
+                    empty="No worker has ever reported.",
+                ),
+            ],
+        )
+
+
+BEATS = [
+    Column("name", "Who", main=True),
+    Column("age", "Last seen", sort="at", main=True),
+    Column("at", "At", tables.MOMENT),
+    Column("detail", "Detail", tables.WORDS),
+]

@@ -1,0 +1,62 @@
+"""What a person last chose on the pages: filters for all of them, columns and size for each table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import QueryDict
+
+from tradershub.core.models import Preference
+from tradershub.reports.filters import KEYS
+
+FILTERS, COLUMNS, SIZE = "filters", "columns", "size"
+
+
+def preference_of(user: Any) -> Preference:
+    """The person's preferences; defaults that are not stored yet where there are none."""
+    return Preference.objects.filter(owner=user).first() or Preference(owner=user)
+
+
+def remembered_query(preference: Preference) -> str:
+    """The filters as the query of an address; empty where none are remembered."""
+    query = QueryDict(mutable=True)
+    for key, values in preference.remembered.get(FILTERS, {}).items():
+        query.setlist(key, values)
+    return query.urlencode()
+
+
+def remember_filters(preference: Preference, params: QueryDict) -> None:
+    """Keep the filters of this address; those at their defaults are not kept."""
+    chosen = {key: values for key in KEYS if (values := [v for v in params.getlist(key) if v])}
+    if chosen.get("period") == ["all"]:
+        del chosen["period"]
+    _store(preference, FILTERS, chosen)
+
+
+def forget_filters(preference: Preference) -> None:
+    _store(preference, FILTERS, {})
+
+
+def remember_columns(preference: Preference, table: str, keys: list[str]) -> None:
+    """Keep which columns of that table are shown; none chosen means its own choice."""
+    columns = {**preference.remembered.get(COLUMNS, {}), table: keys}
+    _store(preference, COLUMNS, {key: value for key, value in columns.items() if value})
+
+
+def remembered_columns(preference: Preference, table: str) -> list[str]:
+    return list(preference.remembered.get(COLUMNS, {}).get(table, []))
+
+
+def remember_size(preference: Preference, size: int) -> None:
+    _store(preference, SIZE, size)
+
+
+def remembered_size(preference: Preference) -> int | None:
+    return preference.remembered.get(SIZE)
+
+
+def _store(preference: Preference, key: str, value: Any) -> None:
+    if preference.remembered.get(key, type(value)()) == value:
+        return
+    preference.remembered = {**preference.remembered, key: value}
+    preference.save()

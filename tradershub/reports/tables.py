@@ -1,0 +1,186 @@
+"""Tables of a page: typed columns over rows that are read page by page, sorted, totalled and exported."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Protocol
+
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from tradershub.core import formats
+
+Row = dict[str, Any]
+SIZES = (25, 50, 100, 250)
+SIZE = 50
+COUNTED_AT_MOST = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How a value is written on the page; number: right-aligned and exported as a true number."""
+
+    write: Callable[[Any, str], str]
+    number: bool = False
+    signed: bool = False
+    css: str = ""
+
+
+def _moment(value: dt.datetime | None, _: str) -> str:
+    return formats.UNKNOWN if value is None else f"{timezone.localtime(value):%Y-%m-%d %H:%M:%S}"
+
+
+def _day(value: dt.date | None, _: str) -> str:
+    return formats.UNKNOWN if value is None else f"{value:%Y-%m-%d}"
+
+
+TEXT = Kind(lambda value, _: str(value or ""))
+WORDS = Kind(lambda value, _: str(value or ""), css="words")
+MONEY = Kind(formats.money, number=True)
+PNL = Kind(formats.signed, number=True, signed=True)
+PRICE = Kind(lambda value, _: formats.plain(value), number=True)
+LOTS = Kind(lambda value, _: formats.lots(value), number=True)
+COUNT = Kind(lambda value, _: formats.number(value, 0), number=True)
+PERCENT = Kind(lambda value, _: formats.percent(value), number=True)
+MOMENT = Kind(_moment, css="nowrap")
+DAY = Kind(_day, css="nowrap")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """key: of the row's value. sort: database expression, "" for the key, None where it cannot be sorted by.
+
+    currency: the row's key holding it. main: shown on a phone's card. shown: unless the person chooses
+    otherwise. link: address of a row. hint: what the heading means. reason: why a value is unknown.
+    """
+
+    key: str
+    label: str
+    kind: Kind = TEXT
+    sort: str | None = ""
+    currency: str = "currency"
+    main: bool = False
+    shown: bool = True
+    link: Callable[[Row], str] | None = None
+    hint: str = ""
+    reason: Callable[[Row], str] | None = None
+
+    @property
+    def order(self) -> str | None:
+        return self.key if self.sort == "" else self.sort
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value as the page shows it."""
+
+    column: Column
+    text: str
+    css: str
+    link: str = ""
+    title: str = ""
+
+
+class Rows(Protocol):
+    """Where a table's rows come from."""
+
+    def count(self) -> int: ...
+
+    def window(self, *, order: str, descending: bool, start: int, stop: int) -> list[Row]: ...
+
+    def stream(self, *, order: str, descending: bool) -> Iterator[Row]: ...
+
+
+@dataclass(frozen=True)
+class ListRows:
+    """Rows at hand; sorted by value, unknown ones last."""
+
+    rows: Sequence[Row]
+
+    def count(self) -> int:
+        return len(self.rows)
+
+    def window(self, *, order: str, descending: bool, start: int, stop: int) -> list[Row]:
+        return list(self.stream(order=order, descending=descending))[start:stop]
+
+    def stream(self, *, order: str, descending: bool) -> Iterator[Row]:
+        if not order:
+            return iter(self.rows)
+        known = [row for row in self.rows if row.get(order) is not None]
+        unknown = [row for row in self.rows if row.get(order) is None]
+        known.sort(key=lambda row: row[order], reverse=descending)
+        return iter([*known, *unknown])
+
+
+@dataclass(frozen=True)
+class QueryRows:
+    """Rows of a queryset of `.values(...)`; finish adds what is computed to each row."""
+
+    query: QuerySet[Any, Row]
+    finish: Callable[[Row], Row] = lambda row: row
+
+    def count(self) -> int:
+        return self.query.order_by()[: COUNTED_AT_MOST + 1].count()
+
+    def window(self, *, order: str, descending: bool, start: int, stop: int) -> list[Row]:
+        return [self.finish(row) for row in self._ordered(order, descending)[start:stop]]
+
+    def stream(self, *, order: str, descending: bool) -> Iterator[Row]:
+        return map(self.finish, self._ordered(order, descending).iterator(chunk_size=2000))
+
+    def _ordered(self, order: str, descending: bool) -> QuerySet[Any, Row]:
+        if not order:
+            return self.query
+        by = F(order)
+        first = by.desc(nulls_last=True) if descending else by.asc(nulls_last=True)
+        return self.query.order_by(first, "-pk" if descending else "pk")
+
+
+@dataclass
+class Table:
+    """One table of a page.
+
+    totals: rows over the whole filter, one per currency, with the values of some columns; the first
+    column shows their `label`. order: the sort without a choice, "-" for descending.
+    empty: what will stand here; next_step: (label, address) of the one thing to do then.
+    """
+
+    key: str
+    title: str
+    columns: Sequence[Column]
+    rows: Rows
+    order: str = ""
+    totals: Iterable[Row] | Callable[[], Iterable[Row]] = ()
+    note: str = ""
+    empty: str = "Nothing matches these filters."
+    next_step: tuple[str, str] | None = None
+    sort_limit: int = COUNTED_AT_MOST
+    css: str = ""
+    extra: Row = field(default_factory=dict)
+
+    def column(self, key: str) -> Column | None:
+        return next((column for column in self.columns if column.key == key), None)
+
+    def total_rows(self) -> list[Row]:
+        return list(self.totals() if callable(self.totals) else self.totals)
+
+
+def cell(column: Column, row: Row) -> Cell:
+    """The row's value in that column, written for a person."""
+    value = row.get(column.key)
+    kind = column.kind
+    unknown = value is None or value == ""
+    return Cell(
+        column,
+        formats.UNKNOWN if unknown else kind.write(value, str(row.get(column.currency) or "")),
+        " ".join(filter(None, [kind.css, "num" if kind.number else "", _tone(column, value)])),
+        column.link(row) if column.link and not unknown else "",
+        column.reason(row) if column.reason and unknown else "",
+    )
+
+
+def _tone(column: Column, value: Any) -> str:
+    return formats.gain_class(value) if column.kind.signed and isinstance(value, Decimal) else ""

@@ -1,0 +1,17 @@
+"""Addresses of the pages, all behind the hub's own log-in."""
+
+from django.urls import path
+
+from tradershub.core.pages import hub_page
+from tradershub.reports import views
+
+app_name = "reports"
+urlpatterns = [
+    path("", hub_page(views.index), name="index"),
+    path("<slug:key>/", hub_page(views.page), name="page"),
+    path("<slug:key>/<slug:name>.<slug:form>", hub_page(views.table), name="table"),
+    path("<slug:key>/<int:pk>/", hub_page(views.page), name="subject"),
+    path(
+        "<slug:key>/<int:pk>/<slug:name>.<slug:form>", hub_page(views.table), name="subject-table"
+    ),
+]
