@@ -87,7 +87,7 @@ def number(value: Number, name: str) -> Decimal:
 def positive(value: Number, name: str) -> Decimal:
     found = number(value, name)
     if found <= 0:
-        raise BadInput(f"Expected a {name} above zero, found {found}", param=name)
+        raise BadInput(f"Expected a {name} above zero, found {plain(found)}", param=name)
     return found
 
 

@@ -124,6 +124,8 @@ def close_position(
     position = Position.objects.select_related("symbol__instrument", "symbol__broker").get(
         pk=position.pk
     )
+    if not position.is_open:
+        raise Conflict(f"Position {position.ref} is closed already")
     return trade(
         account,
         actor=actor,
