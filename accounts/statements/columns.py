@@ -131,3 +131,8 @@ class Mapping:
 def headings_hash(headings: Iterable[str]) -> str:
     """A fingerprint of headings that ignores case, spacing and asides."""
     return hashlib.sha256("|".join(plain(heading) for heading in headings).encode()).hexdigest()
+
+
+def asked(mapping: Mapping, *questions: Question) -> Mapping:
+    """The mapping with more questions."""
+    return replace(mapping, questions=(*mapping.questions, *questions))

@@ -19,7 +19,8 @@ from accounts.statements.base import AccountInfo, DealLine, NotAStatement, Refus
 from accounts.statements.cells import Cell
 from accounts.statements.columns import Column, Mapping, Question, headings_hash
 from accounts.statements.mapped_rows import Lines, read_rows
-from accounts.statements.suggestion import find_header, suggest
+from accounts.statements.suggestion import suggest
+from accounts.statements.table_heads import find_header, heading_score
 from accounts.statements.table_rows import TableRow, table_rows
 
 __all__ = [
@@ -59,9 +60,11 @@ def suggest_file(path: Path, sheet: str = "") -> Mapping:
     return suggest(max(sheets.values(), key=_promise))
 
 
-def _promise(rows: list[TableRow]) -> tuple[bool, int]:
-    position = find_header([row for row in rows if not row.is_blank])
-    return position is not None, len(rows)
+def _promise(rows: list[TableRow]) -> tuple[int, int]:
+    """How many headings a sheet has, then how many rows."""
+    filled = [row for row in rows if not row.is_blank]
+    position = find_header(filled)
+    return 0 if position is None else heading_score(filled[position]), len(filled)
 
 
 def fits(path: Path, saved: Iterable[Mapping]) -> Mapping | None:

@@ -40,6 +40,7 @@ RESULT = re.compile(
     r"profit|\bloss|\bp ?[/&]? ?l\b|\bpnl\b|realis|realiz|gewinn|résultat|resultado|прибыль",
     re.IGNORECASE,
 )
+BALANCE = "balance"  # MetaTrader's word for every row that is neither trade nor credit
 CREDIT = re.compile(r"\s*credit( (in|out|facility))?\s*", re.IGNORECASE)
 OUTGOING = re.compile(
     r"withdr|payout|auszahl|retir|\bretrait|preliev|\bsaque|wypłat|снят|вывод|出金|提款",
@@ -64,6 +65,8 @@ def known_kind(text: str) -> str:
     """The kind of money row that a text names, '' where it names none."""
     if CREDIT.fullmatch(text):
         return base.CREDIT
+    if text.strip().lower() == BALANCE:
+        return base.DEPOSIT
     kinds = (kind for kind, pattern in OPERATIONS if pattern.search(text))
     kind = next(kinds, base.ARCHIVE if RESULT.search(text) else "")
     return base.WITHDRAWAL if kind == base.DEPOSIT and is_outgoing(text) else kind

@@ -1,0 +1,184 @@
+"""Which row of a table is its heading, and which column means what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from accounts.statements.base import NotAStatement
+from accounts.statements.columns import CASH_ROWS, EXECUTIONS, ROUND_TRIPS, Column
+from accounts.statements.headings import ANY, CLASSES, NUMBER, REPEATABLE, TEXT, TIME, targets_of
+from accounts.statements.table_rows import TableRow
+from accounts.statements.table_values import (
+    ONLY_CLOCK,
+    looks_like_number,
+    looks_like_time,
+    read_number,
+)
+from accounts.statements.words import side_of
+
+HEADER_WITHIN = 60
+SAMPLE = 300
+MOSTLY = 0.5
+CLOCK, EMPTY = "clock", "empty"
+PRICES, TIMES = ("open_price", "close_price"), ("open_time", "close_time")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The heading row and the rows below it."""
+
+    header: TableRow
+    headings: tuple[str, ...]
+    body: list[TableRow]
+
+    def texts(self, index: int) -> list[str]:
+        """The values of a column, without the empty ones."""
+        return [
+            text
+            for row in self.body
+            if index < len(row.cells) and (text := row.cells[index].text.strip())
+        ]
+
+    def written(self, index: int, kind: str) -> list[str]:
+        """The values that somebody wrote as text, without a workbook's own numbers or dates."""
+        return [
+            row.cells[index].text.strip()
+            for row in self.body
+            if index < len(row.cells)
+            and row.cells[index].text.strip()
+            and row.cells[index].kind != kind
+        ]
+
+
+def find_header(rows: Sequence[TableRow]) -> int | None:
+    """The position of the row that most looks like headings, None where none does."""
+    scores = [heading_score(row) for row in rows[:HEADER_WITHIN]]
+    best = max(scores, default=0)
+    return scores.index(best) if best >= 3 else None
+
+
+def heading_score(row: TableRow) -> int:
+    """How many cells of a row are headings that somebody uses."""
+    return sum(bool(targets_of(text)) for text in row.texts)
+
+
+def as_table(rows: list[TableRow]) -> Table:
+    position = find_header(rows)
+    if position is None:
+        raise NotAStatement(
+            "No row of the table looks like headings of trades or money (time, symbol, volume, price, profit, amount); "
+            "expected such a row, or the spreadsheet template."
+        )
+    header = rows[position]
+    body = [row for row in rows[position + 1 :] if row.sheet == header.sheet]
+    return Table(header, tuple(header.texts), body)
+
+
+def columns_of(table: Table) -> tuple[Column, ...]:
+    taken: dict[str, list[Column]] = {}
+    for index, heading in enumerate(table.headings):
+        target = _target(table, index, heading, taken)
+        if target:
+            taken.setdefault(target, []).append(Column(target, index, heading))
+    found = [column for columns in taken.values() for column in columns]
+    found = _split_pair(table, found, "price", PRICES)
+    found = _split_pair(table, found, "time", TIMES)
+    return tuple(sorted(_without_counters(table, found), key=lambda column: column.index))
+
+
+def layout_of(columns: tuple[Column, ...]) -> str:
+    has = {column.target for column in columns}
+    if has >= {"buy_price", "sell_price"} or has >= set(PRICES) or has >= set(TIMES):
+        return ROUND_TRIPS
+    if has >= {"volume", "price"}:
+        return EXECUTIONS
+    return CASH_ROWS if has & {"amount", "profit", "net"} else ""
+
+
+def _target(table: Table, index: int, heading: str, taken: dict[str, list[Column]]) -> str:
+    shape = shape_of(table.texts(index))
+    for target in targets_of(heading):
+        if not _fits(target, shape, table.texts(index)):
+            continue
+        if (
+            target not in taken
+            or target in REPEATABLE
+            or _may_repeat(table, target, index, taken[target], shape)
+        ):
+            return target
+    return ""
+
+
+def _may_repeat(table: Table, target: str, index: int, earlier: list[Column], shape: str) -> bool:
+    """A second price or time is the closing one if it differs; a clock belongs to the date before it."""
+    if shape == CLOCK:
+        return len(earlier) == 1
+    if target not in ("price", "time") or len(earlier) > 1:
+        return False
+    read = _loose_number if target == "price" else str
+    pairs = zip(table.texts(earlier[0].index), table.texts(index), strict=False)
+    is_same_name = target == "price" or earlier[0].heading == table.headings[index]
+    return is_same_name and any(read(one) != read(other) for one, other in pairs)
+
+
+def _loose_number(text: str) -> Decimal | str:
+    try:
+        return read_number(text, ".")
+    except ValueError:
+        return text
+
+
+def shape_of(texts: list[str]) -> str:
+    sample = texts[:SAMPLE]
+    if not sample:
+        return EMPTY
+    for shape, test in (
+        (CLOCK, ONLY_CLOCK.fullmatch),
+        (TIME, looks_like_time),
+        (NUMBER, looks_like_number),
+    ):
+        if sum(bool(test(text)) for text in sample) >= MOSTLY * len(sample):
+            return shape
+    return TEXT
+
+
+def _fits(target: str, shape: str, texts: list[str]) -> bool:
+    wanted = CLASSES[target]
+    if target == "side":
+        return shape == TEXT and any(side_of(text) for text in texts)
+    if wanted == ANY or target == "symbol":
+        return shape in (TEXT, NUMBER, EMPTY)
+    if wanted == TIME:
+        return shape in (TIME, CLOCK)
+    return shape in (wanted, EMPTY) and (shape != EMPTY or wanted == NUMBER)
+
+
+def _split_pair(
+    table: Table, columns: list[Column], target: str, pair: tuple[str, str]
+) -> list[Column]:
+    """Two columns of one heading are opening and closing, in this order; of one beside an opening, the closing."""
+    same = sorted((c for c in columns if c.target == target), key=lambda column: column.index)
+    clocks = [c for c in same if shape_of(table.texts(c.index)) == CLOCK]
+    named = {c.target for c in columns}
+    missing = [name for name in pair if name not in named]
+    if clocks or (len(same) < 2 and len(missing) != 1):
+        return columns
+    names = dict(zip([c.index for c in same], missing, strict=False))
+    return [
+        replace(c, target=names[c.index]) if c.target == target and c.index in names else c
+        for c in columns
+    ]
+
+
+def _without_counters(table: Table, columns: list[Column]) -> list[Column]:
+    """A trade number that counts from 1 in every export is no id."""
+    return [c for c in columns if c.target != "deal_id" or not _counts(table.texts(c.index))]
+
+
+def _counts(texts: list[str]) -> bool:
+    numbers = sorted(
+        int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 8
+    )
+    return len(numbers) == len(texts) > 0 and numbers == list(range(1, len(numbers) + 1))
