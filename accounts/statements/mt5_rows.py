@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from functools import lru_cache
 from sys import intern
@@ -292,10 +292,11 @@ def _is_day(text: str) -> bool:
 
 @lru_cache(maxsize=1 << 17)
 def _is_clock(text: str) -> bool:
-    parts = text.split(":")
-    if not all(len(part) == 2 and part.isascii() and part.isdigit() for part in parts):
+    try:
+        time.fromisoformat(text)
+    except ValueError:
         return False
-    return int(parts[0]) < 24 and all(int(part) < 60 for part in parts[1:])
+    return text[2] == ":" and text[5:6] in ("", ":")
 
 
 def _time(text: str) -> str:

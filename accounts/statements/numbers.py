@@ -30,12 +30,9 @@ def to_decimal(text: str, *, decimal: str = ".", group: str = " ") -> Decimal:
     ValueError with what was found and what was expected for anything else: an exponent, digits
     other than 0-9 and too long a number included.
     """
-    plain = text.translate(BLANKS).translate(SIGNS).strip()
-    if plain.startswith("(") and plain.endswith(")"):
-        plain = "-" + plain[1:-1].strip()
-    if decimal != "." or group not in (" ", ""):
-        plain = _with_point(plain, decimal=decimal, group=group)
-    found = POINT.fullmatch(plain)
+    is_plain = decimal == "." and group in (" ", "")
+    found = POINT.fullmatch(text) if is_plain else None
+    found = found or POINT.fullmatch(_plain(text, decimal=decimal, group=group))
     if not found:
         raise ValueError(f"found {shown(text)}, expected a number such as 1234{decimal}56")
     digits = found[2].replace(" ", "")
@@ -78,6 +75,15 @@ def from_float(value: float) -> str:
     if "e-" in text and abs(value) > 1e-12:
         return f"{Decimal(text):f}"
     return text
+
+
+def _plain(text: str, *, decimal: str, group: str) -> str:
+    plain = text.translate(BLANKS).translate(SIGNS).strip()
+    if plain.startswith("(") and plain.endswith(")"):
+        plain = "-" + plain[1:-1].strip()
+    if decimal == "." and group in (" ", ""):
+        return plain
+    return _with_point(plain, decimal=decimal, group=group)
 
 
 def _with_point(text: str, *, decimal: str, group: str) -> str:
