@@ -145,7 +145,12 @@ def _difference(old: tuple[Any, ...] | None, new: tuple[Any, ...]) -> str:
 def differences(columns: Sequence[str], old: Sequence[Any], new: Sequence[Any]) -> str:
     """The columns in which two rows differ, with both values."""
     pairs = zip(columns, old, new, strict=True)
-    return ", ".join(f"{name} stored {a}, rebuilt {b}" for name, a, b in pairs if a != b)
+    differing = ((name, _shown(a), _shown(b)) for name, a, b in pairs if a != b)
+    return ", ".join(f"{name} stored {a}, rebuilt {b}" for name, a, b in differing)
+
+
+def _shown(value: Any) -> str:
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
 
 
 def store(account: Account, changes: FigureChanges) -> None:

@@ -30,7 +30,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"{account.broker} {account.number}: {sentence}")
         done = "found" if options["check"] else "found and mended"
         if differences:
-            raise CommandError(f"{differences} differences {done} in {len(accounts)} accounts")
+            many = "difference" if differences == 1 else "differences"
+            raise CommandError(f"{differences} {many} {done}, accounts: {len(accounts)}")
         self.stdout.write(f"{len(accounts)} accounts: what is stored follows from the deals")
 
 
