@@ -153,7 +153,16 @@ class Supervisor:
             member.ask_to_stop()
         for member in self.members:
             member.put_down(until=until)
+            take_leave(member)
         log.info("hub_stopped")
+
+
+def take_leave(member: Member) -> None:
+    try:
+        if member.watchdog:
+            member.watchdog.leave()
+    except DatabaseError as error:
+        log.warning("database_unreachable", member=member.name, error=str(error).strip())
 
 
 def own_group() -> dict[str, Any]:

@@ -34,6 +34,10 @@ class Watchdog:
         if not self._runs_elsewhere():
             release_claims(self.cluster)
 
+    def leave(self) -> None:
+        """The cluster was stopped on purpose: nobody here is to be expected any more."""
+        Heartbeat.objects.filter(name=here(self.cluster)).delete()
+
     def is_hung(self, *, pid: int) -> bool:
         """True when no worker below that process has taken up anything for too long."""
         if signs.is_busy(self.cluster, pids=descendants(pid)):

@@ -1,0 +1,34 @@
+"""Put a backup in the place of the database."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from tradershub.backup import restore
+from tradershub.core.errors import HubError
+
+
+class Command(BaseCommand):
+    help = "Put a backup in the place of the database, then check row counts and audit chain."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument("--force", action="store_true", help="Replace a database with books")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            manifest, faults = restore(options["file"], force=options["force"])
+        except HubError as error:
+            raise CommandError(f"{error.message}.") from error
+        for fault in faults:
+            self.stderr.write(f"{fault}.")
+        rows = sum(manifest.rows.values())
+        self.stdout.write(f"Restored {rows:,} rows as of {manifest.created_at}.")
+        if faults:
+            sys.exit(1)
+        self.stdout.write("All tables have their rows and the audit chain is whole.")
