@@ -31,12 +31,13 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tradershub.bootstrap")
-    parser.add_argument("what", choices=("run", "test", "check", "bench"))
-    options, rest = parser.parse_known_args(arguments)
     refuse_other_pythons()
+    tasks = {"run": run, "test": test, "check": check, "bench": bench}
+    what, *rest = arguments or [""]
+    if what not in tasks:
+        sys.exit(f'There is no "{what}"; expected one of {", ".join(tasks)}.')
     os.chdir(ROOT)
-    return {"run": run, "test": test, "check": check, "bench": bench}[options.what](rest)
+    return tasks[what](rest)
 
 
 # -- What can be asked for ---------------------------------------------------------------------

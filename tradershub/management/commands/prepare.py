@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from tradershub.core import audit
 
 NAME = "admin"
+ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing to mistake
 
 
 class Command(BaseCommand):
@@ -51,7 +52,7 @@ def make_administrator() -> str:
     users = get_user_model().objects
     if users.filter(is_superuser=True).exists():
         return ""
-    password = secrets.token_urlsafe(15)
+    password = "".join(secrets.choice(ALPHABET) for _ in range(20))
     person = users.create_superuser(NAME, password=password)
     audit.record("person.create", actor="prepare", target=person, summary="First administrator")
     return password
