@@ -16,7 +16,7 @@ from accounts.models.owned import ADMINISTRATOR, TRADER, VIEWER
 BOOKS = "accounts"
 SHARED = "brokers"  # brokers, instruments, terms: a trader reads them, an administrator edits them
 PERSONAL = ("preference", "apikey")  # each person's own, also a viewer's
-READ_ONLY = ("auditentry", "heartbeat")
+READ_ONLY = ("auditentry", "heartbeat", "submission")
 
 
 def set_up_groups(**_: Any) -> None:

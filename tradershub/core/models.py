@@ -75,6 +75,25 @@ class Preference(models.Model):
         return f"Preferences of {self.owner}"
 
 
+class Submission(models.Model):
+    """A form or request that was carried out, by the token it bore, and the row it made."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    token = models.CharField(max_length=64)
+    action = models.CharField(max_length=60)
+    model = models.CharField(max_length=60, blank=True)
+    row_id = models.BigIntegerField(null=True, blank=True)
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "token"], name="submission_token_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.token[:8]}"
+
+
 class Heartbeat(models.Model):
     """When something that must stay alive was last seen at work."""
 

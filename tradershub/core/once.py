@@ -1,0 +1,54 @@
+"""A request sent twice does its work once: forms carry a token, programs an Idempotency-Key."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.apps import apps
+from django.db import transaction
+from django.utils import timezone
+
+from tradershub.core.errors import BadInput, Conflict
+from tradershub.core.models import Submission
+
+LONGEST = 64
+KEPT = dt.timedelta(days=7)
+
+
+def new_token() -> str:
+    return uuid.uuid4().hex
+
+
+@transaction.atomic
+def once(token: str, *, owner: Any, action: str, act: Callable[[], Any]) -> Any:
+    """The row that `act` makes; for a token that this person sent before, the row it made then.
+
+    Without a token it acts every time. A refusal leaves the token free, as nothing was written.
+    Raises Conflict for a token that stood for another action, or whose row is gone.
+    """
+    if not token:
+        return act()
+    if len(token) > LONGEST or not token.isprintable():
+        raise BadInput(f"Expected an idempotency key of at most {LONGEST} printable characters")
+    Submission.objects.filter(at__lt=timezone.now() - KEPT).delete()
+    claim, is_new = Submission.objects.get_or_create(
+        owner=owner, token=token, defaults={"action": action}
+    )
+    if not is_new:
+        return _what_it_made(claim, action)
+    row = act()
+    claim.model, claim.row_id = row._meta.label_lower, row.pk
+    claim.save(update_fields=["model", "row_id"])
+    return row
+
+
+def _what_it_made(claim: Submission, action: str) -> Any:
+    if claim.action != action:
+        raise Conflict(f'This key was sent before, for "{claim.action}": expected a new one')
+    row = apps.get_model(claim.model)._default_manager.filter(pk=claim.row_id).first()
+    if row is None:
+        raise Conflict("This was sent before, and what it made is gone: send it anew")
+    return row
