@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 LONGEST_CELL = 32 * 1024
+LEAST_LINES = 2
 DELIMITERS = ";,\t|"
 HTML_BEGINS = re.compile(
     r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|table|div|meta|title)\b",
@@ -98,6 +99,8 @@ def csv_rows(path: Path) -> Iterator[list[Cell]]:
 def _delimiter(start: str) -> str:
     """The delimiter that most of the first lines have equally often; '' if there is none."""
     lines = [line for line in start.splitlines()[:40] if line.strip()]
+    if len(lines) < LEAST_LINES or lines[0].lstrip().startswith("<"):
+        return ""
     if len(start) == 1 << 16:
         lines = lines[:-1] or lines
     best, most = "", 0
@@ -105,7 +108,7 @@ def _delimiter(start: str) -> str:
         counts = [re.sub(r'"[^"]*"', "", line).count(mark) for line in lines]
         columns = max(set(counts), key=lambda n: (counts.count(n), n), default=0)
         score = columns * counts.count(columns)
-        if columns and counts.count(columns) >= min(2, len(lines)) and score > most:
+        if columns and counts.count(columns) >= LEAST_LINES and score > most:
             best, most = mark, score
     return best
 
@@ -113,10 +116,8 @@ def _delimiter(start: str) -> str:
 def _xlsx_values(path: Path) -> Iterator[tuple[str, list[Any]]]:
     stat = path.stat()
     for name, sheet in _sheets(path, stat.st_mtime_ns, stat.st_size):
-        down, right = sheet.start or (0, 0)
-        margin = [""] * right
-        yield from ((name, []) for _ in range(down))
-        yield from ((name, margin + row if right else row) for row in sheet.iter_rows())
+        margin = [""] * (sheet.start[1] if sheet.start else 0)
+        yield from ((name, margin + row if margin else row) for row in sheet.iter_rows())
 
 
 @lru_cache(maxsize=1)

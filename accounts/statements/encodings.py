@@ -16,11 +16,11 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 DECLARED = re.compile(rb"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE)
-# The encodings of double bytes, each with the characters that its texts are mostly made of.
+# The encodings of double bytes, each with the characters that make up such a share of its texts.
 DOUBLE_BYTES = (
-    ("gbk", re.compile(r"[\u4e00-\u9fff]")),
-    ("shift_jis", re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")),
-    ("cp949", re.compile(r"[\uac00-\ud7a3]")),
+    ("cp949", re.compile(r"[\uac00-\ud7a3]"), 0.95),  # first: everyday Chinese is hanja to it
+    ("gbk", re.compile(r"[\u4e00-\u9fff]"), 0.8),
+    ("shift_jis", re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]"), 0.8),
 )
 KANA = re.compile(r"[\u3040-\u30ff]")
 HIGH_RUN = re.compile(rb"[\x80-\xff]+")
@@ -99,20 +99,20 @@ def _high_sample(path: Path) -> bytes:
 
 
 def _plausible(sample: bytes) -> str:
-    for name, script in DOUBLE_BYTES:
-        if _reads_as(sample, name, script):
+    for name, script, share in DOUBLE_BYTES:
+        if _reads_as(sample, name, script, share=share):
             return name
     runs = [len(run) for run in HIGH_RUN.findall(sample)]
     in_words = sum(length for length in runs if length > 1)
     return "cp1251" if in_words > 0.6 * sum(runs) else "cp1252"
 
 
-def _reads_as(sample: bytes, name: str, script: re.Pattern[str]) -> bool:
+def _reads_as(sample: bytes, name: str, script: re.Pattern[str], *, share: float) -> bool:
     text = sample.decode(name, errors="replace")
     beyond = [letter for letter in text if letter > "\x7f"]
     if not beyond or text.count("\ufffd") > 0.02 * len(beyond):
         return False
-    if len(script.findall(text)) < 0.8 * len(beyond):
+    if len(script.findall(text)) < share * len(beyond):
         return False
     if name == "shift_jis":
         return len(KANA.findall(text)) > 0.2 * len(beyond)

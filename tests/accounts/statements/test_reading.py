@@ -1,0 +1,128 @@
+"""Which format a file is in, and reading it in a child process with bounds."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from accounts.statements import bounded
+from accounts.statements.base import NotAStatement, UnknownTable
+from accounts.statements.reading import read_in_child, read_statement
+from tests.accounts.statements.mt5_pages import DEPOSIT, Report, write_xlsx
+
+OPTIMISED = (
+    '<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">'
+    "<DocumentProperties><Title>Tester Optimizator Results</Title></DocumentProperties></Workbook>"
+)
+SNAPSHOT = (
+    "<table><tr><td>取引</td></tr><tr><td>EURUSD</td><td>7636803</td><td>2025.07.31 13:27:22</td>"
+    "<td>sell</td><td>0.01</td><td>1.14310</td><td></td><td></td><td>1.14332</td><td>0</td>"
+    "<td>-33</td><td>x</td></tr></table>"
+)
+TESTER = (
+    "<table><tr><td><b>Strategy Tester Report</b></td></tr><tr><td>Expert:</td><td>Some EA</td></tr>"
+    "</table>"
+)
+
+
+def refusal(content: bytes | str, tmp_path: Path) -> str:
+    path = tmp_path / "statement.htm"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(NotAStatement) as error:
+        read_statement(path)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("", "empty"),
+        ("just words", "no table"),
+        ("%PDF-1.4", "PDF"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "XLS"),
+        ("<html><table><tr><td>Prices</td></tr></table></html>", "none of a MetaTrader statement"),
+        (OPTIMISED, "optimisation report"),
+        ('<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "DTD"),
+        (SNAPSHOT, "snapshot"),
+        (TESTER, "strategy tester"),
+    ],
+)
+def test_other_files_are_refused_as_what_they_are(
+    content: bytes | str, expected: str, tmp_path: Path
+) -> None:
+    assert expected in refusal(content, tmp_path)
+
+
+def test_zip_is_refused_with_advice(tmp_path: Path) -> None:
+    path = tmp_path / "a.xlsx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("statement.htm", "<html></html>")
+    with pytest.raises(NotAStatement, match="zip archive"):
+        read_statement(path)
+
+
+def test_unknown_table_asks_for_a_mapping(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("one;two;three\n1;2;3\n4;5;6\n")
+    with pytest.raises(UnknownTable, match="3 rows in no known format"):
+        read_statement(path)
+    with pytest.raises(UnknownTable, match="3 rows in no known format"):
+        read_in_child(path)
+
+
+def test_name_of_the_file_decides_nothing(tmp_path: Path) -> None:
+    as_html = Report().html(tmp_path / "report.csv")
+    as_book = Report().xlsx(tmp_path / "report.pdf")
+    assert read_statement(as_html).format == "mt5"
+    assert read_statement(as_book).format == "mt5"
+
+
+def test_child_hands_over_exactly_what_was_read(tmp_path: Path) -> None:
+    order = "2024.01.02 10:00:00|501|EURUSD|buy stop|x / 0|1.1|||2024.01.02 10:00:00|canceled|"
+    good = order.replace("x / 0", "0.10 / 0.10")
+    path = Report(orders=[good, order]).html(tmp_path / "report.html")
+    statement = read_in_child(path)
+    assert statement == read_statement(path)
+    assert len(statement.orders) == len(statement.refusals) == 1
+
+
+def test_child_passes_a_refusal_on(tmp_path: Path) -> None:
+    path = tmp_path / "statement.htm"
+    path.write_text("")
+    with pytest.raises(NotAStatement, match="The file is empty"):
+        read_in_child(path)
+
+
+def test_memory_bound_ends_the_child_with_a_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "large.xlsx"
+    write_xlsx(path, [["a" * 50] * 26] * 5_000, "utf-8")
+    with pytest.raises(UnknownTable):
+        read_in_child(path)
+    with pytest.raises(NotAStatement, match="more than 48 MB of memory"):
+        read_in_child(path, memory_mb=48)
+
+
+def test_time_bound_ends_the_child_with_a_sentence(tmp_path: Path) -> None:
+    deals = [DEPOSIT.replace("|100|", f"|{number}|") for number in range(1000, 30_000)]
+    path = Report(deals=deals).html(tmp_path / "large.html")
+    with pytest.raises(NotAStatement, match="longer than 0 seconds"):
+        read_in_child(path, seconds=0)
+
+
+def test_child_knows_nothing_of_our_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONSTARTUP", "/nonexistent")
+    monkeypatch.setenv("DATABASE_URL", "postgres://secret@nowhere/db")
+    seen: dict[str, str] = {}
+    real = bounded.subprocess.Popen
+
+    def spy(*arguments: object, **keywords: object) -> object:
+        seen.update(keywords["env"])  # type: ignore[call-overload]
+        return real(*arguments, **keywords)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(bounded.subprocess, "Popen", spy)
+    assert read_in_child(Report().html(tmp_path / "a.html")).format == "mt5"
+    assert "DATABASE_URL" not in seen
