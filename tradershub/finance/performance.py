@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate, pairwise
-from statistics import fmean
+from statistics import NormalDist, fmean
 from typing import NamedTuple
 
 from tradershub.finance.decimals import ZERO
@@ -27,6 +27,9 @@ class Streak(NamedTuple):
 
     length: int
     total: Decimal
+
+
+NO_STREAK = Streak(0, ZERO)
 
 
 class Regression(NamedTuple):
@@ -49,7 +52,11 @@ class WinRate(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeStatistics:
-    """All figures of a list of trades. Losses are negative, drawdowns positive, shares 0 to 1."""
+    """All figures of a list of trades. Losses are negative, drawdowns positive, shares 0 to 1.
+
+    longest_*: by number of trades. best_run, worst_run: by money. average_wins, average_losses:
+    mean length of the streaks.
+    """
 
     trades: int
     wins: int
@@ -76,6 +83,8 @@ class TradeStatistics:
     longest_losses: Streak
     best_run: Streak
     worst_run: Streak
+    average_wins: Decimal | None
+    average_losses: Decimal | None
 
 
 def trade_statistics(results: Sequence[Decimal], *, deposit: Decimal) -> TradeStatistics:
@@ -110,12 +119,11 @@ def trade_statistics(results: Sequence[Decimal], *, deposit: Decimal) -> TradeSt
         regression=regression(balances),
         longest_wins=longest(s for s in streaks if s.total > 0),
         longest_losses=longest(s for s in streaks if s.total < 0),
-        best_run=max(streaks, key=lambda s: s.total, default=NO_STREAK),
-        worst_run=min(streaks, key=lambda s: s.total, default=NO_STREAK),
+        best_run=max((s for s in streaks if s.total > 0), key=_total, default=NO_STREAK),
+        worst_run=min((s for s in streaks if s.total < 0), key=_total, default=NO_STREAK),
+        average_wins=mean([Decimal(s.length) for s in streaks if s.total > 0]),
+        average_losses=mean([Decimal(s.length) for s in streaks if s.total < 0]),
     )
-
-
-NO_STREAK = Streak(0, ZERO)
 
 
 def mean(values: Sequence[Decimal]) -> Decimal | None:
@@ -159,6 +167,10 @@ def streaks_of(results: Iterable[Decimal]) -> list[Streak]:
     return streaks
 
 
+def _total(streak: Streak) -> Decimal:
+    return streak.total
+
+
 def longest(streaks: Iterable[Streak]) -> Streak:
     """The longest streak; of equals the first."""
     return max(streaks, key=lambda streak: streak.length, default=NO_STREAK)
@@ -181,6 +193,11 @@ def z_score(outcomes: Sequence[bool]) -> float | None:
     if n < 2 or spread <= 0:
         return None
     return (n * (count_runs(outcomes) - 0.5) - product) / math.sqrt(spread / (n - 1))
+
+
+def z_confidence(score: float) -> float:
+    """The probability that a Z-score means dependence, as the report prints it in brackets."""
+    return 2 * NormalDist().cdf(abs(score)) - 1
 
 
 def mean_holding_return(balances: Sequence[Decimal]) -> float | None:
