@@ -97,7 +97,7 @@ def test_child_passes_a_refusal_on(tmp_path: Path) -> None:
 
 def test_memory_bound_ends_the_child_with_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "large.xlsx"
-    write_xlsx(path, [["a" * 50] * 26] * 5_000, "utf-8")
+    write_xlsx(path, [["a" * 50] * 26] * 20_000, "utf-8")
     with pytest.raises(UnknownTable):
         read_in_child(path)
     with pytest.raises(NotAStatement, match="more than 48 MB of memory"):
