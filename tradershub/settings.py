@@ -34,7 +34,7 @@ PROXY_COUNT = env.int("PROXY_COUNT", default=1 if HTTPS else 0)
 
 # -- Apps --------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",
     "unfold.contrib.filters",
     "unfold.contrib.import_export",
     "tradershub.apps.HubAdminConfig",
@@ -177,6 +177,9 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # the page says a time, and means it
+AXES_LOCKOUT_CALLABLE = "tradershub.lockout.locked_out"
+AXES_DISABLE_ACCESS_LOG = True  # log-ins are in the audit log
 AXES_IPWARE_PROXY_COUNT = PROXY_COUNT or None
 AXES_IPWARE_META_PRECEDENCE_ORDER = (
     ["HTTP_X_FORWARDED_FOR", "REMOTE_ADDR"] if PROXY_COUNT else ["REMOTE_ADDR"]
