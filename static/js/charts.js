@@ -54,7 +54,7 @@
     const axis = { axisLine: { lineStyle: { color: css("--hub-line") } }, axisLabel: { color: css("--hub-muted"), hideOverlap: true } };
     const base = {
       animation: false,
-      textStyle: { fontFamily: "inherit" },
+      textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
       series: data.series.map((one) => toSeries(one, data)),
       tooltip: tooltip(data),
       xAxis: { type: "time", ...axis },

@@ -100,7 +100,7 @@
 
   /* Arrows move the focus between the rows of a table, Enter follows the row's first link. */
   function walkTable(event) {
-    const row = event.target.closest("table.grid tbody tr[tabindex]");
+    const row = event.target.closest("table.data-table tbody tr[tabindex]");
     if (!row || event.target !== row) return;
     const to = { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling }[event.key];
     if (to) {

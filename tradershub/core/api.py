@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from ninja import Field, Schema
+from ninja import Field, Header, Schema
 from ninja.security import HttpBearer, SessionAuth
-from pydantic import BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BeforeValidator, ConfigDict, PlainSerializer, field_validator
 
 from tradershub.core.api_keys import IMPORT, READ, WRITE, key_of
 from tradershub.core.errors import BadInput, NotAllowed, NotFound
@@ -28,7 +28,7 @@ def _plain(value: Decimal) -> str:
 
 
 def _no_float(value: Any) -> Any:
-    if isinstance(value, float):
+    if isinstance(value, float | bool):
         raise ValueError('expected a decimal as text, as "1.25", or a whole number')
     return value
 
@@ -43,10 +43,47 @@ Number = Annotated[
     Field(max_digits=24, decimal_places=9, allow_inf_nan=False),
     PlainSerializer(_plain, return_type=str),
 ]
+# An answer that was computed: any number of digits.
+Figure = Annotated[Decimal, PlainSerializer(_plain, return_type=str)]
 Moment = Annotated[dt.datetime, PlainSerializer(_utc, return_type=str)]
 
 
-class Input(Schema):
+IdempotencyKey = Annotated[
+    str,
+    Header(description="Any text of yours: sent twice, the work is done once", max_length=64),
+]
+
+
+def _storable(value: Any) -> Any:
+    """The value, unless a database could not keep its text. Raises ValueError."""
+    for text in _texts(value):
+        if "\x00" in text or not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+            raise ValueError("expected text without NUL and without half characters")
+    return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from _texts(name)
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+
+
+class Given(Schema):
+    """What somebody sent: its texts can be stored."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check(cls, value: Any) -> Any:
+        return _storable(value)
+
+
+class Input(Given):
     """A request body; a field that it does not name is an error."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
@@ -70,7 +107,7 @@ class Page(Schema, Generic[Item]):
     next: str | None
 
 
-class PageQuery(Schema):
+class PageQuery(Given):
     limit: int = Field(PAGE, ge=1, le=LARGEST_PAGE)
     cursor: str = Field("", description="`next` of the page before")
 

@@ -45,12 +45,23 @@ def plain(value: Decimal | None) -> str:
     return text.replace(",", THIN).replace("-", MINUS)
 
 
+def price(value: Decimal | None, tick: Decimal | None) -> str:
+    """A price with the digits of its tick, or more where it has more; without a tick as it is."""
+    if value is None or not tick:
+        return plain(value)
+    return number(value, max(_places(value), _places(tick)))
+
+
+def _places(value: Decimal) -> int:
+    exponent = value.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
 def lots(volume: Decimal | None) -> str:
     """A volume, at least to hundredths of a lot."""
     if volume is None:
         return UNKNOWN
-    exponent = volume.normalize().as_tuple().exponent
-    return number(volume, max(2, -exponent if isinstance(exponent, int) else 2))
+    return number(volume, max(2, _places(volume)))
 
 
 def percent(value: Decimal | None, digits: int = 2) -> str:

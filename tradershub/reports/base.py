@@ -54,6 +54,11 @@ def pnl_figure(label: str, amount: Decimal | None, currency: str, **more: Any) -
     return Figure(label, formats.signed(amount, currency), unit=currency, tone=tone, **more)
 
 
+def flow_figure(label: str, amount: Decimal | None, currency: str, **more: Any) -> Figure:
+    """Money moved in or out: with its sign, neither won nor lost."""
+    return Figure(label, formats.signed(amount, currency), unit=currency, **more)
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     """A line (or the marks) of a chart. role fixes its colour: balance, equity, deposits, drawdown.

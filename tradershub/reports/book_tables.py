@@ -23,6 +23,7 @@ BROKER = Column("broker", "Broker", sort="account__broker__name", shown=False)
 CURRENCY = Column("currency", "Currency", sort="account__currency")
 SYMBOL = Column("symbol_name", "Symbol", main=True)
 SIDE = Column("side", "Side")
+SYMBOL_FIELDS = {"symbol_name": F("symbol__name"), "tick": F("symbol__instrument__tick_size")}
 
 
 def ids(accounts: Sequence[Account]) -> list[int]:
@@ -73,6 +74,7 @@ def _open_row(one: Valued, state: AccountState, now: dt.datetime) -> Row:
         "currency": account.currency,
         "symbol_name": position.symbol.name,
         "instrument": getattr(position.symbol.instrument, "symbol", ""),
+        "tick": getattr(position.symbol.instrument, "tick_size", None),
         "side": position.side,
         "open_volume": position.open_volume,
         "open_price": position.open_price,
@@ -149,7 +151,7 @@ def closed_trades(accounts: Sequence[Account], narrowed: Q) -> QueryRows:
         return name(row)
 
     found = Position.objects.filter(narrowed, account__in=ids(accounts), closed_at__isnull=False)
-    return QueryRows(found.values(*CLOSED_FIELDS, symbol_name=F("symbol__name")), finish)
+    return QueryRows(found.values(*CLOSED_FIELDS, **SYMBOL_FIELDS), finish)
 
 
 def closed_totals(accounts: Sequence[Account], narrowed: Q) -> list[Row]:
@@ -224,7 +226,7 @@ def deals(accounts: Sequence[Account], narrowed: Q) -> QueryRows:
         return {**name(row), "currency": currency}
 
     found = Deal.objects.filter(narrowed, account__in=ids(accounts))
-    return QueryRows(found.values(*DEAL_FIELDS, symbol_name=F("symbol__name")), finish)
+    return QueryRows(found.values(*DEAL_FIELDS, **SYMBOL_FIELDS), finish)
 
 
 def deals_table(
@@ -277,7 +279,7 @@ def orders_table(accounts: Sequence[Account], narrowed: Q) -> Table:
         return name(row)
 
     found = BrokerOrder.objects.filter(narrowed, account__in=ids(accounts))
-    rows = QueryRows(found.values(*ORDER_FIELDS, symbol_name=F("symbol__name")), finish)
+    rows = QueryRows(found.values(*ORDER_FIELDS, **SYMBOL_FIELDS), finish)
     return Table(
         "orders",
         "Orders",

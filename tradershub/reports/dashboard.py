@@ -329,7 +329,7 @@ ACCOUNT_COLUMNS = [
         "base",
         "Equity, base",
         tables.MONEY,
-        currency="base_currency",
+        unit="base_currency",
         reason=lambda row: row["reason"],
     ),
     Column("today", "Today", tables.PNL, main=True),

@@ -27,6 +27,7 @@ from tradershub.reports.base import (
     Notice,
     Report,
     Series,
+    flow_figure,
     money_figure,
     pnl_figure,
 )
@@ -141,7 +142,7 @@ class EquityCurve(Report):
             pnl_figure(
                 "Net of trades", net, code, why=f"Profit + swap + commission + fee + tax. {rule}"
             ),
-            pnl_figure("Deposits and withdrawals", flows, code, why=rule),
+            flow_figure("Deposits and withdrawals", flows, code, why=rule),
             money_figure("Balance at the start", opening, code, why=rule),
         ]
 
@@ -164,8 +165,8 @@ class EquityCurve(Report):
         columns = [
             Column("day", "Trading day", tables.DAY, main=True),
             Column("net", f"Net of trades, {code}", tables.PNL, main=True),
-            Column("deposits", f"Deposits, {code}", tables.PNL),
-            Column("withdrawals", f"Withdrawals, {code}", tables.PNL),
+            Column("deposits", f"Deposits, {code}", tables.FLOW),
+            Column("withdrawals", f"Withdrawals, {code}", tables.FLOW),
             Column("balance", f"Balance, {code}", tables.MONEY, main=True),
         ]
         return Table(

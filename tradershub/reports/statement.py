@@ -22,6 +22,7 @@ from tradershub.reports.base import (
     Figure,
     Notice,
     Report,
+    flow_figure,
     money_figure,
     pnl_figure,
 )
@@ -96,8 +97,8 @@ class AccountStatement(Report):
                 code,
                 why=f"Profit + swap + commission + fee + tax of {totals.get('closings', 0)} closing deals.",
             ),
-            pnl_figure("Deposits and withdrawals", flows, code),
-            pnl_figure("Other operations", totals.get("other", ZERO), code),
+            flow_figure("Deposits and withdrawals", flows, code),
+            flow_figure("Other operations", totals.get("other", ZERO), code),
             money_figure("Closing balance", closing, code, lead=True, why=why, mark=mark),
         ]
 
@@ -128,7 +129,7 @@ class AccountStatement(Report):
         total = {"label": "Closing balance", "amount": closing, "currency": code}
         columns = [
             Column("part", "Part", main=True, sort=None),
-            Column("amount", f"Amount, {code}", tables.PNL, main=True, sort=None),
+            Column("amount", f"Amount, {code}", tables.MONEY, main=True, sort=None),
         ]
         credit = totals.get("credit", ZERO)
         note = (

@@ -23,7 +23,7 @@ COUNTED_AT_MOST = 50_000
 class Kind:
     """How a value is written on the page; number: right-aligned and exported as a true number."""
 
-    write: Callable[[Any, str], str]
+    write: Callable[[Any, Any], str]
     number: bool = False
     signed: bool = False
     css: str = ""
@@ -41,7 +41,8 @@ TEXT = Kind(lambda value, _: str(value or ""))
 WORDS = Kind(lambda value, _: str(value or ""), css="words")
 MONEY = Kind(formats.money, number=True)
 PNL = Kind(formats.signed, number=True, signed=True)
-PRICE = Kind(lambda value, _: formats.plain(value), number=True)
+FLOW = Kind(formats.signed, number=True)  # money moved, neither won nor lost
+PRICE = Kind(formats.price, number=True)
 LOTS = Kind(lambda value, _: formats.lots(value), number=True)
 COUNT = Kind(lambda value, _: formats.number(value, 0), number=True)
 PERCENT = Kind(lambda value, _: formats.percent(value), number=True)
@@ -51,22 +52,27 @@ DAY = Kind(_day, css="nowrap")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """key: of the row's value. sort: database expression, "" for the key, None where it cannot be sorted by.
+    """key: of the row's value. sort: database expression, "" for the key, None where it has none.
 
-    currency: the row's key holding it. main: shown on a phone's card. shown: unless the person chooses
-    otherwise. link: address of a row. hint: what the heading means. reason: why a value is unknown.
+    unit: the row's key holding the currency of money or the tick of a price. main: shown on a phone's
+    card. shown: unless the person chooses otherwise. link: address of a row. hint: what the heading
+    means. reason: why a value is unknown.
     """
 
     key: str
     label: str
     kind: Kind = TEXT
     sort: str | None = ""
-    currency: str = "currency"
+    unit: str = ""
     main: bool = False
     shown: bool = True
     link: Callable[[Row], str] | None = None
     hint: str = ""
     reason: Callable[[Row], str] | None = None
+
+    def unit_of(self, row: Row) -> Any:
+        """The currency of the row's money, or the tick of its price."""
+        return row.get(self.unit or ("tick" if self.kind is PRICE else "currency"))
 
     @property
     def order(self) -> str | None:
@@ -175,7 +181,7 @@ def cell(column: Column, row: Row) -> Cell:
     unknown = value is None or value == ""
     return Cell(
         column,
-        formats.UNKNOWN if unknown else kind.write(value, str(row.get(column.currency) or "")),
+        formats.UNKNOWN if unknown else kind.write(value, column.unit_of(row) or ""),
         " ".join(filter(None, [kind.css, "num" if kind.number else "", _tone(column, value)])),
         column.link(row) if column.link and not unknown else "",
         column.reason(row) if column.reason and unknown else "",
