@@ -13,7 +13,9 @@ FORM = re.compile(
     re.ASCII,
 )
 # MT4 stamps its print as "2024 January 19, 14:48", in the language of the terminal; English is the usual one.
-STAMP = re.compile(r"(\d{4}) ([A-Z][a-z]{2})[a-z]* (\d{1,2}),? (\d{1,2}):(\d\d)(?::(\d\d))?", re.ASCII)
+STAMP = re.compile(
+    r"(\d{4}) ([A-Z][a-z]{2})[a-z]* (\d{1,2}),? (\d{1,2}):(\d\d)(?::(\d\d))?", re.ASCII
+)
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
@@ -43,8 +45,9 @@ def server_time(text: str) -> dt.datetime | None:
         parts = [int(number or 0) for number in numbers]
         return _datetime(parts, int((fraction or "0").ljust(6, "0")), offset)
     if (found := STAMP.fullmatch(text)) and found[2] in MONTHS:
-        year, month, day, hour, minute, second = found.groups()
-        return _datetime([int(year), MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second or 0)], 0, None)
+        year, month, *rest = found.groups()
+        numbers = [int(number or 0) for number in rest]
+        return _datetime([int(year), MONTHS.index(month) + 1, *numbers], 0, None)
     return None
 
 

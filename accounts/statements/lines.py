@@ -63,9 +63,7 @@ def new_deal(
     )  # fmt: skip
 
 
-def read_rows(
-    statement: Statement, zone: zoneinfo.ZoneInfo
-) -> tuple[list[Row], list[Refusal]]:
+def read_rows(statement: Statement, zone: zoneinfo.ZoneInfo) -> tuple[list[Row], list[Refusal]]:
     """The rows of the file with their keys, and those that cannot be booked with the reason."""
     rows: list[Row] = []
     refusals = list(statement.refusals)
@@ -79,7 +77,12 @@ def read_rows(
         key = _key(deal, at, seen)
         rows.append(
             Row(
-                deal.row, deal.section, key, at, _values(deal, at), deal.inferred,
+                deal.row,
+                deal.section,
+                key,
+                at,
+                _values(deal, at),
+                deal.inferred,
                 deal.balance_after,
             )  # fmt: skip
         )
@@ -125,10 +128,10 @@ def _why_not(deal: DealLine, at: dt.datetime | None) -> str:
         text = getattr(deal, "order_id" if name == "broker_order_id" else name)
         if len(text) > most or "\0" in text:
             return f"The {name.replace('_', ' ')} {text[:20]!r}… has {len(text)} letters; expected at most {most}."
-    if deal.kind == base.TRADE and not (deal.symbol and deal.side and deal.price is not None and deal.volume):
-        return (
-            f"The trade {deal.broker_deal_id or ''} has no symbol, side, volume or price; expected all four."
-        )
+    if deal.kind == base.TRADE and not (
+        deal.symbol and deal.side and deal.price is not None and deal.volume
+    ):
+        return f"The trade {deal.broker_deal_id or ''} has no symbol, side, volume or price; expected all four."
     return ""
 
 
@@ -145,7 +148,9 @@ def _money(deal: DealLine) -> tuple[tuple[str, Decimal], ...]:
 def _key(deal: DealLine, at: dt.datetime, seen: dict[str, int]) -> str:
     """The broker's deal id; else what the row says, and which of the equal rows it is."""
     if deal.broker_deal_id:
-        return deal.broker_deal_id
+        seen[deal.broker_deal_id] += 1
+        count = seen[deal.broker_deal_id]
+        return deal.broker_deal_id if count == 1 else f"{deal.broker_deal_id}#{count}"
     if deal.inferred:
         return opening_key(deal, at)
     content = (

@@ -1,0 +1,259 @@
+"""Orders, marks of open positions, and snapshots: what a file says besides the rows that change money.
+
+They are kept with each file, so that what the books show is always what the latest booked file says.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import zlib
+import zoneinfo
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from accounts import booking, bulk, figures
+from accounts.booking import Mark
+from accounts.models import (
+    Account,
+    BrokerOrder,
+    EquitySnapshot,
+    Position,
+    StatementExtras,
+    StatementImport,
+)
+from accounts.statements.base import OpenPositionLine, OrderLine, Statement
+from accounts.statements.clock import moment
+from accounts.statements.settling import booked_imports
+from brokers.models import BrokerSymbol
+from tradershub.finance.decimals import ZERO
+
+SOURCE = "statement"
+MARKED_BY = "Statement "
+State = BrokerOrder.State
+STATES = {
+    "filled": State.FILLED,
+    "canceled": State.CANCELLED,
+    "cancelled": State.CANCELLED,
+    "deleted": State.CANCELLED,
+    "expired": State.EXPIRED,
+    "rejected": State.REJECTED,
+    "partial": State.PARTIAL,
+    "placed": State.WORKING,
+    "working": State.WORKING,
+    "started": State.WORKING,
+}
+TYPES = {"stop limit": BrokerOrder.Type.STOP_LIMIT.value}
+COLUMNS = (
+    "broker_order_id", "symbol", "type", "side", "volume", "filled", "price", "stop_loss",
+    "take_profit", "state", "placed_at", "done_at", "comment",
+)  # fmt: skip
+DECIMALS = frozenset({"volume", "filled", "price", "stop_loss", "take_profit"})
+MOMENTS = frozenset({"placed_at", "done_at"})
+STORED = tuple("symbol_id" if name == "symbol" else name for name in COLUMNS)
+INSERTED = ("account_id", "statement_id", "source", "bracket", "position_ref", *STORED)
+LONGEST_ID = 64
+
+OrderRow = tuple[Any, ...]
+
+
+def order_rows(statement: Statement, zone: zoneinfo.ZoneInfo) -> list[OrderRow]:
+    """The orders of a file that the books can keep, in the terms of COLUMNS, each id once."""
+    rows: dict[str, OrderRow] = {}
+    for order in statement.orders:
+        placed = moment(order.time_text, zone)
+        if placed and order.order_id and order.symbol and order.volume > 0:
+            rows[order.order_id] = _order_row(order, placed, zone)
+    return list(rows.values())
+
+
+def _order_row(order: OrderLine, placed: dt.datetime, zone: zoneinfo.ZoneInfo) -> OrderRow:
+    done = moment(order.done_time_text, zone) if order.done_time_text else None
+    state = STATES.get(order.state.lower().strip())
+    if state is None:
+        state = State.CANCELLED if done else State.WORKING
+    return (
+        order.order_id[:LONGEST_ID], order.symbol, TYPES.get(order.type, order.type), order.side,
+        order.volume, order.filled, order.price, order.stop_loss, order.take_profit,
+        state.value, placed, done, order.comment.replace("\0", "")[:300],
+    )  # fmt: skip
+
+
+def keep(imported: StatementImport, statement: Statement, orders: list[OrderRow]) -> None:
+    """Store the orders and open positions of the file beside it."""
+    content = {
+        "orders": [[_text(value) for value in row] for row in orders],
+        "positions": [_position(line) for line in statement.open_positions],
+    }
+    _save(imported, content)
+
+
+def _save(imported: StatementImport, content: dict[str, Any]) -> None:
+    data = zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1)
+    StatementExtras.objects.update_or_create(statement=imported, defaults={"data": data})
+
+
+def _position(line: OpenPositionLine) -> dict[str, str]:
+    values = {
+        "ref": line.position_ref, "symbol": line.symbol, "side": line.side,
+        "volume": line.volume, "price": line.market_price, "profit": line.profit,
+        "swap": line.swap, "stop_loss": line.stop_loss, "take_profit": line.take_profit,
+    }  # fmt: skip
+    return {name: _text(value) for name, value in values.items() if value is not None}
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value.isoformat() if isinstance(value, dt.datetime) else value
+
+
+def load(imported: StatementImport) -> dict[str, Any]:
+    """What `keep` stored: order rows as lists of texts, open positions as texts by name."""
+    found = StatementExtras.objects.filter(statement=imported).first()
+    if found is None:
+        return {"orders": [], "positions": []}
+    return json.loads(zlib.decompress(bytes(found.data)))  # type: ignore[no-any-return]
+
+
+def _order(texts: list[Any]) -> OrderRow:
+    return tuple(
+        Decimal(text) if name in DECIMALS and text is not None
+        else dt.datetime.fromisoformat(text) if name in MOMENTS and text is not None
+        else text
+        for name, text in zip(COLUMNS, texts, strict=True)
+    )  # fmt: skip
+
+
+def book_orders(account: Account, imported: StatementImport, rows: list[OrderRow]) -> None:
+    """Insert the orders; one that the books have takes what the file says, unless a later file said more."""
+    order = {statement.pk: n for n, statement in enumerate(booked_imports(account))}
+    mine = order[imported.pk]
+    known: dict[str, BrokerOrder] = {}
+    if account.orders.exists():
+        for chunk in bulk.chunks((row[0] for row in rows), 900):
+            found = BrokerOrder.objects.filter(account=account, broker_order_id__in=chunk)
+            known |= {row.broker_order_id: row for row in found.select_related("symbol")}
+    fresh = [
+        row for row in rows
+        if row[0] not in known or order.get(known[row[0]].statement_id, -1) <= mine
+    ]  # fmt: skip
+    changed = [row for row in fresh if row[0] not in known or _said(known[row[0]]) != row]
+    _remember(imported, [known[row[0]] for row in changed if row[0] in known])
+    _write(account, imported, changed)
+
+
+def _said(order: BrokerOrder) -> OrderRow:
+    values = (getattr(order, name) for name in COLUMNS if name != "symbol")
+    return (order.broker_order_id, order.symbol.name, *list(values)[1:])
+
+
+def _remember(imported: StatementImport, replaced: list[BrokerOrder]) -> None:
+    """Keep what an order said that no statement brought, before a statement's word replaces it."""
+    foreign = [order for order in replaced if order.statement_id is None]
+    if foreign:
+        content = load(imported)
+        content["replaced"] = [
+            [order.source, [_text(value) for value in _said(order)]] for order in foreign
+        ]
+        _save(imported, content)
+
+
+def _write(
+    account: Account,
+    imported: StatementImport | None,
+    rows: Iterable[OrderRow],
+    source: str = SOURCE,
+) -> None:
+    ids = dict(BrokerSymbol.objects.filter(broker=account.broker_id).values_list("name", "id"))
+    head = (account.pk, imported and imported.pk, source, "", "")
+    full = ((*head, row[0], ids[row[1]], *row[2:]) for row in rows)
+    changing = ("statement_id", "source", *INSERTED[6:])
+    bulk.insert(
+        BrokerOrder, INSERTED, full, unique=("account_id", "broker_order_id"), update=changing
+    )
+
+
+def unbook_orders(account: Account, imported: StatementImport) -> None:
+    """Take back what this file said of orders: the latest other file that has one speaks, else it goes."""
+    mine = BrokerOrder.objects.filter(account=account, statement=imported)
+    waiting = set(mine.values_list("broker_order_id", flat=True))
+    replaced = load(imported).get("replaced", [])
+    for other in reversed(booked_imports(account)):
+        if not waiting:
+            break
+        if other.pk != imported.pk:
+            rows = [_order(texts) for texts in load(other)["orders"] if texts[0] in waiting]
+            _write(account, other, rows)
+            waiting -= {row[0] for row in rows}
+    for source, texts in replaced:
+        if texts[0] in waiting:
+            _write(account, None, [_order(texts)], source)
+            waiting.discard(texts[0])
+    for chunk in bulk.chunks(waiting, 900):
+        BrokerOrder.objects.filter(account=account, broker_order_id__in=chunk).delete()
+
+
+def settle_marks(account: Account) -> None:
+    """Mark the open positions as the latest booked file does; older statements' marks go."""
+    marked = Position.objects.filter(account=account, mark_source__startswith=MARKED_BY)
+    for source in set(marked.values_list("mark_source", flat=True)):
+        booking.unmark(account, source=source)
+    files = booked_imports(account)
+    latest = next((f for f in reversed(files) if "snapshot_at" in f.preview.get("facts", {})), None)
+    if latest is None:
+        return
+    at = dt.datetime.fromisoformat(latest.preview["facts"]["snapshot_at"])
+    booking.mark(account, _marks(account, latest), at=at, source=marked_by(latest))
+
+
+def marked_by(imported: StatementImport) -> str:
+    return f"{MARKED_BY}{imported.file_name}"[:60]
+
+
+def _marks(account: Account, imported: StatementImport) -> list[Mark]:
+    held = Position.objects.filter(account=account, open_volume__gt=0).select_related("symbol")
+    by_ref = {(p.symbol.name, p.ref): p for p in held}
+    by_look: dict[tuple[Any, ...], list[Position]] = defaultdict(list)
+    for position in held:
+        by_look[position.symbol.name, position.side, position.open_volume].append(position)
+    marks: dict[int, Mark] = {}
+    for line in load(imported)["positions"]:
+        alike = by_look[line["symbol"], line["side"], Decimal(line["volume"])]
+        position = by_ref.get((line["symbol"], line["ref"])) or (
+            alike[0] if len(alike) == 1 else None
+        )
+        if position:
+            marks[position.pk] = _mark(position, line, marks.get(position.pk))
+    return list(marks.values())
+
+
+def _mark(position: Position, line: dict[str, str], before: Mark | None) -> Mark:
+    """The mark of a line; several lines of one position add up."""
+    number = {name: Decimal(line[name]) for name in DECIMALS | {"profit", "swap"} if name in line}
+    profit, swap = number.get("profit", ZERO), number.get("swap", ZERO)
+    return Mark(
+        position.symbol_id,
+        position.ref,
+        number.get("price"),
+        profit + (before.profit or ZERO if before else ZERO),
+        swap + (before.swap or ZERO if before else ZERO),
+        number.get("stop_loss"),
+        number.get("take_profit"),
+    )
+
+
+def settle_snapshots(account: Account) -> None:
+    """One mark of equity at the end of each booked file that prints it; the latest word at one moment."""
+    wanted: dict[dt.datetime, StatementImport] = {}
+    for imported in booked_imports(account):
+        facts = imported.preview.get("facts", {})
+        if "equity" in facts.get("snapshot", {}) and "balance" in facts["snapshot"]:
+            wanted[dt.datetime.fromisoformat(facts["snapshot_at"])] = imported
+    mine = EquitySnapshot.objects.filter(account=account, source=EquitySnapshot.Source.STATEMENT)
+    mine.exclude(at__in=list(wanted)).delete()
+    for at, imported in wanted.items():
+        figure = {k: Decimal(v) for k, v in imported.preview["facts"]["snapshot"].items()}
+        figures.snapshot(account, at=at, source=SOURCE, statement=imported, **figure)

@@ -1,0 +1,191 @@
+"""Book a statement and take it back: once per row, however often and in whatever order files come.
+
+`book` and `undo` run in the caller's transaction and leave the tie-out to the caller.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import zoneinfo
+from collections.abc import Callable, Iterable, Iterator
+from itertools import repeat
+from typing import Any
+
+from django.db import transaction
+
+from accounts import booking, bulk
+from accounts.models import Account, Deal, StatementImport, StatementLine
+from accounts.statements import extras, openings, settling
+from accounts.statements.base import Statement
+from accounts.statements.lines import read_rows, stored
+from accounts.statements.matching import SYMBOL, Fate, Known, Plan, plan
+from accounts.statements.preview import facts_of
+from brokers.models import BrokerSymbol
+from brokers.services import symbol_for
+
+LINE_COLUMNS = ("statement_id", "row", "section", "fate", "reason", "key", "values", "deal_id")
+STEPS = 5  # matched, deals, lines, orders, positions
+
+Progress = Callable[[int, int], None]
+
+
+def zone_of(statement: Statement, account: Account | None) -> zoneinfo.ZoneInfo:
+    """The zone of the file's times: what it states itself, else its broker's."""
+    if statement.time_zone in zoneinfo.available_timezones():
+        return zoneinfo.ZoneInfo(statement.time_zone)
+    return account.broker.zone if account else zoneinfo.ZoneInfo("Europe/Athens")
+
+
+def planned(statement: Statement, account: Account | None) -> Plan:
+    """What would become of each row. Writes nothing."""
+    rows, refusals = read_rows(statement, zone_of(statement, account))
+    return plan(account, rows, refusals)
+
+
+@transaction.atomic
+def book(imported: StatementImport, statement: Statement, *, progress: Progress) -> Plan:
+    """Put the file into the books of its account, all of it or nothing.
+
+    Raises BadInput for a row that the books cannot keep.
+    """
+    account = booking.lock(imported.account)
+    zone = zone_of(statement, account)
+    rows, refusals = read_rows(statement, zone)
+    orders = extras.order_rows(statement, zone)
+    imported.preview = imported.preview | {"facts": facts_of(statement, rows, zone)}
+    _keep_period(imported)
+    symbols = _symbols(account, statement)
+    made = plan(account, rows, refusals)
+    extras.keep(imported, statement, orders)
+    statement.deals.clear()
+    statement.orders.clear()
+    progress(1, STEPS)
+    touched = _book_rows(account, imported, made, symbols)
+    progress(3, STEPS)
+    extras.book_orders(account, imported, orders)
+    progress(4, STEPS)
+    follow(account, touched)
+    progress(STEPS, STEPS)
+    return made
+
+
+def _keep_period(imported: StatementImport) -> None:
+    facts = imported.preview["facts"]
+    if "first" in facts:
+        imported.period_from = dt.datetime.fromisoformat(facts["first"])
+        imported.period_to = dt.datetime.fromisoformat(facts["end"])
+    imported.save(update_fields=["preview", "period_from", "period_to"])
+
+
+def _symbols(account: Account, statement: Statement) -> dict[str, int]:
+    """The id of each symbol that the file names, made where the broker has none of that name."""
+    names = {line.symbol for line in statement.deals} | {line.symbol for line in statement.orders}
+    names |= {line.symbol for line in statement.open_positions}
+    known = dict(BrokerSymbol.objects.filter(broker=account.broker_id).values_list("name", "id"))
+    missing = sorted(name for name in names if name and name not in known)
+    return known | {name: symbol_for(account.broker, name).pk for name in missing}
+
+
+def _book_rows(
+    account: Account, imported: StatementImport, made: Plan, symbols: dict[str, int]
+) -> set[int]:
+    """Deals and lines of the rows. Returns the symbols whose positions follow anew."""
+    touched = booking.remove(account, made.replaced) if made.replaced else set()
+    new = [row for row, fate in zip(made.rows, made.fates, strict=True) if fate == Fate.BOOKED]
+    booked = booking.book(account, (row.new_deal(symbols) for row in new), statement=imported)
+    held = _already_held(made.was.values())
+    was = {place: deal for place, deal in made.was.items() if deal.id not in held}
+    bulk.insert(StatementLine, LINE_COLUMNS, _lines(imported, made, booked.new, was))
+    touched |= {symbols[row.values[SYMBOL]] for row in new if row.values[SYMBOL]}
+    return touched | settling.settle(account, made.unsettled)
+
+
+def _already_held(deals: Iterable[Known]) -> set[int]:
+    """Those deals whose own words an earlier file's line keeps already."""
+    ids = [deal.id for deal in deals]
+    return set(StatementLine.objects.filter(deal_id__in=ids).values_list("deal_id", flat=True))
+
+
+def _lines(
+    imported: StatementImport, made: Plan, ids: dict[str, int], was: dict[int, Known]
+) -> Iterator[tuple[Any, ...]]:
+    places = zip(range(len(made.rows)), made.rows, made.fates, made.deals, strict=True)
+    for place, row, fate, deal_id in places:
+        before = was.get(place)
+        values = stored(row.values, inferred=row.inferred)
+        if before:
+            values["was"] = stored(before.values, key=before.key)
+        deal = ids[row.key] if fate == Fate.BOOKED else deal_id
+        yield (imported.pk, row.row, row.section, str(fate), "", row.key, _json(values), deal)
+    for line, statement_id in zip(made.refusals, repeat(imported.pk)):
+        values = {"text": line.text} if line.text else {}
+        reason = line.reason[:300]
+        yield (
+            statement_id,
+            line.row,
+            line.section,
+            Fate.REFUSED.value,
+            reason,
+            "",
+            _json(values),
+            None,
+        )
+
+
+_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+def follow(account: Account, touched: set[int]) -> None:
+    """Bring everything that follows from deals and files to what they say now."""
+    touched = touched | openings.settle(account)
+    booking.derive(account, symbols=touched)
+    extras.settle_marks(account)
+    extras.settle_snapshots(account)
+
+
+@transaction.atomic
+def undo(imported: StatementImport) -> dict[str, int]:
+    """Take the file out of the books as if it had never come; what other sources confirm stays.
+
+    Returns how many deals went, and how many stay because another source has them.
+    """
+    account = booking.lock(imported.account)
+    deal_ids, touched = _without_lines(account, imported)
+    before = Deal.objects.filter(account=account).count()
+    imported.state = StatementImport.State.UNDONE
+    imported.save(update_fields=["state"])
+    alone = _alone(account, deal_ids)
+    touched |= booking.remove(account, alone)
+    touched |= settling.settle(account, deal_ids - alone)
+    extras.unbook_orders(account, imported)
+    follow(account, touched)
+    extras.StatementExtras.objects.filter(statement=imported).delete()
+    after = Deal.objects.filter(account=account).count()
+    return {"removed": before - after, "kept": len(deal_ids - alone)}
+
+
+def _without_lines(account: Account, imported: StatementImport) -> tuple[set[int], set[int]]:
+    """Drop the lines of the file; the deals they stood for, and the symbols restored by hand's words."""
+    lines = StatementLine.objects.filter(statement=imported)
+    deals = set(lines.filter(deal__isnull=False).values_list("deal_id", flat=True))
+    keepers = [line for line in lines.filter(values__has_key="was") if line.deal_id]
+    lines._raw_delete(lines.db)  # nothing refers to lines
+    touched: set[int] = set()
+    for line in keepers:
+        heir = StatementLine.objects.filter(deal_id=line.deal_id).order_by("statement_id").first()
+        if heir is None:
+            touched |= settling.restore(account, line.deal_id, line.values["was"])
+            continue
+        heir.values["was"] = line.values["was"]
+        heir.save(update_fields=["values"])
+    return deals, touched
+
+
+def _alone(account: Account, deal_ids: set[int]) -> set[int]:
+    """The statement deals among these that no other file's line stands for."""
+    found: set[int] = set()
+    for chunk in bulk.chunks(deal_ids, 900):
+        deals = Deal.objects.filter(account=account, pk__in=chunk, source=Deal.Source.STATEMENT)
+        found.update(deals.filter(lines__isnull=True).values_list("pk", flat=True))
+    return found

@@ -1,0 +1,212 @@
+"""Where the books and the booked files differ: Breaks, opened with their cause and closed when explained.
+
+`reconcile` compares everything anew and brings the Breaks to what it finds, so that it may run at any
+time; equal causes are one Break with a count and a sum.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from accounts import booking
+from accounts.models import Account, Break, Deal, Position, StatementImport, StatementLine
+from accounts.statements import extras, openings
+from accounts.statements.lines import net, restored
+from accounts.statements.settling import booked_imports
+from tradershub.finance.decimals import ZERO
+
+Kind, State = Break.Kind, Break.State
+RUNNING = "running balance"
+EXPLAINED = "Explained by what was booked since"
+MOST_DETAILS = 50
+
+
+class Finding(NamedTuple):
+    """A difference as it stands now. difference: the broker's figure minus ours, in account currency."""
+
+    kind: str
+    cause: str
+    symbol: str = ""
+    count: int = 1
+    difference: Decimal | None = None
+    details: tuple[str, ...] = ()
+    statement: StatementImport | None = None
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        return (self.kind, self.symbol, self.cause)
+
+
+@transaction.atomic
+def reconcile(account: Account, *, undone: StatementImport | None = None) -> list[Break]:
+    """Bring the account's Breaks to what differs now; those that are open are returned.
+
+    undone: after this import was taken back, what only it brought is forgotten instead of closed.
+    """
+    booking.lock(account)
+    found = {finding.identity: finding for finding in findings(account)}
+    for row in Break.objects.filter(account=account):
+        finding = found.pop((row.kind, row.symbol, row.cause[:500]), None)
+        if finding is not None:
+            _keep(row, finding)
+        elif undone is not None and row.state == State.OPEN:
+            row.delete()
+        elif row.state == State.OPEN:
+            row.state, row.explanation, row.closed_at = State.CLOSED, EXPLAINED, timezone.now()
+            row.save()
+    for finding in found.values():
+        Break.objects.create(account=account, state=State.OPEN, **_fields(finding))
+    return list(Break.objects.filter(account=account, state=State.OPEN))
+
+
+def _keep(row: Break, finding: Finding) -> None:
+    """A Break that still stands, or stands again; what a person explained stays explained."""
+    fields = _fields(finding)
+    if row.state == State.CLOSED and row.explanation == EXPLAINED:
+        fields |= {"state": State.OPEN, "explanation": "", "closed_at": None}
+    changed = {name: value for name, value in fields.items() if getattr(row, name) != value}
+    if changed:
+        Break.objects.filter(pk=row.pk).update(**changed)
+
+
+def _fields(finding: Finding) -> dict[str, object]:
+    return {
+        "kind": finding.kind,
+        "symbol": finding.symbol,
+        "cause": finding.cause,
+        "count": finding.count,
+        "difference": finding.difference,
+        "details": {"rows": list(finding.details)} if finding.details else {},
+        "statement": finding.statement,
+    }
+
+
+def findings(account: Account) -> Iterator[Finding]:
+    """Everything in which the booked files and the books of the account differ now."""
+    files = booked_imports(account)
+    for statement in files:
+        yield from _of_the_file(statement)
+    yield from _of_balances(account)
+    yield from _of_sources(account)
+    if files:
+        yield from _of_positions(account, files[-1])
+
+
+def _of_the_file(statement: StatementImport) -> Iterator[Finding]:
+    """What the file's own rows do not explain, as its reader found it."""
+    sentences = statement.preview.get("breaks", [])
+    running = [text for text in sentences if RUNNING in text.lower()]
+    for text in sentences:
+        if text not in running:
+            yield Finding(Kind.TOTAL, text[:500], statement=statement)
+    if running:
+        yield Finding(
+            Kind.RUNNING_BALANCE,
+            f"The running balance breaks. First: {running[0]}"[:500],
+            count=len(running),
+            details=tuple(running[:MOST_DETAILS]),
+            statement=statement,
+        )
+
+
+def _of_balances(account: Account) -> Iterator[Finding]:
+    """Gaps between files, balances that no opening explains, and the balance at each file's end."""
+    gaps, unexplained = openings.find_balances(account)
+    for gap in (opening for opening in gaps if opening.is_gap):
+        yield Finding(
+            Kind.MISSING,
+            f"Rows before {_day(gap.at, account)} are in no file; an opening entry of {gap.amount} "
+            f"{account.currency} stands for them",
+            difference=gap.amount,
+            statement=gap.statement,
+        )
+    for rest in unexplained:
+        yield Finding(
+            Kind.BALANCE,
+            f"The balance on {_day(rest.at, account)} that the file proves is not what is booked",
+            difference=rest.difference,
+            statement=rest.statement,
+        )
+    known = {rest.statement.pk for rest in unexplained}
+    for claim in openings.claims(account):
+        if claim.statement.pk not in known:
+            yield from _at_the_end(account, claim)
+
+
+def _at_the_end(account: Account, claim: openings.Claim) -> Iterator[Finding]:
+    """The printed balance of a file that ties out in itself, beside ours at its end."""
+    theirs, by_rows = (
+        claim.statement.preview.get(name, {}).get("balance")
+        for name in ("file_totals", "our_totals")
+    )
+    if theirs is None or Decimal(theirs) != Decimal(by_rows or theirs):
+        return
+    at = claim.end if claim.before else claim.at
+    deals = Deal.objects.filter(account=account, at__lte=at).exclude(kind=Deal.Kind.CREDIT)
+    ours = deals.aggregate(total=Sum("amount"))["total"] or ZERO
+    if ours != Decimal(theirs):
+        yield Finding(
+            Kind.BALANCE,
+            f"The balance on {_day(at, account)} was {theirs} in the file",
+            difference=Decimal(theirs) - ours,
+            statement=claim.statement,
+        )
+
+
+def _day(at: dt.datetime, account: Account) -> str:
+    return f"{at.astimezone(account.broker.zone):%Y-%m-%d %H:%M}"
+
+
+def _of_sources(account: Account) -> Iterator[Finding]:
+    """Rows that say something else than what is booked for them, a symbol at a time."""
+    lines = StatementLine.objects.filter(statement__account=account, deal__isnull=False)
+    groups: dict[str, list[StatementLine]] = defaultdict(list)
+    for line in lines.exclude(reason="").select_related("deal__symbol", "statement"):
+        groups[line.deal.symbol.name if line.deal.symbol else ""].append(line)
+    for symbol, rows in groups.items():
+        yield Finding(
+            Kind.DISAGREEMENT,
+            "Two sources say different things of one deal; the latest statement is booked",
+            symbol=symbol,
+            count=len(rows),
+            difference=sum((_booked_minus_said(line) for line in rows), ZERO),
+            details=tuple(f"{line.key}: {line.reason}" for line in rows[:MOST_DETAILS]),
+            statement=max((line.statement for line in rows), key=lambda statement: statement.pk),
+        )
+
+
+def _booked_minus_said(line: StatementLine) -> Decimal:
+    said = restored(line.values)
+    if net(said) == line.deal.amount and "was" in line.values:
+        said = restored(line.values["was"])
+    return line.deal.amount - net(said)
+
+
+def _of_positions(account: Account, latest: StatementImport) -> Iterator[Finding]:
+    """Lots that the latest file holds open beside ours, while nothing was booked after it."""
+    end = latest.period_to
+    if end is None or Deal.objects.filter(account=account, kind="trade", at__gt=end).exists():
+        return
+    theirs: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+    for line in extras.load(latest)["positions"]:
+        theirs[line["symbol"], line["side"]] += Decimal(line["volume"])
+    held = Position.objects.filter(account=account, open_volume__gt=0)
+    sums = held.values_list("symbol__name", "side").annotate(lots=Sum("open_volume"))
+    ours = {(symbol, side): lots for symbol, side, lots in sums}
+    for symbol, side in sorted(theirs.keys() | ours.keys()):
+        file_lots, our_lots = theirs[symbol, side], ours.get((symbol, side), ZERO)
+        if file_lots != our_lots:
+            yield Finding(
+                Kind.POSITION,
+                f"Open {side} positions: the file holds {file_lots:f} lots, the deals make {our_lots:f}",
+                symbol=symbol,
+                statement=latest,
+            )
