@@ -16,9 +16,13 @@ LONGEST_ID = 36
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row through the eyes of a mapping. Every reading raises ValueError with the target it concerns."""
+    """One row through the eyes of a mapping; what cannot be read raises ValueError, which names the target.
+
+    places: the columns of each target.
+    """
 
     mapping: Mapping
+    places: dict[str, tuple[int, ...]]
     source: TableRow
     section: str
 
@@ -26,12 +30,16 @@ class Row:
     def number(self) -> int:
         return self.source.number
 
+    def has(self, *targets: str) -> bool:
+        """Whether every target has a column."""
+        return all(target in self.places for target in targets)
+
     def text(self, target: str) -> str:
         return " ".join(self.parts(target))
 
     def parts(self, target: str) -> list[str]:
         cells = self.source.cells
-        indexes = (index for index in self.mapping.indexes(target) if index < len(cells))
+        indexes = (index for index in self.places.get(target, ()) if index < len(cells))
         return [text for index in indexes if (text := cells[index].text.strip())]
 
     def amount(self, target: str) -> Decimal:
@@ -69,7 +77,7 @@ class Row:
         return in_utc(text, offset)
 
     def _number(self, target: str, text: str) -> Decimal:
-        index = next(iter(self.mapping.indexes(target)), 0)
+        index = next(iter(self.places.get(target, ())), 0)
         kind = self.source.cells[index].kind if index < len(self.source.cells) else ""
         try:
             return read_number(text, "." if kind == "number" else self.mapping.decimal)
@@ -111,9 +119,9 @@ def money_of(row: Row) -> dict[str, Decimal]:
         "fee": row.cost("fee"),
         "tax": row.amount("tax"),
     }
-    is_net = row.mapping.profit_is == NET or not row.mapping.has("profit")
-    result = row.amount("profit") if row.mapping.has("profit") else row.amount("net")
-    has_result = row.mapping.has("profit") or row.mapping.has("net")
+    is_net = row.mapping.profit_is == NET or not row.has("profit")
+    result = row.amount("profit") if row.has("profit") else row.amount("net")
+    has_result = row.has("profit") or row.has("net")
     profit = result - sum(costs.values()) if is_net and has_result else result
     return {"profit": profit} | costs
 

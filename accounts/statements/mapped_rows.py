@@ -74,13 +74,14 @@ class Lines:
 def read_rows(rows: Iterable[TableRow], mapping: Mapping, section: str = "") -> Lines:
     """The lines of the rows below the mapping's heading, in the order of the file."""
     lines = Lines()
+    places = {column.target: mapping.indexes(column.target) for column in mapping.columns}
     for source in rows:
         if (
             source.sheet == mapping.sheet
             and source.number > mapping.header_row + 1
             and not source.is_blank
         ):
-            _read_row(lines, Row(mapping, source, section or mapping.layout))
+            _read_row(lines, Row(mapping, places, source, section or mapping.layout))
     _add_trips(lines)
     _make_unique(lines)
     return lines
@@ -152,9 +153,8 @@ def _cash_row(row: Row, meaning: str) -> DealLine:
     """Money without a holding, or a purchase or sale whose comment says what was traded."""
     comment = row.text("comment")
     money = money_of(row) | ({"profit": row.amount("amount")} if row.text("amount") else {})
-    time = row.time(
-        next(target for target in ("time", "close_time", "open_time") if row.text(target))
-    )
+    times = ("time", "close_time", "open_time", "sell_time", "buy_time")
+    time = row.time(next(target for target in times if row.text(target)))
     deal = DealLine(
         row=row.number,
         section=row.section,
@@ -205,12 +205,16 @@ def _kind(row: Row, meaning: str, amount: Decimal) -> str:
 
 
 def _make_unique(lines: Lines) -> None:
-    """A row that repeats another whole is left out; an id that stands for two different rows is told apart."""
+    """Leave out rows that repeat another whole; tell apart different rows that share an id."""
+    uses = Counter(deal.broker_deal_id for deal in lines.deals if deal.broker_deal_id)
     seen: dict[str, set[str]] = {}
     kept = []
     for deal in lines.deals:
+        if uses[deal.broker_deal_id] < 2:
+            kept.append(deal)
+            continue
         content = fingerprint(replace(deal, row=0))
-        known = seen.setdefault(deal.broker_deal_id, set()) if deal.broker_deal_id else set()
+        known = seen.setdefault(deal.broker_deal_id, set())
         if content in known:
             lines.repeated.append(deal.row)
             continue

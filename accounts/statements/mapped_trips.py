@@ -42,7 +42,7 @@ class Trip:
 
 def read_trip(row: Row, side: str) -> Trip:
     """The round trip of one row. Raises ValueError with what cannot be read."""
-    is_crossed = row.mapping.has("buy_price", "sell_price")
+    is_crossed = row.has("buy_price", "sell_price")
     opened, closed, opened_price, closed_price, side = (
         _crossed_legs(row) if is_crossed else _plain_legs(row, side)
     )

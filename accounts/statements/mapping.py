@@ -165,7 +165,10 @@ def finished(statement: Statement) -> Statement:
 
 def _in_account_currency(deals: list[DealLine], currency: str) -> list[DealLine]:
     """The deals without the currency where it is the account's."""
-    return [replace(deal, currency="") if deal.currency == currency else deal for deal in deals]
+    return [
+        replace(deal, currency="") if deal.currency and deal.currency == currency else deal
+        for deal in deals
+    ]
 
 
 def _remarks(lines: Lines) -> list[str]:

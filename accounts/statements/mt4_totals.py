@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from accounts.statements import base
 from accounts.statements.base import ZERO, DealLine, NotAStatement, Statement
-from accounts.statements.mt4_rows import Sheet, Ticket, read_number
+from accounts.statements.mt4_rows import Sheet, Ticket
+from accounts.statements.numbers import to_decimal
 from accounts.statements.words import difference
 
 LABELS = {
@@ -58,17 +59,22 @@ def printed(sheet: Sheet) -> Totals:
     Raises NotAStatement where the summary is missing: such a file was cut off.
     """
     texts = _by_order(sheet) | _by_label(sheet)
-    if missing := [NAMES[key] for key in NEEDED if key not in texts]:
+    if missing := [NAMES[key] for key in NEEDED if not texts.get(key)]:
         raise NotAStatement(
             f"The statement is cut off after row {sheet.rows}: {', '.join(missing)} of its summary "
             "is missing; expected the whole file as the terminal saved it."
         )
-    totals: Totals = {
-        key: read_number(sheet.rows, NAMES[key], text) for key, text in texts.items() if text
-    }
+    totals: Totals = {key: _figure(key, text) for key, text in texts.items() if text}
     if "closed_trades" in totals:
         totals["closed_trades"] = int(totals["closed_trades"])
     return totals | _printed_sums(sheet)
+
+
+def _figure(key: str, text: str) -> Decimal:
+    try:
+        return to_decimal(text)
+    except ValueError as error:
+        raise NotAStatement(f"Summary, {NAMES[key]}: {error}.") from error
 
 
 def _printed_sums(sheet: Sheet) -> Totals:

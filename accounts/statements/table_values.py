@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from accounts.statements.numbers import shown, to_decimal
 
@@ -45,6 +46,7 @@ class Found:
     is_certain: bool
 
 
+@lru_cache(maxsize=65536)
 def number_body(text: str) -> str:
     """The digits and marks of a number with its sign, without currency signs and units, or ''."""
     plain = UNITS.sub("", text.replace("\u00a0", " ").replace("\u202f", " ")).strip()
@@ -133,6 +135,7 @@ def _orders(first: int, second: int, mark: str) -> set[str]:
     return {MONTH_FIRST} if second > 12 else set()
 
 
+@lru_cache(maxsize=65536)
 def read_time(text: str, order: str) -> tuple[str, dt.timedelta | None]:
     """The moment as 'YYYY.MM.DD HH:MM:SS[.ffffff]', and the offset from UTC where the text states it.
 
