@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradershub.finance.decimals import quantise
-from tradershub.finance.fx import NoRate, Quote, RateTable, Rule, marked_up_rate
+from tradershub.finance.fx import DealPrice, NoRate, Quote, RateTable, Rule, marked_up_rate
 
 NOW = datetime(2024, 6, 3, 12, tzinfo=UTC)
 
@@ -93,6 +93,15 @@ def test_an_unknown_currency_has_no_rate():
 def test_without_dollars_another_currency_joins():
     quotes = [quote("EURSEK", "11.2", "11.4"), quote("EURNOK", "11.5", "11.7")]
     assert convert(quotes, "113", "SEK", "NOK", Rule.MID) == Decimal("116.00")
+
+
+def test_the_traded_symbol_converts_at_its_own_price():
+    deal = DealPrice("USD", "CHF", Decimal("0.91"), NOW)
+    more = {"closing": "buy", "deal": deal}
+    assert convert([USDCHF], "500", "CHF", "USD", Rule.BY_DEAL, **more) == Decimal("549.45")
+    assert convert([USDCHF], "500", "CHF", "USD", Rule.BY_MARKET, **more) == Decimal("546.33")
+    quotes = [USDCHF, GBPUSD]
+    assert convert(quotes, "500", "GBP", "USD", Rule.BY_DEAL, **more) == Decimal("635.63")
 
 
 def test_by_deal_needs_the_side():

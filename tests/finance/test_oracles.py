@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.finance.adapters import account, results, trade
+from tests.finance.adapters import books, margins, results, risks, trade
 
 ORACLES = Path(os.environ.get("TRADERSHUB_ORACLES") or Path(__file__).with_name("oracles.json"))
 CASES = json.loads(ORACLES.read_text(encoding="utf-8"), parse_float=Decimal)
@@ -20,7 +20,7 @@ NOT_YET_DUE = {
     "correlation", "risk_limits", "kelly", "optimal_f",
 }  # fmt: skip
 
-TOPICS = trade.TOPICS | account.TOPICS | results.TOPICS
+TOPICS = trade.TOPICS | margins.TOPICS | books.TOPICS | risks.TOPICS | results.TOPICS
 
 
 def differences(expected, found, *, tolerance, path="expected"):

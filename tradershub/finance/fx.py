@@ -46,13 +46,22 @@ class Quote(NamedTuple):
         return (self.bid + self.ask) / 2
 
 
+class DealPrice(NamedTuple):
+    """The execution price of the traded symbol itself."""
+
+    base: str
+    quote: str
+    price: Decimal
+    at: datetime
+
+
 class Leg(NamedTuple):
     """One step of a conversion: times the price of `base``quote`, or divided by it."""
 
     base: str
     quote: str
     price: Decimal
-    side: Literal["bid", "ask", "mid"]
+    side: Literal["bid", "ask", "mid", "deal"]
     divides: bool
     at: datetime
 
@@ -97,13 +106,17 @@ class RateTable:
         at: datetime,
         rule: Rule = Rule.MID,
         closing: Side | None = None,
+        deal: DealPrice | None = None,
     ) -> Converted:
         """The amount in `to`, unrounded, with rate, side and time of each leg.
 
         closing: side of the position being closed; needed by BY_DEAL, which holds for a direct
-        symbol only: through a third currency each leg is BY_MARKET. Raises NoRate.
+        symbol only: through a third currency each leg is BY_MARKET. deal: what was traded; where it
+        joins the two currencies itself, BY_DEAL uses its price. Raises NoRate.
         Source: MetaQuotes, "Profit Calculation" and "Conversion".
         """
+        if deal and rule is Rule.BY_DEAL and {deal.base, deal.quote} == {frm, to}:
+            return _at_deal(amount, deal, frm=frm)
         path = self._path(frm, to, at)
         if len(path) > 2 and rule is Rule.BY_DEAL:
             rule = Rule.BY_MARKET
@@ -157,6 +170,11 @@ class RateTable:
         side = _side(rule, sells=sells if direct else not sells)
         price: Decimal = getattr(quote, side)
         return Leg(quote.base, quote.quote, price, side, direct is None, quote.at)
+
+
+def _at_deal(amount: Decimal, deal: DealPrice, *, frm: str) -> Converted:
+    leg = Leg(deal.base, deal.quote, deal.price, "deal", deal.base != frm, deal.at)
+    return Converted(leg.apply(amount), leg.apply(ONE), Rule.BY_DEAL, (leg,))
 
 
 def _sells(rule: Rule, amount: Decimal, closing: Side | None) -> bool:

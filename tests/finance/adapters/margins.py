@@ -1,26 +1,8 @@
-"""Topics about an account: margin, stop-out, positions, ledger, sizing, exposure."""
+"""Topics about margin and stop-out."""
 
-from tests.finance.adapters.common import (
-    NOW,
-    cents,
-    number,
-    optional,
-    pair_of,
-    side_of,
-    terms_of,
-)
+from tests.finance.adapters.common import cents, number, optional, side_of, terms_of
 from tradershub.finance import broker_margin as brokers
-from tradershub.finance import sizing as size
 from tradershub.finance.decimals import ONE, ZERO, to_decimal
-from tradershub.finance.exposure import Holding, exposure
-from tradershub.finance.inventory import Trade, run_inventory
-from tradershub.finance.ledger import (
-    Entry,
-    external_flows,
-    position_totals,
-    running_balance,
-    trading_result,
-)
 from tradershub.finance.margin import (
     ExchangeTerms,
     HeldLots,
@@ -31,9 +13,7 @@ from tradershub.finance.margin import (
     margin_before_rate,
     order_margin,
 )
-from tradershub.finance.netting import Fill, build_positions
 from tradershub.finance.pnl import floating_profit
-from tradershub.finance.reconcile import Row, reconcile
 from tradershub.finance.stopout import (
     AtRisk,
     smart_stop_out,
@@ -215,18 +195,26 @@ def _ibkr(given):
     }
 
 
-ESMA_CLASSES = {
-    "other_commodity": brokers.AssetClass.COMMODITY_NONMAJORINDEX,
-    "commodity": brokers.AssetClass.COMMODITY_NONMAJORINDEX,
-    "share": brokers.AssetClass.SHARE_OTHER,
-    "shares": brokers.AssetClass.SHARE_OTHER,
+# What a case may call a class, by the first of these words found in its name.
+ESMA_WORDS = {
+    "crypto": brokers.AssetClass.CRYPTO,
+    "gold": brokers.AssetClass.NONMAJOR_GOLD_MAJORINDEX,
+    "nonmajor_fx": brokers.AssetClass.NONMAJOR_GOLD_MAJORINDEX,
+    "commod": brokers.AssetClass.COMMODITY_NONMAJORINDEX,
+    "nonmajor": brokers.AssetClass.COMMODITY_NONMAJORINDEX,
+    "major": brokers.AssetClass.MAJOR,
 }
+
+
+def _esma_class(name):
+    words = (found for word, found in ESMA_WORDS.items() if word in name)
+    return next(words, brokers.AssetClass.SHARE_OTHER)
 
 
 def _esma(given):
     charged = [
         brokers.esma_margin(
-            ESMA_CLASSES.get(row["class"]) or brokers.AssetClass(row["class"]),
+            _esma_class(row["class"]),
             to_decimal(row["notional"]),
         )
         for row in given["positions"]
@@ -308,230 +296,7 @@ def _smart(given):
     }
 
 
-def netting(given):
-    trades = [
-        Trade(side_of(side), to_decimal(quantity), to_decimal(price))
-        for side, quantity, price in given["fills"]
-    ]
-    if given.get("case") == "hedging_vs_netting":
-        return _hedging_vs_netting(given, trades)
-    factor = number(given.get("multiplier"), ONE)
-    steps = run_inventory(trades)
-    rate = number(given.get("commission_rate_of_notional"))
-    paid = sum(t.quantity * t.price * factor * rate for t in trades)
-    return _flip(steps) | {
-        "steps": [_step(step, factor) for step in steps],
-        "fifo": _step(run_inventory(trades, method="fifo")[-1], factor),
-        "realized_net_of_commission": steps[-1].realised * factor - paid,
-    }
-
-
-def _step(step, factor):
-    return {
-        "qty": step.quantity,
-        "avg": step.average or ZERO,
-        "realized": step.realised * factor,
-    }
-
-
-def _flip(steps):
-    """What was realised on each side, and the state after the first fill that turned the position."""
-    gains = {True: ZERO, False: ZERO}
-    turned = steps[0]
-    for before, after in zip(steps, steps[1:], strict=False):
-        gains[before.quantity > 0] += after.realised - before.realised
-        if before.quantity * after.quantity < 0 and turned is steps[0]:
-            turned = after
-    return {
-        "gross_closed_long": gains[True],
-        "gross_closed_short": gains[False],
-        "position_after_flip": turned.quantity,
-        "avg_after_flip": turned.average or ZERO,
-    }
-
-
-def _hedging_vs_netting(given, trades):
-    mark, size_of_lot = to_decimal(given["mark"]), to_decimal(given["contract_size"])
-    last = run_inventory(trades)[-1]
-    fills = [
-        Fill(str(n), "", "X", t.side, "in", t.quantity, t.price, NOW) for n, t in enumerate(trades)
-    ]
-    tickets = build_positions(fills, mode="hedging")
-    moved = [(mark - t.open_price) * t.lots_open * (1 if t.side == "buy" else -1) for t in tickets]
-    return {
-        "netting_realized": last.realised * size_of_lot,
-        "netting_floating": (mark - (last.average or ZERO)) * last.quantity * size_of_lot,
-        "hedging_realized": sum(t.profit for t in tickets),
-        "hedging_floating": sum(moved) * size_of_lot,
-    }
-
-
-def ledger(given):
-    entries = [
-        Entry(
-            kind=row["kind"],
-            ref="" if row.get("position_id") is None else str(row["position_id"]),
-            profit=number(row.get("profit")),
-            swap=number(row.get("swap")),
-            commission=number(row.get("commission")),
-            fee=number(row.get("fee")),
-        )
-        for row in given["deals"]
-    ]
-    return {
-        "balance_after_each_deal": running_balance(entries),
-        "positions": {
-            ref: {name: getattr(total, name) for name in ("profit", "commission", "swap", "net")}
-            for ref, total in position_totals(entries).items()
-        },
-        "net_external_flows": external_flows(entries),
-        "trading_result": trading_result(entries),
-    }
-
-
-def account_state(given):
-    floating = [
-        floating_profit(
-            side=side_of(side),
-            lots=to_decimal(lots),
-            open_price=to_decimal(opened),
-            bid=to_decimal(given["bid"]),
-            ask=to_decimal(given["ask"]),
-            terms=terms_of(given, "FOREX"),
-        )
-        for side, lots, opened in given["positions_side_lots_open"]
-    ]
-    value = equity(
-        balance=to_decimal(given["balance"]),
-        credit=number(given.get("credit")),
-        floating=sum(floating),
-        blocked_commission=number(given.get("blocked_commission")),
-    )
-    used = to_decimal(given["margin"])
-    return {
-        "floating": floating,
-        "equity": cents(value),
-        "free_margin": cents(free_margin(value, used)),
-        "margin_level_percent": cents(margin_level(value, used)),
-    }
-
-
-def reconciliation(given):
-    rows = [
-        Row(key, optional(computed), optional(stated))
-        for key, computed, stated in given["rows_id_computed_statement"]
-    ]
-    found = reconcile(rows, tolerance=to_decimal(given["tolerance"]))
-    return {
-        "status": {key: str(each) for key, each in found.verdicts.items()},
-        "statement_minus_computed": found.difference,
-    }
-
-
-def sizing(given):
-    return {
-        "percent_risk_CPR": _percent_risk,
-        "percent_volatility": _percent_volatility,
-        "units_per_fixed_money": _units_per_money,
-        "fixed_ratio_ryan_jones": _fixed_ratio,
-        "lot_step_floor_exactness": _floor,
-        "margin_cap": _margin_cap,
-    }[given["model"]](given)
-
-
-def _limits(given):
-    return {
-        "step": to_decimal(given["lot_step"]),
-        "minimum": number(given.get("min_lot")),
-        "maximum": optional(given.get("max_lot")),
-    }
-
-
-def _percent_risk(given):
-    found = size.percent_risk(
-        equity=to_decimal(given["equity"]),
-        percent=to_decimal(given["risk_percent"]),
-        entry=to_decimal(given["entry"]),
-        stop=to_decimal(given["stop"]),
-        contract_size=to_decimal(given["contract_size"]),
-        rate=number(given.get("quote_to_account"), ONE),
-        costs_per_lot=number(given.get("round_turn_commission_per_lot")),
-        **_limits(given),
-    )
-    return {
-        "cash_at_risk": found.cash_at_risk,
-        "risk_per_lot": found.risk_per_lot,
-        "raw_lots": found.raw_lots,
-        "lots": found.lots,
-        "actual_risk": cents(found.actual_risk),
-    }
-
-
-def _percent_volatility(given):
-    found = size.percent_volatility(
-        equity=to_decimal(given["equity"]),
-        percent=to_decimal(given["percent"]),
-        average_range=to_decimal(given["atr"]),
-        multiple=to_decimal(given["atr_multiple"]),
-        contract_size=to_decimal(given["contract_size"]),
-        rate=number(given.get("quote_to_account"), ONE),
-        **_limits(given),
-    )
-    return {"raw_lots": found.raw_lots, "lots": found.lots}
-
-
-def _units_per_money(given):
-    units = size.units_per_money(
-        to_decimal(given["equity"]), money_per_unit=to_decimal(given["money_per_unit"])
-    )
-    return {"units": units, "lots": units * to_decimal(given["unit_lots"])}
-
-
-def _fixed_ratio(given):
-    profit, delta = to_decimal(given["accumulated_profit"]), to_decimal(given["delta"])
-    return {"contracts": size.fixed_ratio(profit, delta=delta)}
-
-
-def _floor(given):
-    return {"lots": size.allowed_lots(to_decimal(given["raw_lots"]), **_limits(given))}
-
-
-def _margin_cap(given):
-    a_lot = margin_before_rate(
-        lots=ONE, terms=terms_of(given, "FOREX"), leverage=to_decimal(given["leverage"])
-    ) * to_decimal(given["price"])
-    step = to_decimal(given["lot_step"])
-    most = size.lots_by_margin(to_decimal(given["free_margin"]), margin_per_lot=a_lot, step=step)
-    wanted = size.allowed_lots(to_decimal(given["wanted_lots"]), maximum=most, step=step)
-    return {"max_lots_by_margin": most, "lots": wanted}
-
-
-def exposures(given):
-    holdings = [
-        Holding(*pair_of(symbol), to_decimal(units), to_decimal(price))
-        for symbol, units, price in given["positions_symbol_units_price"]
-    ]
-    found = exposure(
-        holdings,
-        rates={code: to_decimal(rate) for code, rate in given["rates_to_account"].items()},
-        account_currency=given["account_currency"],
-    )
-    return {
-        "net_units": found.units,
-        "net_in_account": found.values,
-        "gross_notional": found.gross,
-        "net_foreign_long": found.long,
-        "net_foreign_short": found.short,
-    }
-
-
 TOPICS = {
     "margin": margins,
     "stop_out": stop_outs,
-    "netting": netting,
-    "ledger": ledger,
-    "account_state": account_state,
-    "reconciliation": reconciliation,
-    "sizing": sizing,
-    "exposure": exposures,
 }
