@@ -13,12 +13,14 @@ class HubConfig(AppConfig):
     verbose_name = "TradersHub"
 
     def ready(self) -> None:
-        from tradershub.checks import broken_names  # both need the apps loaded
+        from tradershub import lockout  # these need the apps loaded
+        from tradershub.checks import broken_names
         from tradershub.roles import set_up_groups
 
         register(broken_names, Tags.compatibility)
         last = [config for config in apps.get_app_configs() if config.models_module][-1]
         post_migrate.connect(set_up_groups, sender=last, dispatch_uid="tradershub.roles")
+        lockout.listen()
 
 
 class HubAdminConfig(AdminConfig):

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from axes.models import AccessAttempt
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.utils import timezone
+
+from tradershub.core.models import AuditEntry
+
+pytestmark = pytest.mark.django_db
+LOGIN = "/login/"
+RIGHT, WRONG = "the right long password", "wrong"
+
+
+@pytest.fixture
+def ada():
+    return User.objects.create_user("ada", password=RIGHT, is_staff=True)
+
+
+def attempt(client, password, *, name="ada", address="192.0.2.1"):
+    return client.post(LOGIN, {"username": name, "password": password}, REMOTE_ADDR=address)
+
+
+def guess_until_locked(client):
+    for _ in range(5):
+        response = attempt(client, WRONG)
+    return response
+
+
+def test_the_right_password_opens(client, ada):
+    assert attempt(client, RIGHT).status_code == 302
+
+
+def test_the_fifth_wrong_password_locks_and_says_for_how_long(client, ada):
+    response = guess_until_locked(client)
+    assert response.status_code == 429
+    assert 800 < int(response["Retry-After"]) <= 900
+    assert b"15 more minutes" in response.content
+
+
+def test_a_locked_name_stays_locked_even_with_the_right_password(client, ada):
+    guess_until_locked(client)
+    assert attempt(client, RIGHT).status_code == 429
+
+
+def test_a_stranger_cannot_lock_the_owner_out_elsewhere(client, ada):
+    for _ in range(20):
+        attempt(client, WRONG)
+    assert attempt(client, RIGHT, address="192.0.2.2").status_code == 302
+
+
+def test_attempts_while_locked_do_not_move_the_hour_it_opens(client, ada):
+    guess_until_locked(client)
+    AccessAttempt.objects.update(attempt_time=timezone.now() - dt.timedelta(minutes=10))
+    response = attempt(client, WRONG)
+    assert int(response["Retry-After"]) <= 300
+    AccessAttempt.objects.update(attempt_time=timezone.now() - dt.timedelta(minutes=16))
+    assert attempt(client, RIGHT).status_code == 302
+
+
+def test_the_command_opens_the_lock(client, ada):
+    guess_until_locked(client)
+    call_command("axes_reset")
+    assert attempt(client, RIGHT).status_code == 302
+
+
+def test_log_ins_and_locks_are_in_the_audit_log(client, ada):
+    guess_until_locked(client)
+    attempt(client, RIGHT, address="192.0.2.2")
+    client.post("/logout/")
+    actions = list(AuditEntry.objects.order_by("seq").values_list("action", "actor"))
+    assert actions == [("login.locked", "ada"), ("login", "ada"), ("logout", "ada")]
+    assert RIGHT not in str(list(AuditEntry.objects.values()))
+
+
+@pytest.mark.parametrize("path", ["/login/", "/health/live", "/no/such/page", "/"])
+def test_every_answer_carries_the_policy(client, ada, path):
+    policy = client.get(path)["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
+    assert "unsafe-inline" not in scripts

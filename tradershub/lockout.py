@@ -1,0 +1,78 @@
+"""What somebody sees who has guessed too often: how long to wait, in words."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from typing import Any
+
+from axes.helpers import get_client_ip_address, get_client_username, get_cool_off
+from axes.models import AccessAttempt
+from axes.signals import user_locked_out
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from tradershub.core import audit
+
+
+def locked_out(
+    request: HttpRequest,
+    response: HttpResponse | None = None,
+    credentials: dict[str, Any] | None = None,
+) -> HttpResponse:
+    """The page that says when to try again; status 429 with Retry-After."""
+    wait = time_to_wait(request, credentials)
+    context = admin.site.each_context(request) | {
+        "title": "Too many attempts",
+        "minutes": max(1, math.ceil(wait.total_seconds() / 60)),
+        "limit": settings.AXES_FAILURE_LIMIT,
+    }
+    page = render(request, "locked_out.html", context, status=429)
+    page["Retry-After"] = str(max(1, math.ceil(wait.total_seconds())))
+    return page
+
+
+def time_to_wait(request: HttpRequest, credentials: dict[str, Any] | None) -> dt.timedelta:
+    """Until the lock on this name at this address opens."""
+    pause = get_cool_off(request) or dt.timedelta(0)
+    last = (
+        AccessAttempt.objects.filter(
+            username=get_client_username(request, credentials) or "",
+            ip_address=get_client_ip_address(request),
+        )
+        .order_by("-attempt_time")
+        .values_list("attempt_time", flat=True)
+        .first()
+    )
+    return (last or timezone.now()) + pause - timezone.now()
+
+
+def listen() -> None:
+    """Have log-ins, log-outs and locks go to the audit log."""
+    user_locked_out.connect(note_lockout, dispatch_uid="tradershub.lockout")
+    user_logged_in.connect(note_login, dispatch_uid="tradershub.lockout")
+    user_logged_out.connect(note_logout, dispatch_uid="tradershub.lockout")
+
+
+def note_lockout(*, username: str = "", ip_address: str = "", **_: Any) -> None:
+    """A receiver of axes' user_locked_out: the log says who was shut out, and from where."""
+    audit.record("login.locked", actor=username or "unknown", details={"address": ip_address})
+
+
+def note_login(*, request: HttpRequest | None, user: Any, **_: Any) -> None:
+    """A receiver of user_logged_in."""
+    audit.record("login", actor=user, owner=user, details={"address": address_of(request)})
+
+
+def note_logout(*, request: HttpRequest | None, user: Any, **_: Any) -> None:
+    """A receiver of user_logged_out; a session that had run out has no user."""
+    if user is not None:
+        audit.record("logout", actor=user, owner=user, details={"address": address_of(request)})
+
+
+def address_of(request: HttpRequest | None) -> str:
+    return (get_client_ip_address(request) or "") if request is not None else ""
