@@ -10,422 +10,1189 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('brokers', '0002_starter_catalogue'),
+        ("brokers", "0002_starter_catalogue"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(max_length=40)),
-                ('name', models.CharField(blank=True, help_text='What you call it', max_length=120)),
-                ('holder', models.CharField(blank=True, max_length=120)),
-                ('server', models.CharField(blank=True, max_length=80)),
-                ('platform', models.CharField(blank=True, max_length=20)),
-                ('currency', models.CharField(max_length=3, validators=[django.core.validators.RegexValidator('^[A-Z]{3}$', 'Expected a currency code of three letters, as USD')])),
-                ('kind', models.CharField(choices=[('live', 'Live'), ('demo', 'Demo'), ('paper', 'Paper'), ('prop', 'Prop firm')], default='live', max_length=10)),
-                ('mode', models.CharField(choices=[('hedging', 'Hedging'), ('netting', 'Netting')], default='hedging', max_length=10)),
-                ('status', models.CharField(choices=[('open', 'Open'), ('closed', 'Closed')], default='open', max_length=10)),
-                ('opened_on', models.DateField(blank=True, null=True)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('notes', models.TextField(blank=True)),
-                ('broker', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='brokers.broker')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.CharField(max_length=40)),
+                (
+                    "name",
+                    models.CharField(blank=True, help_text="What you call it", max_length=120),
+                ),
+                ("holder", models.CharField(blank=True, max_length=120)),
+                ("server", models.CharField(blank=True, max_length=80)),
+                ("platform", models.CharField(blank=True, max_length=20)),
+                (
+                    "currency",
+                    models.CharField(
+                        max_length=3,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Z]{3}$", "Expected a currency code of three letters, as USD"
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("live", "Live"),
+                            ("demo", "Demo"),
+                            ("paper", "Paper"),
+                            ("prop", "Prop firm"),
+                        ],
+                        default="live",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "mode",
+                    models.CharField(
+                        choices=[("hedging", "Hedging"), ("netting", "Netting")],
+                        default="hedging",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("open", "Open"), ("closed", "Closed")],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("opened_on", models.DateField(blank=True, null=True)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                ("notes", models.TextField(blank=True)),
+                (
+                    "broker",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to="brokers.broker",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accounts",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['broker__name', 'number'],
+                "ordering": ["broker__name", "number"],
             },
         ),
         migrations.CreateModel(
-            name='AccountTerms',
+            name="AccountTerms",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('valid_from', models.DateField(help_text='First day on which these terms hold')),
-                ('leverage', models.PositiveIntegerField(default=30, help_text='30 means 1:30')),
-                ('margin_call_level', tradershub.core.fields.RateField(decimal_places=9, default=100, help_text='Percent', max_digits=24)),
-                ('stop_out_level', tradershub.core.fields.RateField(decimal_places=9, default=50, help_text='Percent', max_digits=24)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='terms', to='accounts.account')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("valid_from", models.DateField(help_text="First day on which these terms hold")),
+                ("leverage", models.PositiveIntegerField(default=30, help_text="30 means 1:30")),
+                (
+                    "margin_call_level",
+                    tradershub.core.fields.RateField(
+                        decimal_places=9, default=100, help_text="Percent", max_digits=24
+                    ),
+                ),
+                (
+                    "stop_out_level",
+                    tradershub.core.fields.RateField(
+                        decimal_places=9, default=50, help_text="Percent", max_digits=24
+                    ),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="terms",
+                        to="accounts.account",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'account terms',
-                'ordering': ['account', '-valid_from'],
+                "verbose_name_plural": "account terms",
+                "ordering": ["account", "-valid_from"],
             },
         ),
         migrations.CreateModel(
-            name='DayFigures',
+            name="DayFigures",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('day', models.DateField()),
-                ('deals', models.PositiveIntegerField(default=0)),
-                ('closings', models.PositiveIntegerField(default=0)),
-                ('wins', models.PositiveIntegerField(default=0)),
-                ('losses', models.PositiveIntegerField(default=0)),
-                ('volume', tradershub.core.fields.LotsField(decimal_places=9, default=0, max_digits=24)),
-                ('profit', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('swap', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('commission', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('fee', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('tax', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('net', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('gross_profit', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('gross_loss', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('deposits', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('withdrawals', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('credit', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('other', tradershub.core.fields.MoneyField(decimal_places=9, default=0, help_text='Interest, dividends, corrections, opening balance ...', max_digits=24)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='day_figures', to='accounts.account')),
-                ('symbol', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='brokers.brokersymbol')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("deals", models.PositiveIntegerField(default=0)),
+                ("closings", models.PositiveIntegerField(default=0)),
+                ("wins", models.PositiveIntegerField(default=0)),
+                ("losses", models.PositiveIntegerField(default=0)),
+                (
+                    "volume",
+                    tradershub.core.fields.LotsField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "profit",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "swap",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "commission",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "fee",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "tax",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "net",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "gross_profit",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "gross_loss",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "deposits",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "withdrawals",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "credit",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "other",
+                    tradershub.core.fields.MoneyField(
+                        decimal_places=9,
+                        default=0,
+                        help_text="Interest, dividends, corrections, opening balance ...",
+                        max_digits=24,
+                    ),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="day_figures",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "symbol",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="brokers.brokersymbol",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['account', 'day'],
+                "ordering": ["account", "day"],
             },
         ),
         migrations.CreateModel(
-            name='FileMapping',
+            name="FileMapping",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80)),
-                ('headings_hash', models.CharField(help_text='Which tables it fits', max_length=64)),
-                ('mapping', models.JSONField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('broker', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='mappings', to='brokers.broker')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                (
+                    "headings_hash",
+                    models.CharField(help_text="Which tables it fits", max_length=64),
+                ),
+                ("mapping", models.JSONField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "broker",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="mappings",
+                        to="brokers.broker",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Position',
+            name="Position",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('ref', models.CharField(max_length=120)),
-                ('side', models.CharField(choices=[('buy', 'Buy'), ('sell', 'Sell')], max_length=4)),
-                ('volume', tradershub.core.fields.LotsField(decimal_places=9, max_digits=24)),
-                ('open_volume', tradershub.core.fields.LotsField(decimal_places=9, max_digits=24)),
-                ('open_price', tradershub.core.fields.PriceField(blank=True, decimal_places=9, help_text='Empty: the opening is not known', max_digits=24, null=True)),
-                ('close_price', tradershub.core.fields.PriceField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('opened_at', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('profit', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('swap', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('commission', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('fee', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('tax', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('net', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('deals', models.PositiveIntegerField(default=0)),
-                ('inferred', models.BooleanField(default=False, help_text='Its opening is not in any file')),
-                ('stop_loss', tradershub.core.fields.PriceField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('take_profit', tradershub.core.fields.PriceField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('mark_price', tradershub.core.fields.PriceField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('mark_profit', tradershub.core.fields.MoneyField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('mark_swap', tradershub.core.fields.MoneyField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('mark_at', models.DateTimeField(blank=True, null=True)),
-                ('mark_source', models.CharField(blank=True, max_length=60)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='positions', to='accounts.account')),
-                ('symbol', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='positions', to='brokers.brokersymbol')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("ref", models.CharField(max_length=120)),
+                (
+                    "side",
+                    models.CharField(choices=[("buy", "Buy"), ("sell", "Sell")], max_length=4),
+                ),
+                ("volume", tradershub.core.fields.LotsField(decimal_places=9, max_digits=24)),
+                ("open_volume", tradershub.core.fields.LotsField(decimal_places=9, max_digits=24)),
+                (
+                    "open_price",
+                    tradershub.core.fields.PriceField(
+                        blank=True,
+                        decimal_places=9,
+                        help_text="Empty: the opening is not known",
+                        max_digits=24,
+                        null=True,
+                    ),
+                ),
+                (
+                    "close_price",
+                    tradershub.core.fields.PriceField(
+                        blank=True, decimal_places=9, max_digits=24, null=True
+                    ),
+                ),
+                ("opened_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "profit",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "swap",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "commission",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "fee",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "tax",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "net",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                ("deals", models.PositiveIntegerField(default=0)),
+                (
+                    "inferred",
+                    models.BooleanField(default=False, help_text="Its opening is not in any file"),
+                ),
+                (
+                    "stop_loss",
+                    tradershub.core.fields.PriceField(
+                        blank=True, decimal_places=9, max_digits=24, null=True
+                    ),
+                ),
+                (
+                    "take_profit",
+                    tradershub.core.fields.PriceField(
+                        blank=True, decimal_places=9, max_digits=24, null=True
+                    ),
+                ),
+                (
+                    "mark_price",
+                    tradershub.core.fields.PriceField(
+                        blank=True, decimal_places=9, max_digits=24, null=True
+                    ),
+                ),
+                (
+                    "mark_profit",
+                    tradershub.core.fields.MoneyField(
+                        blank=True, decimal_places=9, max_digits=24, null=True
+                    ),
+                ),
+                (
+                    "mark_swap",
+                    tradershub.core.fields.MoneyField(
+                        blank=True, decimal_places=9, max_digits=24, null=True
+                    ),
+                ),
+                ("mark_at", models.DateTimeField(blank=True, null=True)),
+                ("mark_source", models.CharField(blank=True, max_length=60)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="positions",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "symbol",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="positions",
+                        to="brokers.brokersymbol",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-opened_at', '-id'],
+                "ordering": ["-opened_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='StatementFile',
+            name="StatementFile",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('sha256', models.CharField(max_length=64)),
-                ('size', models.PositiveBigIntegerField()),
-                ('data', models.BinaryField()),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("sha256", models.CharField(max_length=64)),
+                ("size", models.PositiveBigIntegerField()),
+                ("data", models.BinaryField()),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='StatementImport',
+            name="StatementImport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('file_name', models.CharField(max_length=255)),
-                ('sha256', models.CharField(db_index=True, max_length=64)),
-                ('batch', models.UUIDField(blank=True, help_text='Files dropped together', null=True)),
-                ('format', models.CharField(blank=True, max_length=30)),
-                ('state', models.CharField(choices=[('received', 'Waiting to be read'), ('reading', 'Being read'), ('needs_mapping', 'Columns to be named'), ('preview', 'Ready to book'), ('refused', 'Refused'), ('confirmed', 'Waiting to be booked'), ('booking', 'Being booked'), ('booked', 'Booked'), ('undone', 'Undone'), ('failed', 'Failed')], default='received', max_length=15)),
-                ('reason', models.CharField(blank=True, help_text='Why refused or failed', max_length=500)),
-                ('preview', models.JSONField(blank=True, default=dict, help_text='What --json prints, and samples')),
-                ('period_from', models.DateTimeField(blank=True, null=True)),
-                ('period_to', models.DateTimeField(blank=True, null=True)),
-                ('progress', models.PositiveIntegerField(default=0)),
-                ('progress_total', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('booked_at', models.DateTimeField(blank=True, null=True)),
-                ('undone_at', models.DateTimeField(blank=True, null=True)),
-                ('account', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='statements', to='accounts.account')),
-                ('file', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='accounts.statementfile')),
-                ('mapping', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='accounts.filemapping')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='statement_imports', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("file_name", models.CharField(max_length=255)),
+                ("sha256", models.CharField(db_index=True, max_length=64)),
+                (
+                    "batch",
+                    models.UUIDField(blank=True, help_text="Files dropped together", null=True),
+                ),
+                ("format", models.CharField(blank=True, max_length=30)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("received", "Waiting to be read"),
+                            ("reading", "Being read"),
+                            ("needs_mapping", "Columns to be named"),
+                            ("preview", "Ready to book"),
+                            ("refused", "Refused"),
+                            ("confirmed", "Waiting to be booked"),
+                            ("booking", "Being booked"),
+                            ("booked", "Booked"),
+                            ("undone", "Undone"),
+                            ("failed", "Failed"),
+                        ],
+                        default="received",
+                        max_length=15,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(blank=True, help_text="Why refused or failed", max_length=500),
+                ),
+                (
+                    "preview",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="What --json prints, and samples"
+                    ),
+                ),
+                ("period_from", models.DateTimeField(blank=True, null=True)),
+                ("period_to", models.DateTimeField(blank=True, null=True)),
+                ("progress", models.PositiveIntegerField(default=0)),
+                ("progress_total", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("booked_at", models.DateTimeField(blank=True, null=True)),
+                ("undone_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="statements",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "file",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to="accounts.statementfile",
+                    ),
+                ),
+                (
+                    "mapping",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to="accounts.filemapping",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="statement_imports",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at', '-id'],
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='StatementExtras',
+            name="StatementExtras",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('data', models.BinaryField(help_text='Compressed JSON')),
-                ('statement', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='extras', to='accounts.statementimport')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("data", models.BinaryField(help_text="Compressed JSON")),
+                (
+                    "statement",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="extras",
+                        to="accounts.statementimport",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'statement extras',
+                "verbose_name_plural": "statement extras",
             },
         ),
         migrations.CreateModel(
-            name='EquitySnapshot',
+            name="EquitySnapshot",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('balance', tradershub.core.fields.MoneyField(decimal_places=9, max_digits=24)),
-                ('credit', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('floating', tradershub.core.fields.MoneyField(blank=True, decimal_places=9, help_text='Without open swap', max_digits=24, null=True)),
-                ('open_swap', tradershub.core.fields.MoneyField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('equity', tradershub.core.fields.MoneyField(decimal_places=9, max_digits=24)),
-                ('margin', tradershub.core.fields.MoneyField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('source', models.CharField(choices=[('statement', 'Statement'), ('quote', 'Quotes'), ('balance', 'Balance only'), ('manual', 'By hand')], max_length=10)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='snapshots', to='accounts.account')),
-                ('statement', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, to='accounts.statementimport')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("balance", tradershub.core.fields.MoneyField(decimal_places=9, max_digits=24)),
+                (
+                    "credit",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "floating",
+                    tradershub.core.fields.MoneyField(
+                        blank=True,
+                        decimal_places=9,
+                        help_text="Without open swap",
+                        max_digits=24,
+                        null=True,
+                    ),
+                ),
+                (
+                    "open_swap",
+                    tradershub.core.fields.MoneyField(
+                        blank=True, decimal_places=9, max_digits=24, null=True
+                    ),
+                ),
+                ("equity", tradershub.core.fields.MoneyField(decimal_places=9, max_digits=24)),
+                (
+                    "margin",
+                    tradershub.core.fields.MoneyField(
+                        blank=True, decimal_places=9, max_digits=24, null=True
+                    ),
+                ),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("statement", "Statement"),
+                            ("quote", "Quotes"),
+                            ("balance", "Balance only"),
+                            ("manual", "By hand"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="snapshots",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "statement",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to="accounts.statementimport",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-at'],
+                "ordering": ["-at"],
             },
         ),
         migrations.CreateModel(
-            name='Deal',
+            name="Deal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=100)),
-                ('broker_deal_id', models.CharField(blank=True, max_length=64)),
-                ('kind', models.CharField(choices=[('trade', 'Trade'), ('deposit', 'Deposit'), ('withdrawal', 'Withdrawal'), ('credit', 'Credit'), ('bonus', 'Bonus'), ('interest', 'Interest'), ('swap', 'Swap'), ('commission', 'Commission'), ('fee', 'Fee'), ('dividend', 'Dividend'), ('tax', 'Tax'), ('correction', 'Correction'), ('compensation', 'Compensation'), ('transfer', 'Transfer'), ('archive', 'Archived by the broker'), ('opening', 'Opening balance')], max_length=12)),
-                ('side', models.CharField(blank=True, choices=[('', '–'), ('buy', 'Buy'), ('sell', 'Sell')], max_length=4)),
-                ('entry', models.CharField(blank=True, choices=[('', '–'), ('in', 'In'), ('out', 'Out'), ('inout', 'In/out (reversal)'), ('out_by', 'Out by (opposite position)')], max_length=6)),
-                ('volume', tradershub.core.fields.LotsField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('price', tradershub.core.fields.PriceField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('currency', models.CharField(max_length=3)),
-                ('profit', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('swap', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('commission', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('fee', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('tax', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('amount', tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24)),
-                ('at', models.DateTimeField()),
-                ('broker_time', models.CharField(blank=True, max_length=40)),
-                ('position_ref', models.CharField(blank=True, max_length=120)),
-                ('broker_order_id', models.CharField(blank=True, max_length=64)),
-                ('client_order_id', models.CharField(blank=True, max_length=64)),
-                ('comment', models.CharField(blank=True, max_length=300)),
-                ('source', models.CharField(choices=[('statement', 'Statement'), ('manual', 'By hand'), ('live', 'Live')], max_length=10)),
-                ('inferred', models.BooleanField(default=False, help_text='Not printed by the broker; follows from a row that is')),
-                ('booked_at', models.DateTimeField(auto_now_add=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deals', to='accounts.account')),
-                ('reverses', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='reversed_by', to='accounts.deal')),
-                ('symbol', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='deals', to='brokers.brokersymbol')),
-                ('statement', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='deals', to='accounts.statementimport')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=100)),
+                ("broker_deal_id", models.CharField(blank=True, max_length=64)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("trade", "Trade"),
+                            ("deposit", "Deposit"),
+                            ("withdrawal", "Withdrawal"),
+                            ("credit", "Credit"),
+                            ("bonus", "Bonus"),
+                            ("interest", "Interest"),
+                            ("swap", "Swap"),
+                            ("commission", "Commission"),
+                            ("fee", "Fee"),
+                            ("dividend", "Dividend"),
+                            ("tax", "Tax"),
+                            ("correction", "Correction"),
+                            ("compensation", "Compensation"),
+                            ("transfer", "Transfer"),
+                            ("archive", "Archived by the broker"),
+                            ("opening", "Opening balance"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "side",
+                    models.CharField(
+                        blank=True,
+                        choices=[("", "–"), ("buy", "Buy"), ("sell", "Sell")],
+                        max_length=4,
+                    ),
+                ),
+                (
+                    "entry",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "–"),
+                            ("in", "In"),
+                            ("out", "Out"),
+                            ("inout", "In/out (reversal)"),
+                            ("out_by", "Out by (opposite position)"),
+                        ],
+                        max_length=6,
+                    ),
+                ),
+                (
+                    "volume",
+                    tradershub.core.fields.LotsField(
+                        blank=True, decimal_places=9, max_digits=24, null=True
+                    ),
+                ),
+                (
+                    "price",
+                    tradershub.core.fields.PriceField(
+                        blank=True, decimal_places=9, max_digits=24, null=True
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "profit",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "swap",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "commission",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "fee",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "tax",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "amount",
+                    tradershub.core.fields.MoneyField(decimal_places=9, default=0, max_digits=24),
+                ),
+                ("at", models.DateTimeField()),
+                ("broker_time", models.CharField(blank=True, max_length=40)),
+                ("position_ref", models.CharField(blank=True, max_length=120)),
+                ("broker_order_id", models.CharField(blank=True, max_length=64)),
+                ("client_order_id", models.CharField(blank=True, max_length=64)),
+                ("comment", models.CharField(blank=True, max_length=300)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("statement", "Statement"),
+                            ("manual", "By hand"),
+                            ("live", "Live"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "inferred",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Not printed by the broker; follows from a row that is",
+                    ),
+                ),
+                ("booked_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="deals",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "reverses",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reversed_by",
+                        to="accounts.deal",
+                    ),
+                ),
+                (
+                    "symbol",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="deals",
+                        to="brokers.brokersymbol",
+                    ),
+                ),
+                (
+                    "statement",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="deals",
+                        to="accounts.statementimport",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-at', '-id'],
+                "ordering": ["-at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='BrokerOrder',
+            name="BrokerOrder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('broker_order_id', models.CharField(max_length=64)),
-                ('type', models.CharField(choices=[('market', 'Market'), ('limit', 'Limit'), ('stop', 'Stop'), ('stop_limit', 'Stop limit')], max_length=12)),
-                ('side', models.CharField(choices=[('buy', 'Buy'), ('sell', 'Sell')], max_length=4)),
-                ('volume', tradershub.core.fields.LotsField(decimal_places=9, max_digits=24)),
-                ('filled', tradershub.core.fields.LotsField(decimal_places=9, default=0, max_digits=24)),
-                ('price', tradershub.core.fields.PriceField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('limit_price', tradershub.core.fields.PriceField(blank=True, decimal_places=9, help_text='Stop limit: price of the limit', max_digits=24, null=True)),
-                ('stop_loss', tradershub.core.fields.PriceField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('take_profit', tradershub.core.fields.PriceField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('trailing_distance', tradershub.core.fields.PriceField(blank=True, decimal_places=9, max_digits=24, null=True)),
-                ('bracket', models.CharField(blank=True, help_text='Orders of one bracket: one fills, the others end', max_length=64)),
-                ('state', models.CharField(choices=[('working', 'Working'), ('partial', 'Partly filled'), ('filled', 'Filled'), ('cancelled', 'Cancelled'), ('expired', 'Expired'), ('rejected', 'Rejected')], default='working', max_length=10)),
-                ('placed_at', models.DateTimeField()),
-                ('done_at', models.DateTimeField(blank=True, null=True)),
-                ('expires_at', models.DateTimeField(blank=True, null=True)),
-                ('position_ref', models.CharField(blank=True, max_length=64)),
-                ('comment', models.CharField(blank=True, max_length=300)),
-                ('source', models.CharField(default='manual', max_length=10)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='accounts.account')),
-                ('symbol', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='brokers.brokersymbol')),
-                ('statement', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='accounts.statementimport')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("broker_order_id", models.CharField(max_length=64)),
+                (
+                    "type",
+                    models.CharField(
+                        choices=[
+                            ("market", "Market"),
+                            ("limit", "Limit"),
+                            ("stop", "Stop"),
+                            ("stop_limit", "Stop limit"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "side",
+                    models.CharField(choices=[("buy", "Buy"), ("sell", "Sell")], max_length=4),
+                ),
+                ("volume", tradershub.core.fields.LotsField(decimal_places=9, max_digits=24)),
+                (
+                    "filled",
+                    tradershub.core.fields.LotsField(decimal_places=9, default=0, max_digits=24),
+                ),
+                (
+                    "price",
+                    tradershub.core.fields.PriceField(
+                        blank=True, decimal_places=9, max_digits=24, null=True
+                    ),
+                ),
+                (
+                    "limit_price",
+                    tradershub.core.fields.PriceField(
+                        blank=True,
+                        decimal_places=9,
+                        help_text="Stop limit: price of the limit",
+                        max_digits=24,
+                        null=True,
+                    ),
+                ),
+                (
+                    "stop_loss",
+                    tradershub.core.fields.PriceField(
+                        blank=True, decimal_places=9, max_digits=24, null=True
+                    ),
+                ),
+                (
+                    "take_profit",
+                    tradershub.core.fields.PriceField(
+                        blank=True, decimal_places=9, max_digits=24, null=True
+                    ),
+                ),
+                (
+                    "trailing_distance",
+                    tradershub.core.fields.PriceField(
+                        blank=True, decimal_places=9, max_digits=24, null=True
+                    ),
+                ),
+                (
+                    "bracket",
+                    models.CharField(
+                        blank=True,
+                        help_text="Orders of one bracket: one fills, the others end",
+                        max_length=64,
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("working", "Working"),
+                            ("partial", "Partly filled"),
+                            ("filled", "Filled"),
+                            ("cancelled", "Cancelled"),
+                            ("expired", "Expired"),
+                            ("rejected", "Rejected"),
+                        ],
+                        default="working",
+                        max_length=10,
+                    ),
+                ),
+                ("placed_at", models.DateTimeField()),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                ("position_ref", models.CharField(blank=True, max_length=120)),
+                ("comment", models.CharField(blank=True, max_length=300)),
+                ("source", models.CharField(default="manual", max_length=10)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="orders",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "symbol",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="orders",
+                        to="brokers.brokersymbol",
+                    ),
+                ),
+                (
+                    "statement",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="orders",
+                        to="accounts.statementimport",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-placed_at', '-id'],
+                "ordering": ["-placed_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='Break',
+            name="Break",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('total', 'A printed total differs'), ('running_balance', 'A running balance differs'), ('balance', 'The balance differs'), ('disagreement', 'Two sources disagree on a deal'), ('missing', 'Rows are missing'), ('position', 'An open position differs')], max_length=20)),
-                ('symbol', models.CharField(blank=True, max_length=64)),
-                ('cause', models.CharField(max_length=500)),
-                ('count', models.PositiveIntegerField(default=1)),
-                ('difference', tradershub.core.fields.MoneyField(blank=True, decimal_places=9, help_text="Broker's minus ours", max_digits=24, null=True)),
-                ('details', models.JSONField(blank=True, default=dict)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('explained', 'Explained'), ('closed', 'Closed')], default='open', max_length=10)),
-                ('explanation', models.CharField(blank=True, max_length=500)),
-                ('opened_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='breaks', to='accounts.account')),
-                ('statement', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='breaks', to='accounts.statementimport')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("total", "A printed total differs"),
+                            ("running_balance", "A running balance differs"),
+                            ("balance", "The balance differs"),
+                            ("disagreement", "Two sources disagree on a deal"),
+                            ("missing", "Rows are missing"),
+                            ("position", "An open position differs"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("symbol", models.CharField(blank=True, max_length=64)),
+                ("cause", models.CharField(max_length=500)),
+                ("count", models.PositiveIntegerField(default=1)),
+                (
+                    "difference",
+                    tradershub.core.fields.MoneyField(
+                        blank=True,
+                        decimal_places=9,
+                        help_text="Broker's minus ours",
+                        max_digits=24,
+                        null=True,
+                    ),
+                ),
+                ("details", models.JSONField(blank=True, default=dict)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("explained", "Explained"),
+                            ("closed", "Closed"),
+                        ],
+                        default="open",
+                        max_length=10,
+                    ),
+                ),
+                ("explanation", models.CharField(blank=True, max_length=500)),
+                ("opened_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="breaks",
+                        to="accounts.account",
+                    ),
+                ),
+                (
+                    "statement",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="breaks",
+                        to="accounts.statementimport",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-opened_at', '-id'],
+                "ordering": ["-opened_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='StatementLine',
+            name="StatementLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('row', models.PositiveIntegerField()),
-                ('section', models.CharField(blank=True, max_length=30)),
-                ('fate', models.CharField(choices=[('booked', 'Booked'), ('confirmed', 'Confirmed an entry by hand'), ('duplicate', 'Already booked'), ('inferred', 'Inferred'), ('superseded', 'Replaced by the real row'), ('refused', 'Refused')], max_length=12)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('key', models.CharField(blank=True, max_length=100)),
-                ('values', models.JSONField(default=dict)),
-                ('deal', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='lines', to='accounts.deal')),
-                ('statement', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='accounts.statementimport')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("row", models.PositiveIntegerField()),
+                ("section", models.CharField(blank=True, max_length=30)),
+                (
+                    "fate",
+                    models.CharField(
+                        choices=[
+                            ("booked", "Booked"),
+                            ("confirmed", "Confirmed an entry by hand"),
+                            ("duplicate", "Already booked"),
+                            ("inferred", "Inferred"),
+                            ("superseded", "Replaced by the real row"),
+                            ("refused", "Refused"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("key", models.CharField(blank=True, max_length=100)),
+                ("values", models.JSONField(default=dict)),
+                (
+                    "deal",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="lines",
+                        to="accounts.deal",
+                    ),
+                ),
+                (
+                    "statement",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lines",
+                        to="accounts.statementimport",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['statement', 'row'],
+                "ordering": ["statement", "row"],
             },
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(fields=('owner', 'broker', 'number'), name='account_number_unique'),
+            model_name="account",
+            constraint=models.UniqueConstraint(
+                fields=("owner", "broker", "number"), name="account_number_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='account',
-            constraint=models.CheckConstraint(condition=models.Q(('status', 'closed'), ('closed_at__isnull', True), _connector='OR'), name='account_open_has_no_closing_time'),
+            model_name="account",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status", "closed"), ("closed_at__isnull", True), _connector="OR"
+                ),
+                name="account_open_has_no_closing_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accountterms',
-            constraint=models.UniqueConstraint(fields=('account', 'valid_from'), name='account_terms_start_unique'),
+            model_name="accountterms",
+            constraint=models.UniqueConstraint(
+                fields=("account", "valid_from"), name="account_terms_start_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='accountterms',
-            constraint=models.CheckConstraint(condition=models.Q(('leverage__gt', 0)), name='account_leverage_positive'),
+            model_name="accountterms",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("leverage__gt", 0)), name="account_leverage_positive"
+            ),
         ),
         migrations.AddIndex(
-            model_name='dayfigures',
-            index=models.Index(fields=['day', 'account'], name='day_figures_day'),
+            model_name="dayfigures",
+            index=models.Index(fields=["day", "account"], name="day_figures_day"),
         ),
         migrations.AddConstraint(
-            model_name='dayfigures',
-            constraint=models.UniqueConstraint(fields=('account', 'symbol', 'day'), name='day_figures_unique'),
+            model_name="dayfigures",
+            constraint=models.UniqueConstraint(
+                fields=("account", "symbol", "day"), name="day_figures_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='dayfigures',
-            constraint=models.UniqueConstraint(condition=models.Q(('symbol__isnull', True)), fields=('account', 'day'), name='day_figures_unique_without_symbol'),
+            model_name="dayfigures",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("symbol__isnull", True)),
+                fields=("account", "day"),
+                name="day_figures_unique_without_symbol",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='filemapping',
-            constraint=models.UniqueConstraint(fields=('owner', 'broker', 'headings_hash'), name='mapping_unique'),
+            model_name="filemapping",
+            constraint=models.UniqueConstraint(
+                fields=("owner", "broker", "headings_hash"), name="mapping_unique"
+            ),
         ),
         migrations.AddIndex(
-            model_name='position',
-            index=models.Index(fields=['account', 'closed_at', 'id'], name='position_account_closed'),
+            model_name="position",
+            index=models.Index(
+                fields=["account", "closed_at", "id"], name="position_account_closed"
+            ),
         ),
         migrations.AddIndex(
-            model_name='position',
-            index=models.Index(fields=['closed_at', 'id'], name='position_closed'),
+            model_name="position",
+            index=models.Index(fields=["closed_at", "id"], name="position_closed"),
         ),
         migrations.AddIndex(
-            model_name='position',
-            index=models.Index(condition=models.Q(('open_volume__gt', 0)), fields=['account', 'symbol'], name='position_open'),
+            model_name="position",
+            index=models.Index(
+                condition=models.Q(("open_volume__gt", 0)),
+                fields=["account", "symbol"],
+                name="position_open",
+            ),
         ),
         migrations.AddIndex(
-            model_name='position',
-            index=models.Index(fields=['opened_at', 'id'], name='position_opened'),
+            model_name="position",
+            index=models.Index(fields=["opened_at", "id"], name="position_opened"),
         ),
         migrations.AddConstraint(
-            model_name='position',
-            constraint=models.UniqueConstraint(fields=('account', 'symbol', 'ref'), name='position_ref_unique'),
+            model_name="position",
+            constraint=models.UniqueConstraint(
+                fields=("account", "symbol", "ref"), name="position_ref_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='position',
-            constraint=models.CheckConstraint(condition=models.Q(('open_volume__gte', 0)), name='position_not_negative'),
+            model_name="position",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("open_volume__gte", 0)), name="position_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='statementfile',
-            constraint=models.UniqueConstraint(fields=('owner', 'sha256'), name='statement_file_unique'),
+            model_name="statementfile",
+            constraint=models.UniqueConstraint(
+                fields=("owner", "sha256"), name="statement_file_unique"
+            ),
         ),
         migrations.AddIndex(
-            model_name='statementimport',
-            index=models.Index(fields=['account', 'state'], name='import_account_state'),
+            model_name="statementimport",
+            index=models.Index(fields=["account", "state"], name="import_account_state"),
         ),
         migrations.AddIndex(
-            model_name='equitysnapshot',
-            index=models.Index(fields=['account', 'at'], name='snapshot_account_at'),
+            model_name="equitysnapshot",
+            index=models.Index(fields=["account", "at"], name="snapshot_account_at"),
         ),
         migrations.AddConstraint(
-            model_name='equitysnapshot',
-            constraint=models.UniqueConstraint(fields=('account', 'at', 'source'), name='snapshot_unique'),
+            model_name="equitysnapshot",
+            constraint=models.UniqueConstraint(
+                fields=("account", "at", "source"), name="snapshot_unique"
+            ),
         ),
         migrations.AddIndex(
-            model_name='deal',
-            index=models.Index(fields=['account', 'at', 'id'], name='deal_account_at'),
+            model_name="deal",
+            index=models.Index(fields=["account", "at", "id"], name="deal_account_at"),
         ),
         migrations.AddIndex(
-            model_name='deal',
-            index=models.Index(fields=['account', 'symbol', 'at'], name='deal_account_symbol_at'),
+            model_name="deal",
+            index=models.Index(fields=["account", "symbol", "at"], name="deal_account_symbol_at"),
         ),
         migrations.AddIndex(
-            model_name='deal',
-            index=models.Index(fields=['account', 'position_ref'], name='deal_account_position'),
+            model_name="deal",
+            index=models.Index(fields=["account", "position_ref"], name="deal_account_position"),
         ),
         migrations.AddIndex(
-            model_name='deal',
-            index=models.Index(fields=['at', 'id'], name='deal_at'),
+            model_name="deal",
+            index=models.Index(fields=["at", "id"], name="deal_at"),
         ),
         migrations.AddIndex(
-            model_name='deal',
-            index=models.Index(fields=['broker_deal_id'], name='deal_broker_id'),
+            model_name="deal",
+            index=models.Index(fields=["broker_deal_id"], name="deal_broker_id"),
         ),
         migrations.AddConstraint(
-            model_name='deal',
-            constraint=models.UniqueConstraint(fields=('account', 'key'), name='deal_key_unique'),
+            model_name="deal",
+            constraint=models.UniqueConstraint(fields=("account", "key"), name="deal_key_unique"),
         ),
         migrations.AddConstraint(
-            model_name='deal',
-            constraint=models.CheckConstraint(condition=models.Q(('amount', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('profit'), '+', models.F('swap')), '+', models.F('commission')), '+', models.F('fee')), '+', models.F('tax')))), name='deal_amount_is_the_sum'),
+            model_name="deal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "amount",
+                        django.db.models.expressions.CombinedExpression(
+                            django.db.models.expressions.CombinedExpression(
+                                django.db.models.expressions.CombinedExpression(
+                                    django.db.models.expressions.CombinedExpression(
+                                        models.F("profit"), "+", models.F("swap")
+                                    ),
+                                    "+",
+                                    models.F("commission"),
+                                ),
+                                "+",
+                                models.F("fee"),
+                            ),
+                            "+",
+                            models.F("tax"),
+                        ),
+                    )
+                ),
+                name="deal_amount_is_the_sum",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='deal',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'trade'), _negated=True), models.Q(('price__isnull', False), ('side__in', ['buy', 'sell']), ('symbol__isnull', False), ('volume__gt', 0)), _connector='OR'), name='deal_trade_is_whole'),
+            model_name="deal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "trade"), _negated=True),
+                    models.Q(
+                        ("price__isnull", False),
+                        ("side__in", ["buy", "sell"]),
+                        ("symbol__isnull", False),
+                        ("volume__gt", 0),
+                    ),
+                    _connector="OR",
+                ),
+                name="deal_trade_is_whole",
+            ),
         ),
         migrations.AddIndex(
-            model_name='brokerorder',
-            index=models.Index(fields=['account', 'state'], name='order_account_state'),
+            model_name="brokerorder",
+            index=models.Index(fields=["account", "state"], name="order_account_state"),
         ),
         migrations.AddIndex(
-            model_name='brokerorder',
-            index=models.Index(fields=['placed_at', 'id'], name='order_placed_at'),
+            model_name="brokerorder",
+            index=models.Index(fields=["placed_at", "id"], name="order_placed_at"),
         ),
         migrations.AddConstraint(
-            model_name='brokerorder',
-            constraint=models.UniqueConstraint(fields=('account', 'broker_order_id'), name='order_broker_id_unique'),
+            model_name="brokerorder",
+            constraint=models.UniqueConstraint(
+                fields=("account", "broker_order_id"), name="order_broker_id_unique"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='brokerorder',
-            constraint=models.CheckConstraint(condition=models.Q(('filled__gte', 0), ('volume__gt', 0)), name='order_volume_positive'),
+            model_name="brokerorder",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("filled__gte", 0), ("volume__gt", 0)),
+                name="order_volume_positive",
+            ),
         ),
         migrations.AddIndex(
-            model_name='break',
-            index=models.Index(fields=['account', 'state'], name='break_account_state'),
+            model_name="break",
+            index=models.Index(fields=["account", "state"], name="break_account_state"),
         ),
     ]

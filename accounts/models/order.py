@@ -50,7 +50,7 @@ class BrokerOrder(OwnedModel):
     placed_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
-    position_ref = models.CharField(max_length=64, blank=True)
+    position_ref = models.CharField(max_length=120, blank=True)
     comment = models.CharField(max_length=300, blank=True)
     source = models.CharField(max_length=10, default="manual")
     statement = models.ForeignKey(
