@@ -259,6 +259,9 @@ def open_as_stated(opening: dict[str, Any], *, actor: Any, owner: Any) -> Accoun
         actor=actor, name=name, aliases=opening.get("aliases") or []
     )
     fields = {key: opening[key] for key in OPENING_FIELDS if opening.get(key) is not None}
+    mine = Account.objects.for_user(owner).filter(broker=broker, number=fields.get("number", ""))
+    if already := mine.first():  # another file of the same batch has opened it
+        return already
     return open_account(actor=actor, owner=owner, broker=broker, **fields)
 
 

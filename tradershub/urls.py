@@ -13,6 +13,7 @@ urlpatterns = [
     path("health/ready", health.ready, name="ready"),
     path("api/v1/", api.urls),
     path("reports/", include("tradershub.reports.urls")),
+    path("", include("tradershub.desk.urls")),
     path("", hub_page(reports.dashboard)),
     path("", admin.site.urls),
 ]

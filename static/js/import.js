@@ -1,0 +1,100 @@
+/* The import page: drop files, watch the upload, refresh the rows while a worker is busy. */
+(function () {
+  "use strict";
+
+  const REFRESH_MS = 1000;
+
+  function start() {
+    const zone = document.getElementById("drop-zone");
+    if (zone) listen(zone);
+    const rows = document.getElementById("import-rows");
+    if (rows && rows.querySelector("[data-busy='1']")) refreshLater(rows);
+    if (document.querySelector("[data-reload]")) setTimeout(() => window.location.reload(), REFRESH_MS);
+    document.querySelectorAll("form[data-confirm]").forEach((form) => {
+      form.addEventListener("submit", (event) => {
+        if (!window.confirm(form.dataset.confirm)) {
+          event.preventDefault();
+          event.stopImmediatePropagation();
+        }
+      });
+    });
+  }
+
+  function listen(zone) {
+    const field = zone.querySelector("input[type=file]");
+    field.addEventListener("change", () => field.files.length && send(zone, field.files));
+    ["dragenter", "dragover"].forEach((name) =>
+      zone.addEventListener(name, (event) => {
+        event.preventDefault();
+        zone.classList.add("is-over");
+      }),
+    );
+    zone.addEventListener("dragleave", (event) => {
+      if (!zone.contains(event.relatedTarget)) zone.classList.remove("is-over");
+    });
+    zone.addEventListener("drop", (event) => {
+      event.preventDefault();
+      zone.classList.remove("is-over");
+      if (event.dataTransfer.files.length) send(zone, event.dataTransfer.files);
+    });
+  }
+
+  function send(zone, files) {
+    if (zone.dataset.sent) return;
+    zone.dataset.sent = "1";
+    const body = new FormData(zone);
+    body.delete("files");
+    Array.from(files).forEach((file) => body.append("files", file, file.name));
+    const request = new XMLHttpRequest();
+    request.open("POST", zone.action);
+    request.setRequestHeader("Accept", "application/json");
+    request.upload.addEventListener("progress", showProgress);
+    request.addEventListener("load", () => finish(zone, request));
+    request.addEventListener("error", () => fail(zone, "The upload broke off: the files are too large together, or the hub does not answer. Nothing was kept."));
+    request.send(body);
+  }
+
+  function showProgress(event) {
+    const bar = document.getElementById("upload-progress");
+    bar.hidden = false;
+    if (event.lengthComputable) bar.firstElementChild.style.width = (100 * event.loaded) / event.total + "%";
+  }
+
+  function finish(zone, request) {
+    let answer = {};
+    try {
+      answer = JSON.parse(request.responseText);
+    } catch (error) {
+      answer = { error: "The hub answered " + request.status + "; please log in again or try later." };
+    }
+    if (answer.address) {
+      window.location.assign(answer.address);
+    } else {
+      fail(zone, answer.error);
+    }
+  }
+
+  function fail(zone, sentence) {
+    delete zone.dataset.sent;
+    zone.reset();
+    document.getElementById("upload-progress").hidden = true;
+    const place = document.getElementById("upload-error");
+    place.textContent = sentence;
+    place.hidden = false;
+  }
+
+  function refreshLater(rows) {
+    setTimeout(async () => {
+      const answer = await fetch(rows.dataset.address);
+      if (!answer.ok) return;
+      rows.innerHTML = await answer.text();
+      if (answer.headers.get("X-Busy") === "1") {
+        refreshLater(rows);
+      } else {
+        window.location.reload();
+      }
+    }, REFRESH_MS);
+  }
+
+  document.addEventListener("DOMContentLoaded", start);
+})();

@@ -1,0 +1,149 @@
+"""Statements in the browser, without one: upload, preview, book, undo, refusals."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import zipfile
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from accounts.models import Account, Deal, StatementImport
+from tradershub.example import write_example
+
+pytestmark = pytest.mark.django_db
+UNTIL = dt.date(2026, 6, 30)
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory):
+    """One example file a format, by its suffix."""
+    files = write_example(tmp_path_factory.mktemp("example"), until=UNTIL)
+    return {path.name: path.read_bytes() for path in files}
+
+
+@pytest.fixture
+def trader(client):
+    user = User.objects.create_superuser("ada")
+    client.force_login(user)
+    return client
+
+
+def drop(client, *files: tuple[str, bytes]):
+    uploads = [SimpleUploadedFile(name, data) for name, data in files]
+    return client.post(reverse("desk:import"), {"files": uploads}, follow=True)
+
+
+def test_an_empty_page_says_what_it_will_show(trader):
+    assert "Your files will stand here" in trader.get(reverse("desk:import")).content.decode()
+
+
+def test_a_file_is_recognised_shown_booked_and_undone(trader, example):
+    name, data = next(item for item in example.items() if item[0].endswith(".xlsx"))
+    page = drop(trader, (name, data)).content.decode()
+    assert "MetaTrader 5 report" in page
+    assert "equal" in page
+    assert Deal.objects.count() == 0
+    imported = StatementImport.objects.get()
+    detail = trader.get(reverse("desk:import-detail", args=[imported.pk])).content.decode()
+    assert "Where does it belong?" in detail
+    opening = imported.preview["opening"]
+    fields = {k: opening[k] or "" for k in ("broker", "number", "currency", "kind", "mode")}
+    answer = trader.post(reverse("desk:import-book", args=[imported.pk]), fields, follow=True)
+    imported.refresh_from_db()
+    assert imported.state == "booked", (imported.reason, answer.content.decode()[:500])
+    assert Deal.objects.count() > 100
+    trader.post(reverse("desk:import-undo", args=[imported.pk]))
+    imported.refresh_from_db()
+    assert (imported.state, Deal.objects.count()) == ("undone", 0)
+
+
+def test_many_files_in_a_zip_are_booked_by_one_click(trader, example):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in example.items():
+            archive.writestr(name, data)
+    drop(trader, ("all.zip", packed.getvalue()))
+    batch = StatementImport.objects.first().batch
+    assert StatementImport.objects.filter(batch=batch, state="preview").count() == len(example)
+    trader.post(reverse("desk:import-book-batch"), {"batch": batch})
+    assert StatementImport.objects.filter(state="booked").count() == len(example)
+    assert Account.objects.count() == 4
+    trader.post(reverse("desk:import-undo-batch"), {"batch": batch})
+    assert Deal.objects.count() == 0
+
+
+def test_a_refused_file_says_why_and_writes_nothing(trader):
+    page = drop(trader, ("holiday.html", b"<html><body>Beach</body></html>")).content.decode()
+    imported = StatementImport.objects.get()
+    assert imported.state == "refused"
+    assert imported.reason.rstrip(".") in page.replace("&quot;", '"').replace("&#x27;", "'")
+
+
+def test_no_file_is_a_sentence(trader):
+    page = trader.post(reverse("desk:import"), follow=True).content.decode()
+    assert "expected at least one" in page
+    answer = trader.post(reverse("desk:import"), headers={"accept": "application/json"})
+    assert (answer.status_code, list(answer.json())) == (422, ["error"])
+
+
+def test_files_too_large_together_are_a_sentence(trader, settings):
+    settings.STATEMENT_MAX_BYTES = 1000
+    answer = trader.post(
+        reverse("desk:import"),
+        {"files": SimpleUploadedFile("big.html", b"x" * 5000)},
+        headers={"accept": "application/json"},
+    )
+    assert answer.status_code == 422
+    assert "larger than" in answer.json()["error"]
+    assert not StatementImport.objects.exists()
+
+
+def test_script_in_a_file_name_is_text(trader):
+    page = drop(trader, ("<script>alert(1)</script>.html", b"no")).content.decode()
+    assert "<script>alert(1)" not in page
+
+
+def test_another_persons_import_is_not_there(trader, client):
+    drop(trader, ("x.html", b"nothing"))
+    pk = StatementImport.objects.get().pk
+    client.force_login(User.objects.create_superuser("eve"))
+    assert client.get(reverse("desk:import-detail", args=[pk])).status_code == 404
+    assert client.post(reverse("desk:import-undo", args=[pk])).status_code == 404
+    assert "x.html" not in client.get(reverse("desk:import")).content.decode()
+
+
+def test_a_viewer_may_look_but_not_import(client):
+    user = User.objects.create_user("vera", is_staff=True)
+    client.force_login(user)
+    assert drop(client, ("x.html", b"nothing")).status_code == 403
+    assert not StatementImport.objects.exists()
+
+
+def test_a_table_of_trades_is_read_as_the_person_says(trader):
+    table = (
+        b"Open time;Close time;Symbol;Side;Lots;Open price;Close price;Profit;Commission\n"
+        b"2025-03-03 10:00:00;2025-03-03 12:00:00;EURUSD;buy;0.10;1.08000;1.08100;10.00;-0.70\n"
+        b"2025-03-04 10:00:00;2025-03-04 12:00:00;EURUSD;sell;0.10;1.08200;1.08100;10.00;-0.70\n"
+    )
+    drop(trader, ("trades.csv", table))
+    imported = StatementImport.objects.get()
+    assert imported.state == "needs_mapping", imported.reason
+    address = reverse("desk:import-detail", args=[imported.pk])
+    page = trader.get(address).content.decode()
+    assert "What do its columns mean?" in page
+    form = trader.get(address).context["columns"]
+    values = {name: field.initial or "" for name, field in form.fields.items()}
+    for place, question in enumerate(form.suggested.questions):
+        values[f"answer_{place}"] = question.suggested or (question.options or ("EUR",))[0]
+    trader.post(reverse("desk:import-columns", args=[imported.pk]), values)
+    imported.refresh_from_db()
+    assert imported.state == "preview", imported.reason
+
+
+def test_the_template_is_a_workbook(trader):
+    answer = trader.get(reverse("desk:import-template"))
+    assert zipfile.is_zipfile(io.BytesIO(answer.content))

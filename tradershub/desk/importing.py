@@ -1,0 +1,284 @@
+"""Statements in the browser: drop files, see what is in them, book, undo."""
+
+from __future__ import annotations
+
+import tempfile
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import imports
+from accounts.models import Account, StatementImport
+from accounts.statements.spreadsheet_template import write_template
+from brokers.models import Broker
+from tradershub.core.errors import HubError
+from tradershub.core.formats import number
+from tradershub.core.pages import render_page
+from tradershub.desk.columns import ColumnsForm
+from tradershub.desk.opening import OpeningForm
+from tradershub.desk.shown import Shown
+
+RECENT = 50
+IMPORT, UNDO = "accounts.add_statementimport", "accounts.change_statementimport"
+CRUMBS = (("Import statements", "desk:import"),)
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+State = StatementImport.State
+
+
+@require_http_methods(["GET", "POST"])
+def page(request: HttpRequest) -> HttpResponse:
+    """The drop zone and the files of a batch, or the latest files."""
+    if request.method == "POST":
+        return _receive(request)
+    found = _shown(request)
+    return render_page(
+        request,
+        "desk/import.html",
+        title="What is in these files, and is it right?",
+        files=found,
+        batch=_batch(request),
+        accounts=Account.objects.for_user(request.user).filter(status="open"),
+        ready=[file for file in found if file.is_ready],
+        booked=[file for file in found if file.row.state == State.BOOKED],
+        largest=_largest(),
+    )
+
+
+def _receive(request: HttpRequest) -> HttpResponse:
+    _need(request, IMPORT)
+    uploads = request.FILES.getlist("files")
+    if not uploads:
+        return _answer(request, _too_large(request) or "No file was sent; expected at least one.")
+    batch = uuid.uuid4()
+    account = _chosen_account(request)
+    for upload in uploads:
+        _receive_upload(upload, request=request, batch=batch, account=account)
+    return _answer(request, "", address=f"{reverse('desk:import')}?batch={batch}")
+
+
+def _too_large(request: HttpRequest) -> str:
+    if not getattr(request, "upload_was_too_large", False):
+        return ""
+    return (
+        f"The files are larger than {_largest()} MB together; "
+        "send fewer at once, or a shorter period."
+    )
+
+
+def _largest() -> str:
+    return number(settings.STATEMENT_MAX_BYTES // 1024**2, 0)
+
+
+def _receive_upload(
+    upload: UploadedFile, *, request: HttpRequest, batch: uuid.UUID, account: Account | None
+) -> None:
+    name = Path(upload.name or "file").name
+    path = Path(upload.temporary_file_path())
+    imports.receive(path, name=name, owner=request.user, batch=batch, account=account)
+
+
+def _chosen_account(request: HttpRequest) -> Account | None:
+    chosen = request.POST.get("account", "")
+    if not chosen.isdigit():
+        return None
+    return get_object_or_404(Account.objects.for_user(request.user), pk=chosen)
+
+
+def _answer(request: HttpRequest, refusal: str, *, address: str = "") -> HttpResponse:
+    """For the page's script an object, for a plain form a redirect."""
+    address = address or reverse("desk:import")
+    if request.headers.get("Accept", "").startswith("application/json"):
+        body = {"error": refusal} if refusal else {"address": address}
+        return JsonResponse(body, status=422 if refusal else 200)
+    if refusal:
+        messages.error(request, refusal)
+    return HttpResponseRedirect(address)
+
+
+@require_GET
+def rows(request: HttpRequest) -> HttpResponse:
+    """The rows of the page anew; the header says whether anything is still at work."""
+    found = _shown(request)
+    response = render(request, "desk/parts/import_rows.html", {"files": found})
+    response["X-Busy"] = str(int(any(file.busy for file in found)))
+    return response
+
+
+def _shown(request: HttpRequest) -> list[Shown]:
+    mine = StatementImport.objects.for_user(request.user).select_related("account__broker")
+    if batch := _batch(request):
+        mine = mine.filter(batch=batch)
+    return [Shown(row) for row in mine.defer("file__data")[:RECENT]]
+
+
+def _batch(request: HttpRequest) -> str:
+    try:
+        return str(uuid.UUID(request.GET.get("batch") or request.POST.get("batch") or ""))
+    except ValueError:
+        return ""
+
+
+@require_GET
+def template(request: HttpRequest) -> HttpResponse:
+    """The spreadsheet to fill in for a broker whose files nobody reads."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "template.xlsx"
+        write_template(path)
+        response = HttpResponse(path.read_bytes(), content_type=XLSX)
+    response["Content-Disposition"] = 'attachment; filename="tradershub-template.xlsx"'
+    return response
+
+
+def _one(request: HttpRequest, pk: int) -> StatementImport:
+    mine = StatementImport.objects.for_user(request.user).select_related("account__broker")
+    return get_object_or_404(mine, pk=pk)
+
+
+@require_GET
+def detail(request: HttpRequest, pk: int) -> HttpResponse:
+    return _detail(request, Shown(_one(request, pk)))
+
+
+def _detail(request: HttpRequest, file: Shown, **forms: Any) -> HttpResponse:
+    if file.row.state == State.NEEDS_MAPPING:
+        forms.setdefault("columns", ColumnsForm(file.preview["mapping"], owner=request.user))
+    if file.can_book and not file.row.account:
+        forms.setdefault(
+            "opening", OpeningForm(initial=file.preview.get("opening"), owner=request.user)
+        )
+    return render_page(
+        request,
+        "desk/import_detail.html",
+        title=file.row.file_name,
+        crumbs=[(label, reverse(name)) for label, name in CRUMBS],
+        status=422 if any(form.is_bound for form in forms.values()) else 200,
+        file=file,
+        samples=_sample_tables(file),
+        **forms,
+    )
+
+
+def _sample_tables(file: Shown) -> list[tuple[str, list[dict[str, Any]]]]:
+    words = {"booked": "To be booked", "duplicate": "Booked already"}
+    found = file.preview.get("samples") or {}
+    return [(words.get(fate, fate.capitalize()), lines) for fate, lines in found.items()]
+
+
+@require_POST
+def book(request: HttpRequest, pk: int) -> HttpResponse:
+    """The person's yes to one file: with its account, a chosen one, or one to be opened."""
+    _need(request, IMPORT)
+    file = Shown(_one(request, pk))
+    opening = None
+    if file.can_book and not file.row.account:
+        form = OpeningForm(request.POST, initial=file.preview.get("opening"), owner=request.user)
+        if not form.is_valid():
+            return _detail(request, file, opening=form)
+        opening = form
+    return _do(
+        request,
+        lambda: imports.confirm(
+            file.row,
+            actor=request.user,
+            account=opening.cleaned_data["account"] if opening else None,
+            opening=opening.fields_to_open() if opening else None,
+        ),
+        back=reverse("desk:import-detail", args=[pk]),
+    )
+
+
+@require_POST
+def undo(request: HttpRequest, pk: int) -> HttpResponse:
+    _need(request, UNDO)
+    row = _one(request, pk)
+
+    def take_out() -> None:
+        counts = imports.undo(row, actor=request.user)
+        messages.success(request, f"{row.file_name} is out of the books: {_told(counts)}")
+
+    return _do(request, take_out, back=reverse("desk:import-detail", args=[pk]))
+
+
+def _told(counts: dict[str, int]) -> str:
+    return f"{counts['removed']} deals removed, {counts['kept']} kept because others confirm them"
+
+
+@require_POST
+def book_batch(request: HttpRequest) -> HttpResponse:
+    """Book every file of the page that asks nothing more, the oldest period first."""
+    _need(request, IMPORT)
+    ready = [file for file in _shown(request) if file.is_ready]
+    ready.sort(key=lambda file: (file.preview.get("period") or {}).get("from") or "")
+    return _each(request, ready, lambda row: imports.confirm(row, actor=request.user, opening={}))
+
+
+@require_POST
+def undo_batch(request: HttpRequest) -> HttpResponse:
+    """Take every booked file of the batch out of the books."""
+    _need(request, UNDO)
+    batch = _batch(request)
+    booked = [file for file in _shown(request) if batch and file.row.state == State.BOOKED]
+    return _each(request, booked, lambda row: imports.undo(row, actor=request.user))
+
+
+def _each(
+    request: HttpRequest, files: list[Shown], act: Callable[[StatementImport], Any]
+) -> HttpResponse:
+    for file in files:
+        try:
+            act(file.row)
+        except HubError as refusal:
+            messages.error(request, f"{file.row.file_name}: {refusal.message}")
+    batch = _batch(request)
+    return HttpResponseRedirect(reverse("desk:import") + (f"?batch={batch}" if batch else ""))
+
+
+@require_POST
+def columns(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say how the columns of a table are to be read, and read it."""
+    _need(request, IMPORT)
+    file = Shown(_one(request, pk))
+    form = ColumnsForm(file.preview.get("mapping") or {}, request.POST, owner=request.user)
+    if not form.is_valid():
+        return _detail(request, file, columns=form)
+    save_for: Broker | None = form.cleaned_data["save_for"]
+    return _do(
+        request,
+        lambda: imports.name_columns(file.row, form.mapping(), save_for=save_for),
+        back=reverse("desk:import-detail", args=[pk]),
+    )
+
+
+@require_POST
+def forget(request: HttpRequest, pk: int) -> HttpResponse:
+    """Delete the original file; what was booked stays."""
+    _need(request, UNDO)
+    row = _one(request, pk)
+    return _do(
+        request,
+        lambda: imports.delete_file(row, actor=request.user),
+        back=reverse("desk:import-detail", args=[pk]),
+    )
+
+
+def _do(request: HttpRequest, act: Callable[[], Any], *, back: str) -> HttpResponse:
+    try:
+        act()
+    except HubError as refusal:
+        messages.error(request, refusal.message)
+    return HttpResponseRedirect(back)
+
+
+def _need(request: HttpRequest, permission: str) -> None:
+    if not request.user.has_perm(permission):
+        raise PermissionDenied
