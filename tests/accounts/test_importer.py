@@ -1,0 +1,331 @@
+"""Files in any order, overlapping, undone: the books are those of the files that are in them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from itertools import permutations
+
+import pytest
+from django.db.models import Sum
+
+from accounts import booking, imports
+from accounts.booking import NewDeal
+from accounts.models import Break, Deal, Position, StatementLine
+from brokers.services import symbol_for
+from tests.accounts.books import assert_derived, books_of, money_of
+from tests.accounts.histories import book_statement, history, period
+from tests.factories import make_account, make_broker, make_owner, moment
+
+pytestmark = pytest.mark.django_db
+D = Decimal
+WINDOWS = [(0, 15), (10, 28), (25, 40)]
+
+
+@pytest.fixture
+def account():
+    return make_account(broker=make_broker(time_zone="Europe/Athens"), number="77")
+
+
+def another(account):
+    return make_account(broker=account.broker, owner=make_owner(), number="77", mode=account.mode)
+
+
+def balance_of(account):
+    deals = account.deals.exclude(kind="credit")
+    return deals.aggregate(total=Sum("amount"))["total"] or D(0)
+
+
+def assert_complete(account, deals):
+    """The books hold exactly the history, nothing inferred, nothing unexplained."""
+    assert balance_of(account) == deals[-1].balance_after
+    assert account.deals.count() == len(deals)
+    assert not account.deals.filter(inferred=True).exists()
+    assert not account.breaks.filter(state="open").exists()
+    assert_derived(account)
+
+
+@pytest.mark.parametrize("netting", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_overlapping_periods_in_any_order_give_the_same_books(account, seed, netting):
+    account.mode = "netting" if netting else "hedging"
+    account.save()
+    deals = history(seed, netting=netting)
+    periods = [period(deals, a, b, netting=netting) for a, b in WINDOWS]
+    seen = []
+    for order in permutations(range(3)):
+        mine = another(account)
+        for n in order:
+            book_statement(mine, _copy(periods[n]), name=f"{n}.html")
+        assert_complete(mine, deals)
+        seen.append({k: _without_account(v, mine) for k, v in money_of(mine).items()})
+    assert all(books == seen[0] for books in seen)
+
+
+def _copy(statement):
+    return replace(statement, deals=list(statement.deals), orders=list(statement.orders))
+
+
+def _without_account(rows, account):
+    return [row.replace(f"('account_id', '{account.pk}')", "") for row in rows]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_undo_in_any_order_leaves_the_books_of_the_other_files(account, seed):
+    draw = random.Random(seed)
+    deals = history(seed)
+    windows = [sorted(draw.sample(range(41), 2)) for _ in range(4)]
+    periods = [period(deals, a, b) for a, b in windows]
+    stack = [(None, books_of(account))]
+    for n, statement in enumerate(periods):
+        imported = book_statement(account, _copy(statement), name=f"{n}.html")
+        assert_derived(account)
+        stack.append((imported, books_of(account)))
+    while len(stack) > 1:
+        imported, _ = stack.pop()
+        imports.undo(imported, actor="test")
+        assert books_of(account) == stack[-1][1]
+        assert_derived(account)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_undo_of_an_earlier_file_gives_the_books_without_it(account, seed):
+    deals = history(seed)
+    periods = [period(deals, a, b) for a, b in WINDOWS]
+    for gone in range(3):
+        mine, reference = another(account), another(account)
+        kept = [n for n in range(3) if n != gone]
+        imported = [book_statement(mine, _copy(periods[n]), name=f"{n}.html") for n in range(3)]
+        imports.undo(imported[gone], actor="test")
+        for n in kept:
+            book_statement(reference, _copy(periods[n]), name=f"{n}.html")
+        assert _said(mine) == _said(reference)
+        assert_derived(mine)
+
+
+def _said(account):
+    said = {k: _without_account(v, account) for k, v in money_of(account).items()}
+    breaks = account.breaks.filter(state="open").values_list(
+        "kind", "symbol", "cause", "difference"
+    )
+    return said | {"breaks": sorted(map(repr, breaks))}
+
+
+def test_a_file_without_its_beginning_makes_one_opening_entry(account):
+    deals = history(1)
+    book_statement(account, period(deals, 20, 40))
+    opening = account.deals.get(kind="opening")
+    assert opening.inferred
+    assert opening.amount == deals[19].balance_after
+    assert opening.at < account.deals.filter(inferred=False).earliest("at").at
+    assert balance_of(account) == deals[-1].balance_after
+    assert not account.breaks.exists()
+
+
+def test_an_earlier_file_replaces_the_opening_entry_in_part_and_then_whole(account):
+    deals = history(2)
+    book_statement(account, period(deals, 25, 40), name="c.html")
+    book_statement(account, period(deals, 10, 28), name="b.html")
+    assert account.deals.get(kind="opening").amount == deals[9].balance_after
+    book_statement(account, period(deals, 0, 15), name="a.html")
+    assert not account.deals.filter(kind="opening").exists()
+    assert_complete(account, deals)
+
+
+def test_rows_between_two_files_are_missing_until_a_third_brings_them(account):
+    deals = history(3)
+    gap = next(n for n in range(18, 26) if deals[n].time_text > deals[n - 1].time_text)
+    start = next(n for n in range(gap + 6, 36) if deals[n].time_text > deals[n - 1].time_text)
+    book_statement(account, period(deals, 0, gap), name="a.html")
+    book_statement(account, period(deals, start, 40), name="c.html")
+    missing = account.breaks.get(state="open", kind=Break.Kind.MISSING)
+    assert missing.difference == deals[start - 1].balance_after - deals[gap - 1].balance_after
+    book_statement(account, period(deals, gap, start), name="b.html")
+    missing.refresh_from_db()
+    assert missing.state == "closed"
+    assert_complete(account, deals)
+
+
+def test_a_balance_that_overlapping_rows_do_not_explain_is_a_break_and_no_deal(account):
+    deals = history(4)
+    book_statement(account, period(deals, 0, 30), name="a.html")
+    later = period(deals, 20, 40)
+    later.our_totals["opening_balance"] += 5
+    later.file_totals["balance"] += 5
+    later.our_totals["balance"] += 5
+    book_statement(account, later, name="b.html")
+    found = account.breaks.get(state="open")
+    assert (found.kind, found.difference) == (Break.Kind.BALANCE, D(5))
+    assert not account.deals.filter(kind="opening").exists()
+
+
+def test_rows_without_ids_are_told_apart_by_their_occurrence(account):
+    deals = [replace(deal, broker_deal_id="") for deal in history(5)]
+    twin = replace(deals[5], balance_after=deals[5].balance_after + deals[5].amount)
+    doubled = [*deals[:6], twin, *deals[6:12]]
+    doubled = [replace(deal, row=n) for n, deal in enumerate(doubled, 1)]
+    statement = period(doubled, 0, 13)
+    book_statement(account, _copy(statement), name="a.html")
+    assert account.deals.count() == 13
+    second = book_statement(account, _copy(statement), name="b.html")
+    assert account.deals.count() == 13
+    assert second.preview["lines"]["duplicate"] == 13
+
+
+def hand_entry(account, line, **changed):
+    symbol = symbol_for(account.broker, line.symbol)
+    fields = {
+        "price": line.price,
+        "profit": line.profit,
+        "commission": line.commission,
+        "swap": line.swap,
+    }
+    entry = NewDeal(
+        key="manual:1", kind="trade", at=_utc(line.time_text) + timedelta(hours=5), source="manual",
+        symbol_id=symbol.pk, side=line.side, entry=line.entry, volume=line.volume,
+        comment="by hand", **{**fields, **changed},
+    )  # fmt: skip
+    booking.book(account, [entry])
+    booking.derive(account, symbols=[symbol.pk])
+
+
+def _utc(text):
+    return moment(text.replace(".", "-")) - timedelta(hours=2)
+
+
+def test_an_entry_by_hand_is_confirmed_by_its_row_and_comes_back_on_undo(account):
+    deals = history(6)
+    line = next(deal for deal in deals if deal.entry == "in")
+    hand_entry(account, line, price=line.price + D("0.0001"))
+    held = Position.objects.get(account=account)
+    before = books_of(account)
+    imported = book_statement(account, period(deals, 0, 40))
+    entry = account.deals.get(source="manual")
+    assert imported.preview["lines"]["confirmed"] == 1
+    assert account.deals.count() == len(deals)
+    assert (entry.broker_deal_id, entry.price, entry.comment) == (
+        line.broker_deal_id,
+        line.price,
+        "by hand",
+    )
+    assert balance_of(account) == deals[-1].balance_after
+    assert Position.objects.get(pk=held.pk).ref == line.position_ref
+    assert not account.breaks.exists()
+    assert_derived(account)
+    imports.undo(imported, actor="test")
+    assert books_of(account) == before
+    assert Position.objects.get(account=account).pk == held.pk
+
+
+def test_an_entry_by_hand_with_other_money_takes_the_statements_and_opens_a_break(account):
+    deals = history(6)
+    line = next(deal for deal in deals if deal.entry == "in")
+    hand_entry(account, line, commission=D("-1"))
+    imported = book_statement(account, period(deals, 0, 40))
+    found = account.breaks.get()
+    assert (found.kind, found.state, found.difference) == ("disagreement", "open", D("0.93"))
+    assert "by hand commission -1" in found.details["rows"][0].lower()
+    assert balance_of(account) == deals[-1].balance_after
+    second = book_statement(account, period(deals, 0, 41), name="again.html")
+    assert account.breaks.get().pk == found.pk
+    imports.undo(imported, actor="test")
+    assert account.deals.get(source="manual").commission == D("-0.07")
+    imports.undo(second, actor="test")
+    assert account.deals.get().commission == D("-1")
+    assert not account.breaks.exists()
+
+
+def test_an_entry_by_hand_of_another_day_or_price_is_not_confirmed(account):
+    deals = history(6)
+    line = next(deal for deal in deals if deal.entry == "in")
+    hand_entry(account, line, price=line.price + D("0.01"))
+    imported = book_statement(account, period(deals, 0, 40))
+    assert imported.preview["lines"]["confirmed"] == 0
+    assert account.deals.count() == len(deals) + 1
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_where_two_statements_disagree_the_later_print_wins_in_either_order(account, order):
+    deals = history(7)
+    place = next(n for n, deal in enumerate(deals) if deal.entry == "out")
+    other = [*deals]
+    other[place] = replace(deals[place], profit=deals[place].profit + 3)
+    files = [period(deals, 0, 20), period(other, 0, 30)]
+    imported = {}
+    for n in order:
+        imported[n] = book_statement(account, _copy(files[n]), name=f"{n}.html")
+    booked = account.deals.get(broker_deal_id=deals[place].broker_deal_id)
+    assert booked.profit == other[place].profit
+    found = account.breaks.get(kind="disagreement")
+    assert (found.count, found.difference, found.symbol) == (1, D(3), deals[place].symbol)
+    assert_derived(account)
+    imports.undo(imported[1], actor="test")
+    booked = account.deals.get(broker_deal_id=deals[place].broker_deal_id)
+    assert booked.profit == deals[place].profit
+    assert not account.breaks.filter(state="open", kind="disagreement").exists()
+
+
+def test_fewer_digits_of_the_same_number_are_no_disagreement(account):
+    deals = history(8)
+    place = next(n for n, deal in enumerate(deals) if deal.entry == "in")
+    finer = [*deals]
+    finer[place] = replace(deals[place], price=deals[place].price + D("0.00004"))
+    book_statement(account, period(deals, 0, 20), name="a.html")
+    book_statement(account, period(finer, 0, 30), name="b.html")
+    assert not account.breaks.exists()
+
+
+def test_the_marks_are_those_of_the_latest_file(account):
+    deals = history(9)
+    late = book_statement(account, period(deals, 0, 30), name="late.html")
+    held = account.positions.filter(open_volume__gt=0)
+    assert {position.mark_profit for position in held} == {D(30)}
+    book_statement(account, period(deals, 0, 20), name="early.html")
+    assert set(held.values_list("mark_profit", flat=True)) == {D(30)}
+    imports.undo(late, actor="test")
+    assert set(held.values_list("mark_profit", flat=True)) == {D(20)}
+
+
+def test_every_row_keeps_its_fate_and_words(account):
+    deals = history(10)
+    statement = period(deals, 0, 10)
+    book_statement(account, statement)
+    lines = StatementLine.objects.filter(statement__account=account)
+    assert lines.count() == 10
+    assert {line.fate for line in lines} == {"booked"}
+    line = lines.get(row=1)
+    assert line.values["broker_time"] == deals[0].time_text
+    assert line.deal.key == line.key == deals[0].broker_deal_id
+
+
+def test_a_number_beyond_the_books_refuses_the_row_with_its_reason(account):
+    deals = history(11)
+    deals[3] = replace(deals[3], profit=D("1E+30"))
+    imported = book_statement(account, period(deals, 0, 10))
+    assert imported.preview["lines"]["refused"] == 1
+    refused = StatementLine.objects.get(fate="refused")
+    assert refused.row == 4
+    assert "1e+30" in refused.reason
+
+
+def test_a_second_deal_of_one_id_in_a_file_is_not_lost(account):
+    deals = history(12)
+    deals[2] = replace(deals[2], broker_deal_id=deals[1].broker_deal_id)
+    book_statement(account, period(deals, 0, 10))
+    assert account.deals.count() == 10
+
+
+def test_undo_is_refused_where_a_deal_was_reversed_by_hand(account):
+    deals = history(13)
+    imported = book_statement(account, period(deals, 0, 10))
+    target = account.deals.filter(kind="trade").first()
+    Deal.objects.create(
+        account=account, key="manual:r", kind="correction", currency="USD", at=target.at,
+        source="manual", reverses=target,
+    )  # fmt: skip
+    before = books_of(account)
+    with pytest.raises(imports.Conflict, match="reversed by hand"):
+        imports.undo(imported, actor="test")
+    assert books_of(account) == before
