@@ -15,7 +15,7 @@ from pathlib import Path
 
 from accounts.statements import base, mt4_chains, mt4_totals
 from accounts.statements.base import AccountInfo, DealLine, NotAStatement, Statement
-from accounts.statements.cells import Cell, html_rows
+from accounts.statements.cells import Cell
 from accounts.statements.encodings import text_chunks
 from accounts.statements.mt4_rows import (
     CLOSED,
@@ -33,10 +33,11 @@ from accounts.statements.mt4_rows import (
     scan,
     starts_with_ticket,
 )
+from accounts.statements.mt4_sheet import page_rows
 from accounts.statements.words import operation_kind
 
 FORMAT = "mt4"
-READS = frozenset({"html"})
+READS = frozenset({"html", "xlsx", "csv"})
 HEADINGS = frozenset({"ticket", "type", "item", "s/l", "t/p", "commission", "swap", "profit"})
 TESTER_WORDS = SIDES | {"close", "modify", "delete", "s/l", "t/p", "close at stop", "expire"}
 PRINTED = re.compile(r"\d{4} \S{1,20} \d{1,2},? \d{1,2}:\d\d(?::\d\d)?")
@@ -48,9 +49,11 @@ HEADINGS_NEEDED = 6
 def recognise(head_rows: Iterable[list[Cell]]) -> bool:
     """Whether the first rows are those of an MT4 statement."""
     rows = [_visible(row) for row in head_rows]
-    # The page's cells span columns; a table of the same columns out of a spreadsheet is no page.
+    # A table of the same columns out of a spreadsheet is a statement only below the page's first line.
     is_page = any(cell.colspan > 1 for cells in rows for cell in cells)
-    return is_page and any(_is_data(cells) or _is_heading(cells) for cells in rows)
+    if not is_page:
+        return any(_is_first_line([cell for cell in cells if cell.text]) for cells in rows)
+    return any(_is_data(cells) or _is_columns(cells) or _is_first_line(cells) for cells in rows)
 
 
 def refusal_reason(head_rows: Iterable[list[Cell]]) -> str | None:
@@ -61,7 +64,7 @@ def refusal_reason(head_rows: Iterable[list[Cell]]) -> str | None:
             "This is a report of the MT4 strategy tester, whose trades never happened; "
             "expected a statement of an account (Statement.htm)."
         )
-    if any(_is_manager_row(cells) for cells in rows):
+    if _is_managers(rows):
         return (
             "This is a manager's report over several logins (Closed Trades or Raw Report); "
             "expected the statement of one account (Statement.htm)."
@@ -71,7 +74,7 @@ def refusal_reason(head_rows: Iterable[list[Cell]]) -> str | None:
 
 def read(path: Path) -> Statement:
     """Everything the file says. Raises NotAStatement if it is cut off or a figure is impossible."""
-    sheet = scan(html_rows(path))
+    sheet = scan(page_rows(path))
     sheet.tickets = mt4_chains.with_hedged_volumes(sheet.tickets)
     _refuse_doubles(sheet)
     statement = Statement(format=FORMAT, account=_account(sheet, _head(path)))
@@ -197,15 +200,18 @@ def _is_data(cells: list[Cell]) -> bool:
     )
 
 
-def _is_heading(cells: list[Cell]) -> bool:
-    """The English column headings, or the line of account, name, currency and time of print."""
-    texts = _texts(cells)
-    named = HEADINGS.intersection(text.replace(" ", "") for text in texts)
-    is_columns = "ticket" in named and len(named) >= HEADINGS_NEEDED
-    return (is_columns and len(cells) <= LONGEST_TRADE) or (
+def _is_columns(cells: list[Cell]) -> bool:
+    """The English column headings."""
+    named = HEADINGS.intersection(text.replace(" ", "") for text in _texts(cells))
+    return "ticket" in named and len(named) >= HEADINGS_NEEDED and len(cells) <= LONGEST_TRADE
+
+
+def _is_first_line(cells: list[Cell]) -> bool:
+    """Account, name, currency, leverage and time of print, in any language."""
+    return (
         3 <= len(cells) <= 6
         and bool(PRINTED.fullmatch(cells[-1].text.strip()))
-        and sum(":" in text for text in texts[:-1]) >= 2
+        and sum(":" in cell.text for cell in cells[:-1]) >= 2
     )
 
 
@@ -221,11 +227,11 @@ def _is_tester_row(cells: list[Cell]) -> bool:
     )
 
 
-def _is_manager_row(cells: list[Cell]) -> bool:
-    """A trade in more columns than an account's statement has, the second a login."""
-    texts = _texts(cells)
-    if len(texts) <= LONGEST_TRADE:
-        return False
-    has_login = "login" in texts[:4] or bool(re.fullmatch(r"\d{3,12}", texts[1]))
-    has_trade = not SIDES.isdisjoint(texts) or {"ticket", "deal", "order"}.intersection(texts[:3])
-    return has_login and bool(has_trade)
+def _is_managers(rows: list[list[Cell]]) -> bool:
+    """Trades in more columns than an account's statement has, after each ticket a login."""
+    wide = [_texts(cells) for cells in rows if len(cells) > LONGEST_TRADE]
+    if any(texts[0] in ("ticket", "deal", "order") and texts[1] == "login" for texts in wide):
+        return True
+    trades = [texts for texts in wide if sum(bool(TIME.fullmatch(text)) for text in texts) > 1]
+    logins = {texts[1] for texts in trades if not SIDES.isdisjoint(texts)}
+    return len(logins) > 1 and all(re.fullmatch(r"[0-9]{3,12}", login) for login in logins)

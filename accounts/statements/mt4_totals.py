@@ -161,6 +161,9 @@ def _of_money(sheet: Sheet, deals: list[DealLine]) -> Totals:
 def judge(statement: Statement, last_time: str) -> None:
     """Write down what the rows do not explain, and what was before the first of them."""
     ours, theirs = statement.our_totals, statement.file_totals
+    if "fee" in ours or "fee" in theirs:
+        ours.setdefault("fee", ZERO)
+        theirs.setdefault("fee", ZERO)
     opening = ours.get("opening_balance")
     is_early_end = opening is None and _begins_with_cash(statement)
     statement.starts_at_beginning = opening == 0 or is_early_end

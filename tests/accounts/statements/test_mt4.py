@@ -9,11 +9,13 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
 from accounts.statements import base, mt4
 from accounts.statements.base import NotAStatement, Statement
-from accounts.statements.cells import html_rows
+from accounts.statements.cells import csv_rows, html_rows, xlsx_rows
 from tests.accounts.statements.mt4_pages import (
+    ENGLISH,
     RENAMED,
     Page,
     cancelled,
@@ -441,3 +443,55 @@ def test_real_report_that_ends_before_its_print_has_one_break():
 def test_real_mt5_reports_are_not_taken_for_mt4():
     for path in sorted((Path(SAMPLES) / "mt5").glob("*.html")):
         assert not mt4.recognise(list(islice(html_rows(path), 60))), path.name
+
+
+def saved_as_workbook(page: Page, path: Path) -> Path:
+    """The page as a spreadsheet program saves it: spanned columns are empty, titles are gone."""
+    book = Workbook()
+    source = page.write(path.with_suffix(".htm"))
+    for cells in html_rows(source):
+        texts = [[cell.text or None, *[None] * (cell.colspan - 1)] for cell in cells]
+        book.active.append([_typed(text) for part in texts for text in part])
+    book.save(path)
+    return path
+
+
+def _typed(text: str | None) -> object:
+    try:
+        return float((text or "").replace(" ", ""))
+    except ValueError:
+        return text
+
+
+def test_page_saved_as_a_workbook_gives_the_same_totals(tmp_path):
+    page = small_page(details=wide("Details:"))
+    page.closed += [
+        cancelled(3),
+        "<tr><td colspan=9>&nbsp;</td><td>77</td><td colspan=3>hi</td></tr>",
+    ]
+    page.open = [trade(9, "0.00 0.00 -0.10 2.00", closed="", volume="0.01")]
+    page.working = [working(6)]
+    page.floating, page.equity = "1.90", "1 010.40"
+    path = saved_as_workbook(page, tmp_path / "statement.xlsx")
+    assert mt4.recognise([cells for _, cells in xlsx_rows(path)])
+    statement = mt4.read(path)
+    assert statement.our_totals == read(page, tmp_path).our_totals
+    assert statement.account.number == "4711"
+    assert [order.state for order in statement.orders] == ["canceled", "placed"]
+    assert statement.breaks == statement.refusals == []
+
+
+def test_table_of_tickets_without_the_first_line_is_left_to_the_mapper(tmp_path):
+    path = tmp_path / "export.csv"
+    values = (
+        "324200171;2021.04.16 07:49:46;buy;1.00;eurusd;1.1;0;0;2021.04.16 12:01:36;1.2;0;0;0;49.00"
+    )
+    path.write_text(f"{ENGLISH['columns'].replace('|', ';')}\n{values}\n")
+    assert not mt4.recognise(list(csv_rows(path)))
+
+
+def test_taxes_that_the_rows_do_not_have_are_a_break(tmp_path):
+    statement = read(small_page(sums=("-1.00", "-2.00", "-0.50", "10.00")), tmp_path)
+    assert statement.breaks == [
+        "Taxes of closed trades: the file prints -2.00, its rows give 0 (difference -2.00)."
+    ]
