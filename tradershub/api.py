@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import ValidationError as Unstorable
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, AuthorizationError, HttpError, ValidationError
+from ninja.operation import Operation
 
-from accounts.api import router as accounts
+from accounts.api import ROUTERS as ACCOUNTS
 from brokers.api import router as brokers
-from tradershub.core.api import KeyAuth, LoginAuth
+from tradershub.core.api import ErrorBody, ErrorDetail, KeyAuth, LoginAuth
 from tradershub.core.errors import BadInput, Conflict, HubError, NotAllowed, NotFound
+from tradershub.core.own_api import router as own
+from tradershub.core.validation import bad_input
 
 STATUS: dict[type[HubError], int] = {
     BadInput: 422,
@@ -20,7 +26,33 @@ STATUS: dict[type[HubError], int] = {
     Conflict: 409,
 }
 
-api = NinjaAPI(
+
+class HubAPI(NinjaAPI):
+    """Operations are called by their function's name, and say what a refusal looks like."""
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        return operation.view_func.__name__
+
+    def get_openapi_schema(self, **kwargs: Any) -> Any:
+        schema = super().get_openapi_schema(**kwargs)
+        models = {model.__name__: model for model in (ErrorBody, ErrorDetail)}
+        for name, model in models.items():
+            schema["components"]["schemas"][name] = model.model_json_schema(
+                ref_template="#/components/schemas/{model}"
+            )
+            schema["components"]["schemas"][name].pop("$defs", None)
+        for path in schema["paths"].values():
+            for operation in path.values():
+                operation["responses"]["4XX"] = REFUSED
+        return schema
+
+
+REFUSED = {
+    "description": "Refused, with one sentence",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}},
+}
+
+api = HubAPI(
     title="TradersHub",
     version="1",
     description=(
@@ -31,7 +63,9 @@ api = NinjaAPI(
     auth=[KeyAuth(), LoginAuth()],
 )
 api.add_router("", brokers)
-api.add_router("", accounts)
+for router in ACCOUNTS:
+    api.add_router("", router)
+api.add_router("", own)
 
 
 def _answer(
@@ -71,6 +105,18 @@ def _malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
 def _sentence(error: dict[str, Any], path: list[str]) -> str:
     where = ".".join(path) or "The request"
     return f"{where}: {error['msg']}"
+
+
+@api.exception_handler(Unstorable)
+def _unstorable(request: HttpRequest, error: Unstorable) -> HttpResponse:
+    return _refused(request, bad_input(error))
+
+
+@api.exception_handler(RequestDataTooBig)
+def _too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20
+    message = f"The request has more than {limit} MB: expected less"
+    return _answer(request, 413, kind="BadInput", code="too_big", message=message)
 
 
 @api.exception_handler(AuthenticationError)
