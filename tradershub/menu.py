@@ -112,10 +112,20 @@ def _accounts(request: HttpRequest, term: str) -> list[SearchResult]:
 
 def _items(request: HttpRequest, entries: tuple[Entry, ...]) -> list[dict[str, Any]]:
     return [
-        {"title": entry.label, "icon": entry.icon, "link": address}
+        {
+            "title": entry.label,
+            "icon": entry.icon,
+            "link": address,
+            "active": _is_active(request.path, address, entry),
+        }
         for entry in entries
         if (address := _address(request, entry))
     ]
+
+
+def _is_active(path: str, address: str, entry: Entry) -> bool:
+    """A table's entry stays lit on the forms below it; every other only on its own page."""
+    return path.startswith(address) if "." in entry.name else path == address
 
 
 def _go_keys(request: HttpRequest) -> dict[str, dict[str, str]]:

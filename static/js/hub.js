@@ -109,6 +109,7 @@
     } else if (event.key === "Enter") {
       const link = row.querySelector("a[href]");
       if (link) link.click();
+      else row.classList.toggle("is-open");
     }
   }
 
@@ -131,7 +132,14 @@
     form.querySelectorAll("button[type=submit]").forEach((button) => button.setAttribute("aria-disabled", "true"));
   }
 
+  /* On a phone a row is a card; a tap shows the values it leaves out. */
+  function openCard(event) {
+    const row = event.target.closest("table.data-table tbody tr");
+    if (row && !event.target.closest("a, button, input")) row.classList.toggle("is-open");
+  }
+
   function onClick(event) {
+    openCard(event);
     if (event.target.closest("[data-print]")) window.print();
     document.querySelectorAll("details.menu[open]").forEach((one) => {
       if (!one.contains(event.target)) one.removeAttribute("open");

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts import booking
 from accounts.figures import snapshot
 from accounts.models import Account, Break
-from brokers.models import FxRate, Instrument
+from brokers.models import Broker, FxRate, Instrument
 from tests.factories import make_account, make_broker, make_symbol
 from tradershub.core.models import Preference
 
@@ -37,6 +37,8 @@ def make_instrument(symbol: str = "EURUSD", **fields: Any) -> Instrument:
 
 
 def make_rates(day: dt.date, *, days: int = 400) -> None:
+    if FxRate.objects.exists():
+        return
     FxRate.objects.bulk_create(
         FxRate(currency=code, day=day - dt.timedelta(days=n), rate=rate + D(n % 7) / 1000)
         for code, rate in RATES.items()
@@ -45,7 +47,13 @@ def make_rates(day: dt.date, *, days: int = 400) -> None:
 
 
 def round_trip(
-    symbol: Any, ref: str, opened: dt.datetime, closed: dt.datetime, *, profit: Decimal, **fields: Any
+    symbol: Any,
+    ref: str,
+    opened: dt.datetime,
+    closed: dt.datetime,
+    *,
+    profit: Decimal,
+    **fields: Any,
 ) -> list[booking.NewDeal]:
     """The two deals of one trade; the profit is booked at its close."""
     shared = {"kind": "trade", "source": "statement", "symbol_id": symbol.pk, "position_ref": ref}
@@ -64,7 +72,10 @@ def round_trip(
 def make_books(owner: Any, *, days: int = 200, per_day: int = 1, seed: int = 7) -> Books:
     """Three accounts with trades up to today, an open position each, marks, one open Break."""
     now = timezone.now().replace(microsecond=0)
-    first, second = make_broker(name="Northwind Markets"), make_broker(name="Harbour FX")
+    first, second = (
+        Broker.objects.filter(name=name).first() or make_broker(name=name)
+        for name in ("Northwind Markets", "Harbour FX")
+    )
     accounts = [
         make_account(owner=owner, broker=first, number="51001", currency="USD", name="Swing"),
         make_account(owner=owner, broker=first, number="51002", currency="EUR", name="Day trades"),
@@ -101,14 +112,18 @@ def _fill(
         opened = begins + dt.timedelta(days=n / per_day, hours=1)
         if opened > now - dt.timedelta(hours=5):
             break
-        profit = (D(random_.randint(-9000, 11000)) / 100 * scale).quantize(D(1) if scale > 1 else D("0.01"))
+        profit = (D(random_.randint(-9000, 11000)) / 100 * scale).quantize(
+            D(1) if scale > 1 else D("0.01")
+        )
         closed = opened + dt.timedelta(hours=3, minutes=n % 50)
         deals += round_trip(symbols[n % 2], f"{account.number}{n}", opened, closed, profit=profit)
     ref = f"{account.number}open"
     deals += round_trip(symbols[0], ref, now - dt.timedelta(hours=4), now, profit=D(0))[:1]
     booking.book(account, deals)
     booking.derive(account, symbols=None)
-    mark = booking.Mark(symbols[0].pk, ref, D("1.10420"), D("42.10") * scale, D("-1.20"), D("1.0950"))
+    mark = booking.Mark(
+        symbols[0].pk, ref, D("1.10420"), D("42.10") * scale, D("-1.20"), D("1.0950")
+    )
     booking.mark(account, [mark], at=now - dt.timedelta(hours=1), source="statement of today")
     snapshot(
         account,

@@ -303,7 +303,7 @@ BREAK_COLUMNS = [
     Column("symbol", "Symbol"),
     Column("cause", "Cause", tables.WORDS, main=True, sort=None),
     Column("count", "Times", tables.COUNT),
-    Column("difference", "Difference", tables.PNL, main=True, hint="The broker's minus ours"),
+    Column("difference", "Difference", tables.FLOW, main=True, hint="The broker's minus ours"),
     CURRENCY,
     Column("state_label", "State", sort="state"),
     Column("explanation", "Explanation", tables.WORDS, sort=None),

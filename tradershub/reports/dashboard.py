@@ -281,7 +281,7 @@ class Dashboard(Report):
             text = f"{breaks} {noun} open: books and broker differ."
             found.append(Need(text, breaks_address(), "See why", "bad"))
         if symbols := unmapped_symbols(self.filters.account_ids):
-            names = ", ".join(one.name for one in symbols[:4]) + (" …" if len(symbols) > 4 else "")
+            names = ", ".join(str(one) for one in symbols[:4]) + (" …" if len(symbols) > 4 else "")
             noun = "symbol is" if len(symbols) == 1 else "symbols are"
             text = f"{len(symbols)} {noun} not mapped to an instrument: {names}."
             found.append(Need(text, _symbols_address(), "Map them"))
@@ -341,5 +341,5 @@ ACCOUNT_COLUMNS = [
         tables.PERCENT,
         reason=lambda _: "No margin is used, or no terms",
     ),
-    Column("positions", "Open", tables.COUNT),
+    Column("positions", "Open positions", tables.COUNT, shown=False),
 ]

@@ -1,0 +1,60 @@
+"""Figures read as pages.md says."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from tradershub.core import formats
+
+D = Decimal
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "text"),
+    [
+        (D("1234.56"), "USD", "+1\u202f234.56"),
+        (D("-87.1"), "EUR", "−87.10"),
+        (D("0"), "EUR", "0.00"),
+        (D("-0.004"), "EUR", "0.00"),
+        (D("0.004"), "EUR", "0.00"),
+        (D("1234567"), "JPY", "+1\u202f234\u202f567"),
+        (D("1.2345"), "KWD", "+1.235"),
+        (None, "EUR", "–"),
+    ],
+)
+def test_profit_has_a_sign_and_the_currencys_digits(amount, currency, text):
+    assert formats.signed(amount, currency) == text
+
+
+def test_a_balance_has_no_plus():
+    assert formats.money(D("1234.5"), "USD") == "1\u202f234.50"
+
+
+@pytest.mark.parametrize(
+    ("value", "tick", "text"),
+    [
+        (D("1.1"), D("0.00001"), "1.10000"),
+        (D("2400.125"), D("0.01"), "2\u202f400.125"),
+        (D("1.100000000"), None, "1.1"),
+        (D("100"), None, "100"),
+        (None, D("0.01"), "–"),
+    ],
+)
+def test_a_price_has_the_digits_of_its_tick(value, tick, text):
+    assert formats.price(value, tick) == text
+
+
+def test_lots_have_at_least_two_digits():
+    assert [formats.lots(D(text)) for text in ("1", "0.125")] == ["1.00", "0.125"]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "text"),
+    [(0, "just now"), (5, "5 min ago"), (180, "3 h ago"), (60 * 24 * 12, "12 days ago")],
+)
+def test_age_is_said_in_one_unit(minutes, text):
+    now = dt.datetime(2026, 8, 20, tzinfo=dt.UTC)
+    assert formats.age(now - dt.timedelta(minutes=minutes), now=now) == text

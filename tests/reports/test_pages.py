@@ -1,0 +1,193 @@
+"""Every page answers, says the books' own figures, and asks the database a fixed number of questions."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Break, StatementImport
+from accounts.queries import booked_money
+from tests.factories import make_account, make_owner
+from tests.reports.books import make_books
+from tradershub.core import formats
+from tradershub.core.audit import record
+from tradershub.reports import REPORTS
+
+PAGES = [f"/reports/{key}/" for key in REPORTS if not REPORTS.load(key).about_row]
+TABS = ("positions", "trades", "orders", "deals", "statements", "terms", "breaks")
+# The most queries a page may ask, log-in and preferences included; none depends on the number of rows.
+QUERIES = {
+    "dashboard": 34,
+    "equity": 14,
+    "statement": 14,
+    "positions": 14,
+    "trades": 14,
+    "breaks": 14,
+    "health": 20,
+    "audit": 14,
+}
+
+
+def text_of(response) -> str:
+    """What a person reads of the page, white space collapsed."""
+    html = re.sub(r"<(script|style).*?</\1>", " ", response.content.decode(), flags=re.S)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html).replace("\u202f", " ")).strip()
+
+
+def figure_of(response, label: str):
+    return next(one for one in response.context["content"].figures if one.label == label)
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_every_page_answers_without_any_account(page, address):
+    response = page(address)
+    assert response.status_code == 200
+    assert "<h1" in response.content.decode()
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_every_page_answers_with_books(page, books, address):
+    response = page(address)
+    assert response.status_code == 200
+    assert "Recording only" in text_of(response)
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_a_stranger_is_sent_to_the_log_in(client, db, address):
+    response = client.get(address)
+    assert response.status_code == 302 and "/login/" in response["Location"]
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_every_tab_of_an_account_answers(page, books, tab):
+    response = page(f"/reports/account/{books.accounts[0].pk}/", tab=tab)
+    assert response.status_code == 200
+    assert list(response.context["tables"]) == [tab]
+
+
+def test_an_unknown_page_is_not_found(page):
+    assert page("/reports/nothing/").status_code == 404
+    assert page("/reports/account/").status_code == 404
+    assert page("/reports/equity/3/").status_code == 404
+
+
+def test_another_persons_account_does_not_exist(page, books):
+    stranger = make_account(owner=make_owner())
+    assert page(f"/reports/account/{stranger.pk}/").status_code == 404
+    response = page("/reports/trades/", account=stranger.pk)
+    assert "is not an account of yours" in text_of(response)
+
+
+def queries_of(client, owner, key: str) -> list[str]:
+    client.force_login(owner)
+    with CaptureQueriesContext(connection) as found:
+        assert client.get(f"/reports/{key}/").status_code == 200
+    return [query["sql"] for query in found.captured_queries]
+
+
+@pytest.mark.parametrize("key", QUERIES)
+def test_the_number_of_queries_does_not_grow_with_the_rows(client, db, key):
+    few, many = (make_owner(username=name, is_staff=True) for name in ("few", "many"))
+    make_books(few, days=5)
+    make_books(many, days=60, per_day=2)
+    make_account(owner=many, currency="GBP")
+    asked = queries_of(client, many, key)
+    assert len(asked) <= max(QUERIES[key], len(queries_of(client, few, key)))
+    assert len(asked) <= QUERIES[key], "\n".join(asked)
+
+
+# -- Figures -----------------------------------------------------------------------------------
+def test_the_statement_runs_from_opening_to_closing_balance(page, books):
+    account = books.accounts[0]
+    response = page("/reports/statement/", account=account.pk, period="month")
+    content = response.context["content"]
+    parts = content.table("parts")
+    assert sum(row["amount"] for row in parts.rows.rows) == parts.totals[0]["amount"]
+    assert parts.totals[0]["amount"] == booked_money([account])[account.pk].balance
+
+
+def test_the_balance_after_the_last_deal_is_the_closing_balance(page, books):
+    account = books.accounts[0]
+    table = page("/reports/statement/", account=account.pk).context["content"].table("deals")
+    closing = booked_money([account])[account.pk].balance
+    *_, last = table.rows.stream(order="at", descending=False)
+    assert last["balance"] == closing
+    assert table.rows.window(order="at", descending=True, start=0, stop=5)[0]["balance"] == closing
+
+
+def test_a_page_in_the_middle_runs_on_from_the_balance_before_it(page, books):
+    table = (
+        page("/reports/statement/", account=books.accounts[0].pk).context["content"].table("deals")
+    )
+    whole = [row["balance"] for row in table.rows.stream(order="at", descending=False)]
+    part = table.rows.window(order="at", descending=False, start=10, stop=20)
+    assert [row["balance"] for row in part] == whole[10:20]
+
+
+def test_trades_count_and_sum_as_the_positions_do(page, books):
+    account = books.accounts[0]
+    content = page("/reports/trades/", account=account.pk, currency="USD").context["content"]
+    rows = list(content.table("trades").rows.stream(order="", descending=False))
+    figures = {one.label: one for one in content.figures}
+    assert figures["Closed trades"].text == formats.number(len(rows), 0)
+    total = content.table("trades").total_rows()[0]
+    assert total["net"] == sum(row["net"] for row in rows)
+
+
+def test_equity_of_the_dashboard_is_the_sum_in_base_currency(page, books):
+    response = page("/")
+    rows = response.context["content"].table("accounts").rows.rows
+    equity = figure_of(response, "Equity")
+    assert equity.text == formats.money(sum(row["base"] for row in rows), "EUR")
+    assert equity.unit == "EUR"
+
+
+def test_figures_with_open_breaks_are_provisional_and_lead_to_the_cause(page, books):
+    mark = figure_of(page("/"), "Equity").mark
+    assert "1 Break is open" in mark.text
+    assert "rows add up to 1 249.10" in text_of(page(mark.link.partition("?")[0]))
+
+
+def test_figures_without_breaks_carry_no_mark(page, books):
+    Break.objects.update(state=Break.State.EXPLAINED)
+    assert figure_of(page("/"), "Equity").mark is None
+
+
+def test_an_unmapped_symbol_and_a_refused_file_need_the_person(page, books):
+    StatementImport.objects.create(
+        owner=books.owner,
+        file_name="holiday.jpg",
+        sha256="0" * 64,
+        state=StatementImport.State.REFUSED,
+        reason="Not a statement: expected HTML, XLSX or CSV",
+    )
+    needs = [need.text for need in page("/").context["needs"]]
+    assert any("XAUUSD.r" in need for need in needs)
+    assert any("holiday.jpg" in need and "Not a statement" in need for need in needs)
+
+
+def test_a_currency_without_a_rate_is_left_out_and_named(page, books):
+    account = make_account(owner=books.owner, currency="ZAR", name="Cape")
+    response = page("/")
+    assert account.name in figure_of(response, "Equity").why
+    assert "No reference rate of ZAR" in text_of(page("/reports/equity/"))
+
+
+def test_an_open_position_without_a_price_is_a_dash_with_its_reason(page, books):
+    books.accounts[0].positions.update(mark_profit=None, mark_price=None)
+    response = page("/reports/positions/", account=books.accounts[0].pk)
+    (row,) = response.context["content"].table("positions").rows.rows
+    assert row["floating"] is None and row["reason"]
+    assert row["reason"] in response.content.decode()
+    assert figure_of(response, "Floating profit").text == formats.UNKNOWN
+
+
+def test_the_audit_page_shows_own_actions_only_and_that_the_chain_is_whole(page, owner):
+    record("account.open", actor=owner, summary="Opened Swing", owner=owner)
+    record("account.open", actor="somebody", summary="Opened a secret", owner=make_owner())
+    text = text_of(page("/reports/audit/"))
+    assert "Opened Swing" in text and "Whole" in text
+    assert "a secret" not in text
