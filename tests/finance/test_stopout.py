@@ -78,6 +78,25 @@ def test_credit_carries_but_is_not_balance():
     assert (found.closed, found.balance, found.equity) == ((), 500, 700)
 
 
+def test_a_full_hedge_is_stopped_only_where_the_broker_does():
+    held = [at_risk("a", "-900", "0"), at_risk("b", "500", "0")]
+    assert stop_out(held, balance=D(100), level=FIFTY).closed == ()
+    found = stop_out(held, balance=D(100), level=FIFTY, hedged_too=True)
+    assert (found.closed, found.balance) == (("a", "b"), -300)
+
+
+def test_closing_one_leg_of_a_hedge_may_raise_the_margin():
+    held = [at_risk("a", "-300", "100"), at_risk("b", "100", "100")]
+    found = stop_out(
+        held,
+        balance=D(220),
+        level=FIFTY,
+        margin_of=lambda left: D(50) if len(left) == 2 else D(1000) * len(left),
+    )
+    assert found.closed == ("a", "b")
+    assert found.level_before == 40
+
+
 positions = st.lists(
     st.builds(
         AtRisk,

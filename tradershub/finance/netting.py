@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import Literal, NamedTuple
 
 from tradershub.finance.decimals import ZERO, split
@@ -17,6 +18,7 @@ from tradershub.finance.sides import OPPOSITE, Side
 Entry = Literal["in", "out", "inout", "out_by", ""]
 Mode = Literal["hedging", "netting", "fifo"]
 
+_MOMENT = attrgetter("at")
 _DIGITS = re.compile(r"([0-9]{1,100})")
 
 
@@ -127,23 +129,15 @@ class Holding:
 
     def book(self, fill: Fill) -> None:
         """Take all the money of a fill."""
-        self.profit += fill.profit
-        self.swap += fill.swap
-        self.commission += fill.commission
-        self.fee += fill.fee
-        self.tax += fill.tax
-        self._note(fill)
+        self.book_part(fill, fill)
 
-    def book_part(self, fill: Fill, part: Amounts) -> None:
+    def book_part(self, fill: Fill, part: Fill | Amounts) -> None:
         """Take this position's part of the money of a fill."""
         self.profit += part.profit
         self.swap += part.swap
         self.commission += part.commission
         self.fee += part.fee
         self.tax += part.tax
-        self._note(fill)
-
-    def _note(self, fill: Fill) -> None:
         self.keys.append(fill.key)
         self.last_at = fill.at
         self.inferred = self.inferred or fill.inferred
@@ -236,9 +230,26 @@ def build_positions(fills: Iterable[Fill], *, mode: Mode) -> list[PositionState]
     """
     book = Book()
     step = _STEPS[mode]
-    for _, _, fill in sorted((fill.at, natural(fill.key), fill) for fill in fills):
+    for fill in in_order(fills):
         step(book, fill)
     return [holding.state() for holding in book.holdings.values()]
+
+
+def in_order(fills: Iterable[Fill]) -> list[Fill]:
+    """The fills by moment, those of one moment by key in natural order."""
+    ordered = sorted(fills, key=_MOMENT)
+    first = 0
+    for place in range(1, len(ordered) + 1):
+        if place < len(ordered) and ordered[place].at == ordered[first].at:
+            continue
+        if place - first > 1:
+            ordered[first:place] = sorted(ordered[first:place], key=_by_key)
+        first = place
+    return ordered
+
+
+def _by_key(fill: Fill) -> tuple[tuple[str | int, ...], Fill]:
+    return natural(fill.key), fill
 
 
 def natural(key: str) -> tuple[str | int, ...]:

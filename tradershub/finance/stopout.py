@@ -3,7 +3,8 @@
 Source: MetaQuotes, "Processing of Stop Out by Server"; Spotware, "Smart Stop Out".
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -61,64 +62,81 @@ def stop_out(
     credit: Decimal = ZERO,
     orders: Sequence[PendingOrder] = (),
     protected: bool = False,
+    hedged_too: bool = False,
+    margin_of: Callable[[Sequence[AtRisk]], Decimal] | None = None,
 ) -> StopOut:
     """Run MetaTrader's stop-out at the positions' present values.
 
     level: percent of margin; closing goes on until the margin level is higher. First the pending
     order with the largest margin, again and again; then the tradable position with the largest
     loss, or the smallest profit where none loses. protected: negative balances are made good.
+    hedged_too: without margin, as when fully hedged, close while the equity is negative. margin_of:
+    margin of the positions that are left, where hedging makes it other than the sum of theirs.
     """
-    held, pending = list(positions), sorted(orders, key=lambda order: -order.margin)
+    state = _Account(
+        cash=balance + credit,
+        held=list(positions),
+        pending=sorted(orders, key=lambda order: -order.margin),
+        margin_of=margin_of or _sum_of_margins,
+    )
+    before = state.level()
     deleted: list[str] = []
+    while state.pending and state.is_low(level, hedged_too=hedged_too):
+        deleted.append(state.pending.pop(0).key)
     closed: list[str] = []
-    before = _level(balance + credit, held, pending)
-    while pending and _is_low(balance + credit, held, pending, level=level):
-        deleted.append(pending.pop(0).key)
-    while _is_low(balance + credit, held, pending, level=level):
-        worst = min(filter(_tradable, held), key=lambda p: p.profit, default=None)
+    while state.is_low(level, hedged_too=hedged_too):
+        worst = min((p for p in state.held if p.tradable), key=lambda p: p.profit, default=None)
         if worst is None:
             break
-        held.remove(worst)
-        closed.append(worst.key)
-        balance += worst.result
-    compensation = -balance if protected and closed and not held and balance < 0 else ZERO
-    balance += compensation
+        closed.append(state.close(worst))
+    debt = credit - state.cash
+    compensation = max(debt, ZERO) if protected and closed and not state.held else ZERO
+    state.cash += compensation
     return StopOut(
         level_before=before,
         deleted=tuple(deleted),
         closed=tuple(closed),
-        balance=balance,
-        equity=_equity(balance + credit, held),
-        margin=_margin(held, pending),
-        level_after=_level(balance + credit, held, pending),
+        balance=state.cash - credit,
+        equity=state.equity(),
+        margin=state.margin(),
+        level_after=state.level(),
         compensation=compensation,
     )
 
 
-def _tradable(position: AtRisk) -> bool:
-    return position.tradable
+def _sum_of_margins(held: Sequence[AtRisk]) -> Decimal:
+    return sum((position.margin for position in held), ZERO)
 
 
-def _equity(cash: Decimal, held: Sequence[AtRisk]) -> Decimal:
-    return cash + sum((position.result for position in held), ZERO)
+@dataclass(slots=True)
+class _Account:
+    """An account while it is being closed out. cash: balance and credit."""
 
+    cash: Decimal
+    held: list[AtRisk]
+    pending: list[PendingOrder]
+    margin_of: Callable[[Sequence[AtRisk]], Decimal]
 
-def _margin(held: Sequence[AtRisk], pending: Sequence[PendingOrder]) -> Decimal:
-    return sum((p.margin for p in held), ZERO) + sum((o.margin for o in pending), ZERO)
+    def equity(self) -> Decimal:
+        return self.cash + sum((position.result for position in self.held), ZERO)
 
+    def margin(self) -> Decimal:
+        return self.margin_of(self.held) + sum((order.margin for order in self.pending), ZERO)
 
-def _level(
-    cash: Decimal, held: Sequence[AtRisk], pending: Sequence[PendingOrder]
-) -> Decimal | None:
-    return margin_level(_equity(cash, held), _margin(held, pending))
+    def level(self) -> Decimal | None:
+        return margin_level(self.equity(), self.margin())
 
+    def is_low(self, level: Decimal, *, hedged_too: bool) -> bool:
+        """At or below the level; without margin only where hedged accounts are stopped too."""
+        now = self.level()
+        if now is None:
+            return hedged_too and bool(self.held) and self.equity() < 0
+        return now <= level
 
-def _is_low(
-    cash: Decimal, held: Sequence[AtRisk], pending: Sequence[PendingOrder], *, level: Decimal
-) -> bool:
-    """At or below the level. Without margin nothing is closed: full hedges need their own rule."""
-    now = _level(cash, held, pending)
-    return now is not None and now <= level
+    def close(self, position: AtRisk) -> str:
+        self.held.remove(position)
+        self.cash += position.result
+        return position.key
 
 
 def stop_out_price(
