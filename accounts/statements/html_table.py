@@ -47,7 +47,10 @@ class RowTarget:
     def start(self, tag: str, attributes: Attributes) -> None:
         if tag in CELLS:
             self.cell, self.text = (tag, attributes), []
+            if self.row is None:  # cells whose row was never begun are a row all the same
+                self.row = []
         elif tag == "tr":
+            self._end_row()
             self.row = []
         elif tag in MUTE:
             self.mute += 1
@@ -62,12 +65,11 @@ class RowTarget:
             if self.cell is not None and self.row is not None:
                 self._end_cell(self.row, *self.cell)
         elif tag == "tr":
-            if self.row is not None:
-                self.rows.append(self.row)
-            self.row = None
+            self._end_row()
         elif tag in MUTE:
             self.mute -= 1
         elif tag == "table" and self.outer:
+            self._end_row()
             self.row, self.cell, self.text = self.outer.pop()
 
     def data(self, text: str) -> None:
@@ -79,6 +81,11 @@ class RowTarget:
 
     def close(self) -> None:
         """Nothing is kept: the rows were fetched while reading."""
+
+    def _end_row(self) -> None:
+        if self.row is not None:
+            self.rows.append(self.row)
+        self.row = None
 
     def _end_cell(self, row: list[Any], tag: str, attributes: Attributes) -> None:
         parts = self.text

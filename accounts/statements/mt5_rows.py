@@ -46,9 +46,10 @@ MONEY_KINDS = (
     ("canceled", base.CORRECTION),
 )
 BALANCE = "balance"
+TYPE_WORDS = SIDES | PENDING | {BALANCE, base.CREDIT}
 SHORTEST_ROW = 10
 SHORTEST_OPEN = 11
-LONGEST_FIGURES = 7
+LONGEST_FIGURES = 6
 NOTHING = frozenset({"", "0", "0.00"})
 UNKNOWN = "unknown"
 DEALS, POSITIONS, ORDERS, OPEN, WORKING = "deals", "positions", "orders", "open", "working"
@@ -162,11 +163,16 @@ def _sort_in(sheet: Sheet, number: int, cells: list[str], width: int) -> None:
 
 
 def _sort_rest(sheet: Sheet, number: int, texts: list[str], started: bool) -> None:
-    if started and len(texts) > LONGEST_FIGURES:
-        reason = f"Row {number}: found a row of unknown shape, expected it to begin with a time."
+    if started and (len(texts) > LONGEST_FIGURES or _is_torn(texts)):
+        reason = f"Row {number}: found a row of unknown shape, expected whole rows of cells."
         sheet.refusals.append(Refusal(number, UNKNOWN, reason, " | ".join(texts)[:300]))
     else:
         (sheet.figures if started else sheet.heading).append(texts)
+
+
+def _is_torn(texts: list[str]) -> bool:
+    """Whether this is what is left of a row of a section: its time or its type word."""
+    return len(texts) > 2 and (is_time(texts[0]) or not TYPE_WORDS.isdisjoint(texts))
 
 
 def _deal(sheet: Sheet, number: int, cells: list[str], width: int) -> DealLine:

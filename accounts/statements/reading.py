@@ -54,14 +54,13 @@ def read_statement(path: Path, *, mapping: dict[str, Any] | None = None) -> Stat
         return FORMATS.load("mapped").read(path, mapping)
     head = list(islice(_rows(path, kind), HEAD_ROWS))
     modules = [module for key in FORMATS if kind in (module := FORMATS.load(key)).READS]
-    for module in modules:
-        reason = getattr(module, "refusal_reason", _no_reason)(head)
-        if reason:
+    known = next((module for module in modules if module.recognise(head)), None)
+    for module in [known] if known else modules:
+        if reason := getattr(module, "refusal_reason", _no_reason)(head):
             raise NotAStatement(reason)
-    for module in modules:
-        if module.recognise(head):
-            return module.read(path)
-    raise _unknown(kind, head)
+    if known is None:
+        raise _unknown(kind, head)
+    return known.read(path)
 
 
 def _kind(path: Path) -> str:

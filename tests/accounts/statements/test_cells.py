@@ -339,3 +339,11 @@ def test_content_decides_the_kind(content: bytes, kind: str, tmp_path: Path) -> 
     path = tmp_path / "file.xlsx"
     path.write_bytes(content)
     assert sniff(path) == kind
+
+
+def test_cells_outside_a_row_are_a_row_of_their_own(tmp_path: Path) -> None:
+    path = page(
+        tmp_path,
+        "<table><tr><td>1</td></tr><tx><td>2</td><td>3</td></tr><tr><td>4</td></tr></table>",
+    )
+    assert list(html_texts(path)) == [["1"], ["2", "3"], ["4"]]
