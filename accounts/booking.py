@@ -8,10 +8,8 @@ arrival, the result is the same. Every function locks the account, so that two w
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from decimal import Decimal
-from itertools import groupby
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -19,14 +17,12 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from accounts import bulk, figures, positions
-from accounts.calendar import Calendar
-from accounts.models import Account, DayFigures, Deal, Position, StatementImport, StatementLine
+from accounts import bulk
+from accounts.derivation import bring_up
+from accounts.models import Account, Deal, Position, StatementImport, StatementLine
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.validation import bad_input
 from tradershub.finance.decimals import ZERO
-
-SYMBOL_LESS = 0
 
 
 class NewDeal(NamedTuple):
@@ -156,9 +152,10 @@ def derive(
 ) -> None:
     """Bring positions and day figures of those symbols (None: all) to what the deals say.
 
-    Rows without a symbol are always seen to. since: no deal before that moment was added or removed.
+    Rows without a symbol are always seen to. since: no deal before that moment was added or removed; with
+    it, and symbols named, no more is read than can have changed.
     """
-    _bring_up(lock(account), symbols=symbols)
+    bring_up(lock(account), symbols=symbols, since=since)
 
 
 @transaction.atomic
@@ -167,77 +164,7 @@ def rebuild(account: Account, *, check: bool = False) -> list[str]:
 
     The differences are mended, unless only a check is asked for.
     """
-    return _bring_up(lock(account), symbols=None, check=check)
-
-
-def _bring_up(
-    account: Account, *, symbols: Collection[int] | None, check: bool = False
-) -> list[str]:
-    """Compare what follows from the deals with what is stored, symbol by symbol, and mend it."""
-    words: list[str] = []
-    calendar = Calendar.of(account)
-    for deals, old_positions, old_days in _by_symbol(account, symbols):
-        held = positions.compare(positions.position_rows(deals, mode=account.mode), old_positions)
-        days = figures.compare(figures.day_rows(deals, calendar=calendar), old_days)
-        words += held.words + days.words
-        if not check:
-            positions.store(account, gone=held.gone, rows=held.rows)
-            figures.store(account, days)
-    return words
-
-
-def _by_symbol(
-    account: Account, symbols: Collection[int] | None
-) -> Iterator[tuple[list[Any], list[Any], list[Any]]]:
-    """Deals, stored positions and stored day figures of a symbol at a time; first those without one."""
-    void = _reversed_ids(account)
-    where = "account_id = %s AND symbol_id IS NULL"
-    yield next(_groups(where, [account.pk], void), ([], [], []))
-    if symbols is None:
-        where = "account_id = %s AND symbol_id IS NOT NULL"
-        yield from _groups(where, [account.pk], void)
-        return
-    where = "account_id = %s AND symbol_id = %s"
-    for symbol in sorted(symbols):
-        yield from _groups(where, [account.pk, symbol], void)
-
-
-def _groups(
-    where: str, params: list[Any], void: set[int]
-) -> Iterator[tuple[list[Any], list[Any], list[Any]]]:
-    deals = bulk.select(
-        Deal, figures.DEAL_COLUMNS, where=where, params=params, order="symbol_id, at"
-    )
-    held = bulk.select(
-        Position, ("id", *positions.COLUMNS), where=where, params=params, order="symbol_id"
-    )
-    days = bulk.select(
-        DayFigures, ("id", *figures.COLUMNS), where=where, params=params, order="symbol_id"
-    )
-    kept = (deal for deal in deals if deal[figures.ID] not in void) if void else deals
-    yield from _side_by_side((kept, figures.SYMBOL), (held, 1), (days, 1))
-
-
-def _side_by_side(
-    *streams: tuple[Iterator[tuple[Any, ...]], int],
-) -> Iterator[tuple[list[Any], ...]]:
-    """The rows of each stream that share a symbol; each is sorted by it and says where it stands."""
-    groups = [groupby(rows, key=itemgetter(column)) for rows, column in streams]
-    heads = [next(group, None) for group in groups]
-    while any(heads):
-        first = min(head[0] or SYMBOL_LESS for head in heads if head)
-        mine = [head is not None and (head[0] or SYMBOL_LESS) == first for head in heads]
-        yield tuple(list(h[1]) if h and m else [] for h, m in zip(heads, mine, strict=True))
-        heads = [
-            next(group, None) if m else head
-            for group, head, m in zip(groups, heads, mine, strict=True)
-        ]
-
-
-def _reversed_ids(account: Account) -> set[int]:
-    """The deals that were reversed, and their reversals: nothing is derived from either."""
-    pairs = Deal.objects.filter(account=account, reverses__isnull=False)
-    return {number for pair in pairs.values_list("id", "reverses_id") for number in pair}
+    return bring_up(lock(account), symbols=None, check=check)
 
 
 class Identity(NamedTuple):

@@ -55,7 +55,12 @@ class Deal(OwnedModel):
         MANUAL = "manual", "By hand"
         LIVE = "live", "Live"
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="deals")
+    account = models.ForeignKey(
+        Account,
+        on_delete=models.PROTECT,
+        related_name="deals",
+        db_index=False,  # the other indexes begin with it; each more slows an import
+    )
     key = models.CharField(max_length=100)
     broker_deal_id = models.CharField(max_length=64, blank=True)
     kind = models.CharField(max_length=12, choices=Kind)

@@ -19,7 +19,12 @@ class Position(OwnedModel):
     their own and do not follow from the deals.
     """
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="positions")
+    account = models.ForeignKey(
+        Account,
+        on_delete=models.PROTECT,
+        related_name="positions",
+        db_index=False,  # the other indexes begin with it; each more slows an import
+    )
     ref = models.CharField(max_length=120)
     symbol = models.ForeignKey(BrokerSymbol, on_delete=models.PROTECT, related_name="positions")
     side = models.CharField(max_length=4, choices=[("buy", "Buy"), ("sell", "Sell")])
