@@ -109,13 +109,16 @@ def _refuse_unreadable(sheet: Sheet) -> None:
     if fatal:
         rest = f" {len(fatal) - 1} more rows cannot be read either." if len(fatal) > 1 else ""
         raise NotAStatement(f"{fatal[0].reason}{rest}")
+    _refuse_doubles("deal", ((deal.broker_deal_id, deal.row) for deal in sheet.deals))
+    _refuse_doubles("position", ((line.position_ref, line.row) for line in sheet.open_positions))
+
+
+def _refuse_doubles(name: str, numbered: Iterable[tuple[str, int]]) -> None:
     rows: dict[str, int] = {}
-    for deal in sheet.deals:
-        first = rows.setdefault(deal.broker_deal_id, deal.row)
-        if first != deal.row:
+    for number, row in numbered:
+        if (first := rows.setdefault(number, row)) != row:
             raise NotAStatement(
-                f"Row {deal.row}: deal {deal.broker_deal_id} stands in row {first} already; "
-                "expected each deal once."
+                f"Row {row}: {name} {number} stands in row {first} already; expected each once."
             )
 
 
