@@ -102,7 +102,9 @@ class Mapping:
         kept = [column for column in self.columns if column.index != index]
         if target:
             kept.append(Column(target, index, heading))
-        return replace(self, columns=tuple(sorted(kept, key=lambda column: column.index)))
+        rest = tuple(q for q in self.questions if q.key != COLUMN + target)
+        columns = tuple(sorted(kept, key=lambda column: column.index))
+        return replace(self, columns=columns, questions=rest)
 
     def to_dict(self) -> dict[str, Any]:
         """The mapping as JSON can hold it."""

@@ -130,6 +130,6 @@ def _is_cash_trade(word: str) -> bool:
 def _word_question(word: str, layout: str) -> Question:
     options = KINDS if layout == CASH_ROWS else (base.BUY, base.SELL, *KINDS)
     is_pending = bool(re.search(r"limit|stop|cancel|pending|reject|expire", word))
-    return Question(
-        WORD + word, f"What is a row of type '{word}'?", options, IGNORE if is_pending else ""
-    )
+    is_result = layout == CASH_ROWS and bool(re.search(r"trade|deal|position", word))
+    suggested = IGNORE if is_pending else base.ARCHIVE if is_result else ""
+    return Question(WORD + word, f"What is a row of type '{word}'?", options, suggested)

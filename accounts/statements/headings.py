@@ -63,7 +63,7 @@ HEADINGS: dict[str, str] = {
     "data di chiusura|ora di chiusura|chiusura|время закрытия|закрытие|дата закрытия|"
     "czas zamknięcia|data zamknięcia|zamknięcie|決済時間|クローズ時間|決済日時|kapanış",
     "time": "timestamp|time|date time|datetime|date|trade date|trade time|execution time|executed at|"
-    "fill time|transaction time|date utc|text date|created at|zeit|datum|uhrzeit|heure|date heure|"
+    "fill time|transaction time|date utc|text date|created at|modified|zeit|datum|uhrzeit|heure|date heure|"
     "fecha|hora|data|ora|data ora|время|дата|czas|data operacji|時間|日時|日付|时间|日期|tarih|zaman",
     "buy_time": "bought timestamp|buy time|bought at|bought time",
     "sell_time": "sold timestamp|sell time|sold at|sold time",
@@ -87,7 +87,8 @@ HEADINGS: dict[str, str] = {
     "nettoergebnis|profit net|bénéfice net|résultat net|beneficio neto|resultado neto|neto|"
     "lucro líquido|líquido|profitto netto|чистая прибыль|zysk netto|純損益",
     "profit": "profit|pnl|pn l|p l|gross p/l|p&l|pl|p/l|profit loss|"
-    "profit/loss|gain/loss|gewinn/verlust|profit/perte|gross|gross profit|gross pnl|gross p l|"
+    "profit/loss|gain/loss|gewinn/verlust|bruttogewinn|bruttoergebnis|profit/perte|"
+    "gross|gross profit|gross pnl|gross p l|"
     "gross pl|realized pnl|realized p l|realised pnl|profit and loss|result|pl amount|gewinn|"
     "gewinn verlust|ergebnis|brutto|g v|guv|bénéfice|profit perte|résultat|gain|ganancia|beneficio|"
     "resultado|lucro|lucro prejuízo|profitto|utile|risultato|прибыль|результат|zysk|zysk strata|"
@@ -108,7 +109,8 @@ HEADINGS: dict[str, str] = {
     "cumulative_net": "cum net profit|cumulative net profit|profit net cum|cum net pnl|kum nettogewinn",
     "stop_loss": "sl|s l|s/l|stop loss|stop|stop loss rate|stop lose rate",
     "take_profit": "tp|t p|t/p|take profit|target|take profit rate|limit",
-    "side": "side|direction|b s|buy sell|buy/sell|b/s|action|market pos|opening direction|position type|"
+    "side": "side|direction|transaction type|b s|"
+    "buy sell|buy/sell|b/s|action|market pos|opening direction|position type|"
     "type|trade type|order type|long short|market position|transaction|richtung|typ|art|seite|"
     "kauf verkauf|sens|type d'ordre|achat vente|dirección|lado|tipo|operación|operação|direzione|"
     "сторона|направление|тип|kierunek|rodzaj|売買|買売|类型|方向|yön|tür|pos marché|kierunek transakcji",

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from accounts.statements.base import BUY, SELL, ZERO
 from accounts.statements.columns import COST_POSITIVE, NET, Mapping
-from accounts.statements.table_rows import TableRow
+from accounts.statements.table_rows import TableRow, filled_text
 from accounts.statements.table_values import ONLY_CLOCK, in_utc, read_number, read_time
 
 LONGEST_ID = 36
@@ -40,7 +40,7 @@ class Row:
     def parts(self, target: str) -> list[str]:
         cells = self.source.cells
         indexes = (index for index in self.places.get(target, ()) if index < len(cells))
-        return [text for index in indexes if (text := cells[index].text.strip())]
+        return [text for index in indexes if (text := filled_text(cells[index]))]
 
     def amount(self, target: str) -> Decimal:
         """The sum of the target's columns; 0 where they are empty."""

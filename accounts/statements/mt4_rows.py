@@ -17,7 +17,7 @@ from accounts.statements.numbers import to_decimal, to_id
 
 TICKET = re.compile(r"[0-9]{1,19}|[0-9][.,]?[0-9]*[eE]\+?[0-9]+")
 TIME = re.compile(
-    r"[12][0-9]{3}[.\-/][01]?[0-9][.\-/][0-3]?[0-9] [0-2]?[0-9]:[0-5][0-9](?::[0-5][0-9])?"
+    r"[12][0-9]{3}([.\-/])[01][0-9]\1[0-3][0-9] [0-2][0-9]:[0-5][0-9](?::[0-5][0-9])?"
 )
 PENDING = re.compile(r"(buy|sell) (limit|stop)(?: limit)?")
 MONEY_WORDS = frozenset({"balance", "credit"})

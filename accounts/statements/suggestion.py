@@ -107,6 +107,10 @@ def _with_notes(mapping: Mapping, table: Table) -> Mapping:
         notes.append(
             "The table has no profits: money of the trades must be computed from the contract's terms."
         )
+    if mapping.layout == EXECUTIONS and mapping.has("amount"):
+        notes.append(
+            "The amounts of trades are what changed hands, not results: they are not booked."
+        )
     if not mapping.time_zone:
         notes.append(
             "The file states no time zone: its times are taken as the broker's server time."

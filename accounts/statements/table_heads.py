@@ -8,8 +8,17 @@ from decimal import Decimal
 
 from accounts.statements.base import NotAStatement
 from accounts.statements.columns import CASH_ROWS, EXECUTIONS, ROUND_TRIPS, Column
-from accounts.statements.headings import ANY, CLASSES, NUMBER, REPEATABLE, TEXT, TIME, targets_of
-from accounts.statements.table_rows import TableRow
+from accounts.statements.headings import (
+    ANY,
+    CLASSES,
+    NUMBER,
+    REPEATABLE,
+    TEXT,
+    TIME,
+    plain,
+    targets_of,
+)
+from accounts.statements.table_rows import TableRow, filled_text
 from accounts.statements.table_values import (
     ONLY_CLOCK,
     looks_like_number,
@@ -21,6 +30,7 @@ from accounts.statements.words import side_of
 HEADER_WITHIN = 60
 SAMPLE = 300
 MOSTLY = 0.5
+IDS = ("deal_id", "order_id", "position_id")
 CLOCK, EMPTY = "clock", "empty"
 PRICES, TIMES = ("open_price", "close_price"), ("open_time", "close_time")
 
@@ -38,7 +48,7 @@ class Table:
         return [
             text
             for row in self.body
-            if index < len(row.cells) and (text := row.cells[index].text.strip())
+            if index < len(row.cells) and (text := filled_text(row.cells[index]))
         ]
 
     def written(self, index: int, kind: str) -> list[str]:
@@ -47,7 +57,7 @@ class Table:
             row.cells[index].text.strip()
             for row in self.body
             if index < len(row.cells)
-            and row.cells[index].text.strip()
+            and filled_text(row.cells[index])
             and row.cells[index].kind != kind
         ]
 
@@ -83,6 +93,7 @@ def columns_of(table: Table) -> tuple[Column, ...]:
         if target:
             taken.setdefault(target, []).append(Column(target, index, heading))
     found = [column for columns in taken.values() for column in columns]
+    found = _with_amount_as_volume(found)
     found = _split_pair(table, found, "price", PRICES)
     found = _split_pair(table, found, "time", TIMES)
     return tuple(sorted(_without_counters(table, found), key=lambda column: column.index))
@@ -119,7 +130,8 @@ def _may_repeat(table: Table, target: str, index: int, earlier: list[Column], sh
         return False
     read = _loose_number if target == "price" else str
     pairs = zip(table.texts(earlier[0].index), table.texts(index), strict=False)
-    is_same_name = target == "price" or earlier[0].heading == table.headings[index]
+    one, other = earlier[0].heading, table.headings[index]
+    is_same_name = one == other or (target == "price" and plain(one) == plain(other))
     return is_same_name and any(read(one) != read(other) for one, other in pairs)
 
 
@@ -148,6 +160,8 @@ def _fits(target: str, shape: str, texts: list[str]) -> bool:
     wanted = CLASSES[target]
     if target == "side":
         return shape == TEXT and any(side_of(text) for text in texts)
+    if target in IDS and any(" " in text for text in texts[:SAMPLE]):
+        return False
     if wanted == ANY or target == "symbol":
         return shape in (TEXT, NUMBER, EMPTY)
     if wanted == TIME:
@@ -170,6 +184,14 @@ def _split_pair(
         replace(c, target=names[c.index]) if c.target == target and c.index in names else c
         for c in columns
     ]
+
+
+def _with_amount_as_volume(columns: list[Column]) -> list[Column]:
+    """Beside a side and a price, what is called amount is what was traded, if nothing else is."""
+    has = {column.target for column in columns}
+    if "volume" in has or not has >= {"side", "price", "amount"}:
+        return columns
+    return [replace(c, target="volume") if c.target == "amount" else c for c in columns]
 
 
 def _without_counters(table: Table, columns: list[Column]) -> list[Column]:

@@ -12,6 +12,15 @@ from accounts.statements.cells import Cell, csv_rows, sniff, xlsx_rows
 MOST_ROWS = 500_000
 
 
+NOTHING = frozenset(("-", "--", "–", "—", "n/a", "N/A"))
+
+
+def filled_text(cell: Cell) -> str:
+    """What a cell says, '' where it only says that there is nothing."""
+    text = cell.text.strip()
+    return "" if text in NOTHING else text
+
+
 @dataclass(frozen=True, slots=True)
 class TableRow:
     """One row. number counts from 1 within the sheet, as a spreadsheet program shows it."""

@@ -419,3 +419,64 @@ def test_real_xtb_cash_operations():
     assert len(trades) == 14
     assert statement.our_totals["withdrawals"] == Decimal("-856.47")
     assert "010.09.2024" in statement.refusals[0].reason
+
+
+def test_ninjatrader_executions_tell_entry_from_exit(tmp_path):
+    text = (
+        "Instrument,Action,Quantity,Price,Time,ID,E/X,Position,Order ID,Name,Commission,Rate,Account,\n"
+        "ES 03-26,Buy,1,6900.25,1/20/2026 9:31:00 AM,abc1,Entry,1 L,o1,Entry,$2.00,1,Sim101,\n"
+        "ES 03-26,Sell,1,6901.25,1/20/2026 9:35:00 AM,abc2,Exit,-,o2,Exit,$2.00,1,Sim101,\n"
+    )
+    statement = read(tmp_path, text, costs="cost is positive")
+    first, second = statement.deals
+    assert (first.entry, second.entry, first.price) == ("in", "out", Decimal("6900.25"))
+    assert (first.broker_deal_id, first.position_ref) == ("abc1", "")
+    assert statement.account.number == "Sim101"
+
+
+def test_french_ninjatrader_trades(tmp_path):
+    head = (
+        "Instrument;Pos marché;Quantité;Prix d'entrée;Prix de sortie;Heure d'entrée;Heure de sortie;"
+        "Profit\n"
+    )
+    row = "ES;Short;1;6 901,50;6 900,25;20/01/2026 09:31:00;20/01/2026 09:35:00;1 250,50 $\n"
+    deal = closings(read(tmp_path, head + row))[0]
+    assert (deal.side, deal.price, deal.profit) == ("buy", Decimal("6900.25"), Decimal("1250.50"))
+
+
+def test_dash_is_an_empty_cell_and_amount_beside_a_price_a_volume(tmp_path):
+    text = (
+        "Trade ID;Instrument;TradeTime;B/S;Amount;Price;Spread Costs\n"
+        "1001;EURUSD;02-Jan-2026 10:00;Bought;10.000;1,1000;-\n"
+        "1002;EURUSD;03-Jan-2026 10:00;Sold;10.000;1,1001;-1,00\n"
+    )
+    statement = read(tmp_path, text)
+    first = statement.deals[0]
+    assert (first.volume, first.fee, first.side) == (10000, 0, "buy")
+    assert first.time_text == "2026.01.02 10:00:00"
+    assert statement.our_totals["fee"] == -1
+
+
+def test_balance_after_each_cash_row_is_followed(tmp_path):
+    text = (
+        "Id,Balance,Amount,Currency,Type,Modified,Trade Id,Instrument Symbol\n"
+        '"50","110.00","10.00","USD","TRADE","2026-01-30 10:00:00.000","77","GOLD"\n'
+        '"40","100.00","-1.00","USD","SWAP","2026-01-29 10:00:00.000","77","GOLD"\n'
+        '"30","101.00","101.00","USD","DEPOSIT","2026-01-28 10:00:00.000","",""\n'
+    )
+    found = suggested(tmp_path, text)
+    assert found.questions[0].suggested == base.ARCHIVE
+    statement = mapping.read(tmp_path / "table.csv", found.answered("word: trade", base.ARCHIVE))
+    assert statement.starts_at_beginning
+    assert statement.breaks == []
+    assert statement.our_totals["net_profit"] == 10
+    assert statement.our_totals["balance_operations"] == 100
+    assert statement.account.currency == "USD"
+
+
+def test_column_named_by_hand_answers_its_question(tmp_path):
+    text = "ID;Time;Side;Quantity;Wibble;Price\n11;2026-01-02 10:00;Buy;1;ES;10.5\n"
+    found = suggested(tmp_path, text).with_column(4, "Wibble", "symbol")
+    assert found.questions == ()
+    with pytest.raises(ValueError, match="expected one of"):
+        found.with_column(4, "Wibble", "flavour")
