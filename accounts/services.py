@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from brokers.models import Broker
 from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
 from tradershub.core.errors import BadInput, Conflict
+from tradershub.core.queue import enqueue
 from tradershub.core.validation import cleaned
 
 FIXED = ("owner", "broker", "currency")
@@ -81,7 +83,14 @@ def edit_account(account: Account, *, actor: Any, **changes: Any) -> Account:
         details=changes_since(before, account),
         owner=account.owner,
     )
+    follow_mode(account, changes)
     return account
+
+
+def follow_mode(account: Account, changed: Iterable[str]) -> None:
+    """Have the positions follow, where an account was said to be hedging or netting."""
+    if "mode" in changed:
+        enqueue("accounts.tasks.rebuild_account", account.pk)
 
 
 @transaction.atomic

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from accounts import imports
-from accounts.models import StatementImport
+from accounts.booking import rebuild
+from accounts.models import Account, StatementImport
 
 
 def read_statement(import_id: int) -> str:
@@ -14,3 +15,13 @@ def read_statement(import_id: int) -> str:
 def book_statement(import_id: int) -> str:
     """Book a confirmed file."""
     return imports.book(StatementImport.objects.get(pk=import_id)).state
+
+
+def rebuild_account(account_id: int) -> int:
+    """Bring positions and figures to what the deals say under the account's terms now; how many differed."""
+    return len(rebuild(Account.objects.get(pk=account_id)))
+
+
+def rebuild_broker(broker_id: int) -> int:
+    """The same for every account of the broker, each in its own transaction."""
+    return sum(len(rebuild(account)) for account in Account.objects.filter(broker=broker_id))

@@ -38,6 +38,10 @@ class BrokerAdmin(TableAdmin):
     def state(self, broker: Broker) -> str:
         return broker.get_status_display()
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        services.follow_clock(obj, form.changed_data if change else [])
+
     @action(description="Close the selected brokers", permissions=["change"])
     def close(self, request: HttpRequest, queryset: QuerySet[Broker]) -> None:
         self.apply_to_each(request, queryset, services.close_broker, done="closed")

@@ -13,9 +13,11 @@ from brokers.symbols import instrument_for
 from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
 from tradershub.core.errors import Conflict
+from tradershub.core.queue import enqueue
 from tradershub.core.validation import cleaned
 
 BY_RULE = "rule"
+CLOCK = {"time_zone", "rollover"}
 
 
 @transaction.atomic
@@ -34,7 +36,14 @@ def edit_broker(broker: Broker, *, actor: Any, **changes: Any) -> Broker:
         setattr(broker, name, value)
     cleaned(broker).save()
     record("broker.edit", actor=actor, target=broker, details=changes_since(before, broker))
+    follow_clock(broker, changes)
     return broker
+
+
+def follow_clock(broker: Broker, changed: Iterable[str]) -> None:
+    """Have the day figures of its accounts follow, where the trading day of a broker was changed."""
+    if CLOCK & set(changed):
+        enqueue("accounts.tasks.rebuild_broker", broker.pk)
 
 
 @transaction.atomic
