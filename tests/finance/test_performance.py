@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tradershub.finance.performance import (
-    Streak,
+    STRICT,
     count_runs,
     holding_time,
     profit_factor,
@@ -34,26 +34,44 @@ def test_no_trades_have_no_ratios():
     assert (found.trades, found.net_profit, found.runs) == (0, 0, 0)
     assert (found.expected_payoff, found.win_rate, found.z_score) == (None, None, None)
     assert (found.recovery_factor, found.mean_holding_return) == (None, None)
-    assert found.longest_wins == (0, 0)
+    assert found.longest_wins[:2] == (0, 0)
 
 
-def test_a_zero_breaks_no_streak_and_is_neither():
-    assert streaks_of(results(5, 0, 3, -1)) == [Streak(2, D(8)), Streak(1, D(-1))]
-    found = trade_statistics(results(5, 0, 3, -1), deposit=D(100))
+def test_metatrader_counts_a_zero_as_a_win():
+    found = trade_statistics(results(-5, -3, 0, -1), deposit=D(100))
+    assert (found.wins, found.losses, found.longest_losses[:2]) == (1, 3, (2, -8))
+    assert found.average_win == 0
+    assert win_rates([("sell", D(0))])["sell"].wins == 1
+
+
+def test_strictly_a_zero_is_neither_and_breaks_no_streak():
+    found = trade_statistics(results(5, 0, 3, -1), deposit=D(100), counting=STRICT)
     assert (found.trades, found.wins, found.losses) == (4, 2, 1)
+    assert found.longest_wins[:2] == (2, 8)
 
 
-def test_of_equal_streaks_the_first_is_named():
-    found = trade_statistics(results(1, 2, -1, 5, 6, -2), deposit=D(100))
-    assert found.longest_wins == (2, 3)
-    assert found.best_run == (2, 11)
-    assert found.worst_run == (1, -2)
-    assert (found.average_wins, found.average_losses) == (2, 1)
+def test_of_equal_streaks_metatrader_names_the_larger_and_strict_the_first():
+    listed = results(1, 2, -1, 5, 6, -2)
+    assert trade_statistics(listed, deposit=D(100)).longest_wins[:2] == (2, 11)
+    strict = trade_statistics(listed, deposit=D(100), counting=STRICT)
+    assert strict.longest_wins[:2] == (2, 3)
+    assert strict.best_run[:2] == (2, 11)
+    assert strict.worst_run[:2] == (1, -2)
+    assert (strict.average_wins, strict.average_losses) == (2, 1)
+
+
+def test_sharpe_is_the_mean_by_the_deviation_of_each_trade_s_return():
+    found = trade_statistics(results(10, -11, 9), deposit=D(100))
+    returns = [0.1, -0.1, 9 / 99]
+    mean = sum(returns) / 3
+    deviation = (sum((each - mean) ** 2 for each in returns) / 3) ** 0.5
+    assert found.sharpe == pytest.approx(mean / deviation)
+    assert trade_statistics(results(0, 0), deposit=D(100)).sharpe is None
 
 
 def test_only_losses_have_no_best_run():
     found = trade_statistics(results(-1, -2), deposit=D(100))
-    assert found.best_run == (0, 0)
+    assert found.best_run[:2] == (0, 0)
     assert found.recovery_factor == -1
 
 
@@ -83,7 +101,7 @@ def test_a_wiped_account_has_no_holding_returns():
 
 def test_long_and_short_are_counted_apart():
     rates = win_rates([("buy", D(5)), ("buy", D(-5)), ("buy", D(0))])
-    assert (rates["buy"].trades, rates["buy"].wins) == (3, 1)
+    assert (rates["buy"].trades, rates["buy"].wins) == (3, 2)
     assert rates["sell"].share is None
 
 
@@ -99,7 +117,7 @@ amounts = st.lists(st.decimals(min_value=-500, max_value=500, places=2), max_siz
 def test_parts_make_the_whole(listed):
     found = trade_statistics(listed, deposit=D(10_000))
     assert found.gross_profit + found.gross_loss == found.net_profit == sum(listed)
-    assert found.wins + found.losses + listed.count(0) == found.trades
+    assert found.wins + found.losses == found.trades
     assert sum(streak.total for streak in streaks_of(listed)) == found.net_profit
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate, pairwise
-from statistics import NormalDist, fmean
+from statistics import NormalDist, fmean, pstdev
 from typing import NamedTuple
 
 from tradershub.finance.decimals import ZERO
@@ -27,9 +27,26 @@ class Streak(NamedTuple):
 
     length: int
     total: Decimal
+    won: bool
 
 
-NO_STREAK = Streak(0, ZERO)
+NO_STREAK = Streak(0, ZERO, won=False)
+
+
+class Counting(NamedTuple):
+    """How results are counted, where platforms differ.
+
+    zero_wins: a result of zero is a win; else it is neither and breaks no streak.
+    larger_of_equals: of equally long streaks the one with more money; else the first.
+    """
+
+    zero_wins: bool
+    larger_of_equals: bool
+
+
+# Found in printed reports of MetaTrader 5, which documents neither.
+METATRADER = Counting(zero_wins=True, larger_of_equals=True)
+STRICT = Counting(zero_wins=False, larger_of_equals=False)
 
 
 class Regression(NamedTuple):
@@ -78,6 +95,7 @@ class TradeStatistics:
     geometric_holding_return: float | None
     runs: int
     z_score: float | None
+    sharpe: float | None
     regression: Regression
     longest_wins: Streak
     longest_losses: Streak
@@ -87,14 +105,18 @@ class TradeStatistics:
     average_losses: Decimal | None
 
 
-def trade_statistics(results: Sequence[Decimal], *, deposit: Decimal) -> TradeStatistics:
+def trade_statistics(
+    results: Sequence[Decimal], *, deposit: Decimal, counting: Counting = METATRADER
+) -> TradeStatistics:
     """Statistics of net results in the order in which the trades were closed, without flows."""
     balances = list(accumulate(results, initial=deposit))
-    wins = [result for result in results if result > 0]
+    wins = [result for result in results if is_win(result, counting)]
     losses = [result for result in results if result < 0]
     net, fall = sum(results, ZERO), drawdown(balances)
     average_win, average_loss = mean(wins), mean(losses)
-    streaks = streaks_of(results)
+    streaks = streaks_of(results, counting)
+    won = [streak for streak in streaks if streak.won]
+    lost = [streak for streak in streaks if not streak.won]
     return TradeStatistics(
         trades=len(results),
         wins=len(wins),
@@ -115,14 +137,15 @@ def trade_statistics(results: Sequence[Decimal], *, deposit: Decimal) -> TradeSt
         mean_holding_return=mean_holding_return(balances),
         geometric_holding_return=geometric_holding_return(balances),
         runs=len(streaks),
-        z_score=z_score([result > 0 for result in results if result]),
+        z_score=z_score([won for streak in streaks for won in [streak.won] * streak.length]),
+        sharpe=sharpe_of_trades(balances),
         regression=regression(balances),
-        longest_wins=longest(s for s in streaks if s.total > 0),
-        longest_losses=longest(s for s in streaks if s.total < 0),
-        best_run=max((s for s in streaks if s.total > 0), key=_total, default=NO_STREAK),
-        worst_run=min((s for s in streaks if s.total < 0), key=_total, default=NO_STREAK),
-        average_wins=mean([Decimal(s.length) for s in streaks if s.total > 0]),
-        average_losses=mean([Decimal(s.length) for s in streaks if s.total < 0]),
+        longest_wins=longest(won, counting),
+        longest_losses=longest(lost, counting),
+        best_run=max(won, key=_total, default=NO_STREAK),
+        worst_run=min(lost, key=_total, default=NO_STREAK),
+        average_wins=mean([Decimal(streak.length) for streak in won]),
+        average_losses=mean([Decimal(streak.length) for streak in lost]),
     )
 
 
@@ -143,27 +166,36 @@ def profit_factor(results: Iterable[Decimal]) -> Decimal | None:
     return ratio(sum((result for result in listed if result > 0), ZERO), lost)
 
 
-def win_rates(trades: Iterable[tuple[Side, Decimal]]) -> dict[Side, WinRate]:
+def win_rates(
+    trades: Iterable[tuple[Side, Decimal]], counting: Counting = METATRADER
+) -> dict[Side, WinRate]:
     """Trades won by side of the position: longs under "buy", shorts under "sell"."""
     listed = list(trades)
     rates: dict[Side, WinRate] = {}
     sides: tuple[Side, Side] = ("buy", "sell")
     for side in sides:
         results = [result for of, result in listed if of == side]
-        rates[side] = WinRate(len(results), sum(result > 0 for result in results))
+        rates[side] = WinRate(len(results), sum(is_win(each, counting) for each in results))
     return rates
 
 
-def streaks_of(results: Iterable[Decimal]) -> list[Streak]:
-    """Runs of wins and of losses in order. A result of zero belongs to none and breaks none."""
+def is_win(result: Decimal, counting: Counting = METATRADER) -> bool:
+    """Whether a net result counts as a win."""
+    return result > 0 or (counting.zero_wins and not result)
+
+
+def streaks_of(results: Iterable[Decimal], counting: Counting = METATRADER) -> list[Streak]:
+    """Runs of wins and of losses in order."""
     streaks: list[Streak] = []
     for result in results:
-        if not result:
+        won = is_win(result, counting)
+        if not result and not won:
             continue
-        if streaks and (streaks[-1].total > 0) == (result > 0):
-            streaks[-1] = Streak(streaks[-1].length + 1, streaks[-1].total + result)
+        if streaks and streaks[-1].won == won:
+            last = streaks[-1]
+            streaks[-1] = Streak(last.length + 1, last.total + result, won)
         else:
-            streaks.append(Streak(1, result))
+            streaks.append(Streak(1, result, won))
     return streaks
 
 
@@ -171,9 +203,11 @@ def _total(streak: Streak) -> Decimal:
     return streak.total
 
 
-def longest(streaks: Iterable[Streak]) -> Streak:
-    """The longest streak; of equals the first."""
-    return max(streaks, key=lambda streak: streak.length, default=NO_STREAK)
+def longest(streaks: Iterable[Streak], counting: Counting = METATRADER) -> Streak:
+    """The longest streak; of equals the larger sum or the first, as counting says."""
+    if not counting.larger_of_equals:
+        return max(streaks, key=lambda streak: streak.length, default=NO_STREAK)
+    return max(streaks, key=lambda s: (s.length, abs(s.total)), default=NO_STREAK)
 
 
 def count_runs(outcomes: Sequence[bool]) -> int:
@@ -205,6 +239,20 @@ def mean_holding_return(balances: Sequence[Decimal]) -> float | None:
     if len(balances) < 2 or min(balances) <= 0:
         return None
     return fmean(float(after / before) for before, after in pairwise(balances))
+
+
+def sharpe_of_trades(balances: Sequence[Decimal]) -> float | None:
+    """The Sharpe ratio that MetaTrader 5 prints in an account's history report.
+
+    Mean by population deviation of each trade's return on the balance before it; not scaled to a
+    year. None where the returns do not vary. Source: recomputed from printed reports; the strategy
+    tester's ratio is another one.
+    """
+    if len(balances) < 3 or min(balances) <= 0:
+        return None
+    returns = [float(after / before - 1) for before, after in pairwise(balances)]
+    spread = pstdev(returns)
+    return fmean(returns) / spread if spread else None
 
 
 def geometric_holding_return(balances: Sequence[Decimal]) -> float | None:

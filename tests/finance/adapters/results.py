@@ -8,7 +8,7 @@ from tradershub.finance import ratios
 from tradershub.finance.decimals import ONE, ZERO, to_decimal
 from tradershub.finance.drawdown import drawdown, largest_fall
 from tradershub.finance.excursion import PriceRange, excursion, exit_efficiency
-from tradershub.finance.performance import count_runs, trade_statistics, z_score
+from tradershub.finance.performance import STRICT, count_runs, trade_statistics, z_score
 from tradershub.finance.pnl import price_profit
 from tradershub.finance.returns import (
     CashFlow,
@@ -52,7 +52,9 @@ def _drawdown(given):
 
 def _trade_list(given):
     found = trade_statistics(
-        [to_decimal(each) for each in given["net_profits"]], deposit=to_decimal(given["deposit"])
+        [to_decimal(each) for each in given["net_profits"]],
+        deposit=to_decimal(given["deposit"]),
+        counting=STRICT,
     )
     fall = found.drawdown
     same = (
@@ -69,8 +71,8 @@ def _trade_list(given):
         "GHPR": found.geometric_holding_return,
         "lr_correlation": found.regression.correlation,
         "lr_standard_error_n_minus_2": found.regression.standard_error,
-        "max_consecutive_wins": list(found.longest_wins),
-        "max_consecutive_losses": list(found.longest_losses),
+        "max_consecutive_wins": list(found.longest_wins[:2]),
+        "max_consecutive_losses": list(found.longest_losses[:2]),
     }
 
 
