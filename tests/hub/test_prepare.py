@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+
+from tradershub.management.commands import prepare
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def scene(settings, tmp_path, monkeypatch):
+    """A data folder of its own; the commands it calls are noted instead of run."""
+    settings.DATA_DIR = tmp_path
+    settings.STATIC_ROOT = tmp_path / "static"
+    called = []
+    monkeypatch.setattr(prepare, "call_command", lambda name, *_, **__: called.append(name))
+    return called
+
+
+def test_the_first_time_makes_an_administrator_whose_password_fits(capsys, scene):
+    call_command("prepare")
+    password = re.search(r"password (\w+)", capsys.readouterr().out)[1]
+    assert User.objects.get(is_superuser=True).check_password(password)
+    assert scene == ["migrate", "collectstatic", "demo"]
+
+
+def test_the_second_time_shows_no_password_and_loads_nothing(capsys, scene):
+    call_command("prepare")
+    capsys.readouterr()
+    scene.clear()
+    call_command("prepare")
+    assert "password" not in capsys.readouterr().out
+    assert scene == ["migrate"]
+
+
+def test_the_books_stay_empty_when_asked(scene):
+    call_command("prepare", no_demo=True)
+    call_command("prepare")
+    assert "demo" not in scene
+
+
+def test_an_example_that_failed_is_loaded_at_the_next_start(scene, monkeypatch):
+    def fail(name, *_, **__):
+        if name == "demo":
+            raise RuntimeError("no space left")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr(prepare, "call_command", fail)
+        call_command("prepare")
+    call_command("prepare")
+    assert "demo" in scene
+
+
+def test_a_changed_static_file_is_collected_again(scene, settings, tmp_path):
+    folder = tmp_path / "assets"
+    folder.mkdir()
+    settings.STATICFILES_DIRS = [folder]
+    states = {prepare.state_of_sources()}
+    (folder / "new.css").write_text("a")
+    states.add(prepare.state_of_sources())
+    assert len(states) == 2
