@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from html import unescape
 from itertools import islice
 from pathlib import Path
 
@@ -165,7 +166,7 @@ def _account(sheet: Sheet, head: str) -> AccountInfo:
         number=number or (title[1] if title else ""),
         currency=currency,
         name=_name(rest),
-        broker=" ".join(company[1].split()) if company else "",
+        broker=" ".join(unescape(company[1]).split()) if company else "",
         leverage=int(leverage[2:]) if leverage else None,
         margin_mode="hedging",
     )

@@ -144,7 +144,7 @@ class Run:
                 whose.opening, actor=self.owner, owner=self.owner
             )
             imported = StatementImport.objects.create(
-                owner=self.owner, account=account, file=kept, file_name=name[-255:],
+                owner=self.owner, account=account, file=kept, file_name=Path(name).name[-255:],
                 sha256=kept.sha256, batch=self.batch, state=StatementImport.State.BOOKING,
             )  # fmt: skip
             imports.book_read(imported, statement, actor=self.owner)
