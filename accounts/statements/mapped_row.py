@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from accounts.statements.base import BUY, SELL, ZERO
+from accounts.statements.base import BUY, SELL, ZERO, NotAStatement
 from accounts.statements.columns import COST_POSITIVE, NET, Mapping
 from accounts.statements.table_rows import TableRow, filled_text
 from accounts.statements.table_values import ONLY_CLOCK, in_utc, read_number, read_time
 
 LONGEST_ID = 36
+ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,16 @@ class Row:
 
     def text(self, target: str) -> str:
         return " ".join(self.parts(target))
+
+    def identity(self, target: str) -> str:
+        """An id, all of it. Raises NotAStatement for one that a spreadsheet program has rounded."""
+        text = self.text(target)
+        if ROUNDED.fullmatch(text):
+            raise NotAStatement(
+                f"Row {self.number}: the {named(target)} is {text[:40]}, which a spreadsheet program has rounded; "
+                "expected all its digits: export the file again and do not save it there."
+            )
+        return text
 
     def parts(self, target: str) -> list[str]:
         cells = self.source.cells

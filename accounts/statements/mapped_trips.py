@@ -57,7 +57,7 @@ def read_trip(row: Row, side: str) -> Trip:
         entry=base.IN,
         volume=volume_of(row),
         price=opened_price,
-        position_ref=row.text("position_id") or ticket,
+        position_ref=row.identity("position_id") or ticket,
         comment=row.text("comment"),
         currency=row.text("currency"),
     )
@@ -104,8 +104,10 @@ def _with_names(trip: Trip, ref: str, again: str) -> Trip:
 
 
 def _ticket(row: Row) -> str:
-    fills = "-".join(text for text in (row.text("buy_id"), row.text("sell_id")) if text)
-    return short_id(row.text("deal_id") or row.text("position_id") or row.text("order_id") or fills)
+    fills = "-".join(text for text in (row.identity("buy_id"), row.identity("sell_id")) if text)
+    return short_id(
+        row.identity("deal_id") or row.identity("position_id") or row.identity("order_id") or fills
+    )
 
 
 def _plain_legs(row: Row, side: str) -> tuple[str, str, Decimal, Decimal | None, str]:
@@ -117,8 +119,8 @@ def _plain_legs(row: Row, side: str) -> tuple[str, str, Decimal, Decimal | None,
 
 def _crossed_legs(row: Row) -> tuple[str, str, Decimal, Decimal, str]:
     """Columns for the purchase and the sale: sold before bought is a short position."""
-    bought = (row.time("buy_time"), row.text("buy_id").zfill(20), row.needed("buy_price"))
-    sold = (row.time("sell_time"), row.text("sell_id").zfill(20), row.needed("sell_price"))
+    bought = (row.time("buy_time"), row.identity("buy_id").zfill(20), row.needed("buy_price"))
+    sold = (row.time("sell_time"), row.identity("sell_id").zfill(20), row.needed("sell_price"))
     if bought[:2] <= sold[:2]:
         return bought[0], sold[0], bought[2], sold[2], BUY
     return sold[0], bought[0], sold[2], bought[2], SELL

@@ -480,3 +480,11 @@ def test_column_named_by_hand_answers_its_question(tmp_path):
     assert found.questions == ()
     with pytest.raises(ValueError, match="expected one of"):
         found.with_column(4, "Wibble", "flavour")
+
+
+def test_id_that_a_spreadsheet_program_rounded_refuses_the_file(tmp_path):
+    text = (
+        "ID;Time;Type;Amount\n1.23E+08;2026-01-02;Deposit;12.50\n1.23E+08;2026-01-03;Deposit;5.00\n"
+    )
+    with pytest.raises(NotAStatement, match="Row 2: the deal id is 1.23E.08, which a spreadsheet"):
+        read(tmp_path, text)
