@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db.models import Sum
 
+from accounts import manual
 from accounts.booking import (
     Identity,
     Mark,
@@ -20,6 +21,7 @@ from accounts.booking import (
 )
 from accounts.models import Account, DayFigures, Deal, Position
 from tests.factories import make_account, make_symbol, moment
+from tradershub.core.errors import BadInput, Conflict
 
 D = Decimal
 pytestmark = pytest.mark.django_db
@@ -176,3 +178,52 @@ def test_identify_keeps_the_position_under_its_new_name(account, eurusd):
     after = Position.objects.get()
     assert (after.pk, after.ref) == (before.pk, "500")
     assert (old.key, old.position_ref) == ("hand-1", "")
+
+
+@pytest.mark.parametrize("amount", ["0.0000000001", "1e16"])
+def test_what_the_database_would_not_keep_exactly_is_refused_whole(account, amount):
+    with pytest.raises(BadInput):
+        book(account, [deposit(), deposit("d2", amount)])
+    assert not Deal.objects.exists()
+
+
+def test_a_text_that_is_too_long_is_refused(account):
+    with pytest.raises(BadInput, match="comment: expected at most 300"):
+        book(account, [deposit()._replace(comment="x" * 301)])
+
+
+def test_a_deal_that_was_reversed_is_not_taken_out(account):
+    wrong = manual.deposit(account, actor="me", amount="10")
+    manual.reverse(wrong, actor="me")
+    with pytest.raises(Conflict, match="reversed by hand"):
+        remove(account, [wrong.pk])
+
+
+def test_a_deal_from_before_changes_the_positions_that_it_names(account, eurusd):
+    rows = [
+        trade("7", eurusd, "buy", "in", ref="7", at="2024-03-04 10:00"),
+        trade("8", eurusd, "sell", "out", ref="7", at="2024-03-04 11:00"),
+        trade("9", eurusd, "buy", "in", ref="9", at="2024-03-06 10:00"),
+    ]
+    book(account, rows)
+    derive(account, symbols=None)
+    late = trade("10", eurusd, "buy", "in", ref="7", at="2024-03-06 11:00")
+    book(account, [late])
+    derive(account, symbols={eurusd.pk}, since=late.at)
+    assert Position.objects.get(ref="7").open_volume == 1
+    assert rebuild(account) == []
+
+
+def test_deriving_since_a_moment_reads_no_more_than_it_must(account, eurusd):
+    days = range(1, 29)
+    for day in days:
+        at = f"2024-02-{day:02} 10:00"
+        book(account, [trade(f"{day}a", eurusd, "buy", "in", ref=f"{day}", at=at)])
+        book(account, [trade(f"{day}b", eurusd, "sell", "out", ref=f"{day}", at=at)])
+    derive(account, symbols=None)
+    Position.objects.filter(ref="3").update(profit=99)  # to be seen only by who looks at it
+    late = trade("late", eurusd, "buy", "in", ref="late", at="2024-02-20 12:00")
+    book(account, [late])
+    derive(account, symbols={eurusd.pk}, since=late.at)
+    assert Position.objects.get(ref="3").profit == 99
+    assert rebuild(account) == ["Position 3: profit stored 99, rebuilt 0"]
