@@ -19,6 +19,7 @@ def test_risk_is_the_distance_to_the_first_stop():
 
 def test_without_risk_there_is_no_r():
     assert r_multiple(D(100), D(0)) is None
+    assert r_multiple(D(100), None) is None
     assert r_multiple(D(-150), D(100)) == D("-1.5")
 
 

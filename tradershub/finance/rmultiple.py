@@ -51,9 +51,9 @@ def initial_risk(*, entry: Decimal, stop: Decimal, units: Decimal, rate: Decimal
     return abs(entry - stop) * abs(units) * rate
 
 
-def r_multiple(net: Decimal, risk: Decimal) -> Decimal | None:
+def r_multiple(net: Decimal, risk: Decimal | None) -> Decimal | None:
     """The net result by the initial risk; None without risk."""
-    return net / risk if risk > 0 else None
+    return net / risk if risk is not None and risk > 0 else None
 
 
 def risk_from_losses(results: Sequence[Decimal]) -> Decimal | None:

@@ -44,7 +44,10 @@ def margins(given):
 def _single(given):
     rate = number(given.get("margin_rate"), ONE)
     terms = terms_of(
-        given, given["calc_mode"], margin_rate_buy=rate, margin_initial=number(given.get("initial"))
+        given,
+        given["calc_mode"],
+        margin_rate_buy=rate,
+        margin_initial=number(given.get("initial", given.get("initial_margin"))),
     )
     position = {
         "lots": to_decimal(given["lots"]),
@@ -97,12 +100,10 @@ def _forts(given):
     def held(side, row):
         return HeldLots(side, to_decimal(row[0]), to_decimal(row[1]))
 
-    side, *position = given["position"]
-    orders = [
-        held(name.split("_")[0], given[name])
-        for name in ("buy_limit", "sell_limit")
-        if name in given
-    ]
+    names = [name for name in ("buy_limit", "sell_limit") if given.get(name)]
+    orders = [held(name.split("_")[0], given[name]) for name in names]
+    position = given.get("position")
+    positions = [held(side_of(position[0]), position[1:])] if position else []
     terms = ExchangeTerms(
         settlement=to_decimal(given["settlement"]),
         initial_buy=to_decimal(given["initial_margin_buy"]),
@@ -111,7 +112,7 @@ def _forts(given):
         tick_size=to_decimal(given["tick_size"]),
         currency_rate=number(given.get("currency_margin_rate")),
     )
-    required = exchange_margin([held(side, position)], orders, terms=terms)
+    required = exchange_margin(positions, orders, terms=terms)
     return {
         "margin_buy": required["buy"],
         "margin_sell": required["sell"],
