@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
@@ -44,7 +44,7 @@ def outcome(check: Callable[[], str]) -> str:
     """What the check says; a database that is away is said without its address."""
     try:
         return check()
-    except DatabaseError:
+    except Error:
         return "the database does not answer"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import ipaddress
 import math
 from typing import Any
 
@@ -49,6 +50,23 @@ def time_to_wait(request: HttpRequest, credentials: dict[str, Any] | None) -> dt
         .first()
     )
     return (last or timezone.now()) + pause - timezone.now()
+
+
+def client_address(request: HttpRequest) -> str:
+    """The address that asked: what the outermost of our own proxies wrote down, else the peer's.
+
+    Of X-Forwarded-For only the last PROXY_COUNT entries are ours; what stands before them is the
+    sender's own claim, and would let a guesser change his address with every guess.
+    """
+    peer = str(request.META.get("REMOTE_ADDR", ""))
+    noted = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
+    count = settings.PROXY_COUNT
+    if not count or len(noted) < count:
+        return peer
+    try:
+        return str(ipaddress.ip_address(noted[-count]))
+    except ValueError:
+        return peer
 
 
 def listen() -> None:

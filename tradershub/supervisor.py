@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 
 from tradershub.processes import kill_tree
 from tradershub.watchdog import Watchdog
@@ -126,7 +126,7 @@ class Supervisor:
             member.bury()
             if time.monotonic() >= member.not_before:
                 member.start()
-        except DatabaseError as error:
+        except Error as error:
             self._without_database(member, error)
 
     def _watch(self, member: Member) -> None:
@@ -139,7 +139,7 @@ class Supervisor:
             return
         dog.send_beat()
 
-    def _without_database(self, member: Member, error: DatabaseError) -> None:
+    def _without_database(self, member: Member, error: Error) -> None:
         """No beat can be sent, so none can be missed."""
         log.warning("database_unreachable", member=member.name, error=str(error).strip())
         close_old_connections()
@@ -161,7 +161,7 @@ def take_leave(member: Member) -> None:
     try:
         if member.watchdog:
             member.watchdog.leave()
-    except DatabaseError as error:
+    except Error as error:
         log.warning("database_unreachable", member=member.name, error=str(error).strip())
 
 

@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from tradershub.core.models import AuditEntry
+from tradershub.lockout import client_address
 
 pytestmark = pytest.mark.django_db
 LOGIN = "/login/"
@@ -74,6 +75,37 @@ def test_log_ins_and_locks_are_in_the_audit_log(client, ada):
     actions = list(AuditEntry.objects.order_by("seq").values_list("action", "actor"))
     assert actions == [("login.locked", "ada"), ("login", "ada"), ("logout", "ada")]
     assert RIGHT not in str(list(AuditEntry.objects.values()))
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "address"),
+    [
+        (0, "203.0.113.9", "127.0.0.1"),
+        (1, "203.0.113.9", "203.0.113.9"),
+        (1, "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        (2, "198.51.100.1, 203.0.113.9", "198.51.100.1"),
+        (2, "203.0.113.9", "127.0.0.1"),
+        (1, "garbage", "127.0.0.1"),
+        (1, "2001:DB8::1", "2001:db8::1"),
+        (1, None, "127.0.0.1"),
+    ],
+)
+def test_only_our_own_proxies_are_believed(rf, settings, proxies, forwarded, address):
+    settings.PROXY_COUNT = proxies
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+    assert client_address(rf.get("/", headers=headers)) == address
+
+
+def test_a_guesser_behind_the_proxy_locks_only_himself(client, ada, settings):
+    settings.PROXY_COUNT = 1
+    wrong = {"username": "ada", "password": WRONG}
+    for number in range(5):
+        claim = f"198.51.100.{number}, 203.0.113.9"
+        response = client.post(LOGIN, wrong, headers={"X-Forwarded-For": claim})
+    assert response.status_code == 429
+    right = {"username": "ada", "password": RIGHT}
+    response = client.post(LOGIN, right, headers={"X-Forwarded-For": "203.0.113.10"})
+    assert response.status_code == 302
 
 
 @pytest.mark.parametrize("path", ["/login/", "/health/live", "/no/such/page", "/"])
