@@ -1,0 +1,201 @@
+"""Accounts and their terms in the admin: forms in front of the services."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from unfold.admin import TabularInline
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminIntegerFieldWidget
+
+from accounts import services
+from accounts.admin.books import MayEnter
+from accounts.entry_forms import AccountForm
+from accounts.models import Account, AccountTerms
+from brokers.models import Broker
+from tradershub.core.admin import DatedTermsAdmin, OwnedAdmin
+from tradershub.core.entries import ExactNumber, entry_page, refuse
+from tradershub.core.errors import Conflict, HubError
+from tradershub.core.validation import cleaned
+
+
+class CheckedForm(forms.ModelForm):
+    """Says beside the field what the service would refuse."""
+
+    user: Any = None
+
+    def _post_clean(self) -> None:
+        super()._post_clean()
+        if self.errors:
+            return
+        try:
+            self.check_with_books()
+        except HubError as refusal:
+            refuse(self, refusal)
+
+    def check_with_books(self) -> None:
+        cleaned(self.instance)
+
+
+class OpenAccountForm(CheckedForm):
+    """Leverage and levels are the account's first terms."""
+
+    leverage = forms.IntegerField(
+        min_value=1,
+        initial=30,
+        help_text="30 means 1:30",
+        widget=UnfoldAdminIntegerFieldWidget,
+    )
+    margin_call_level = ExactNumber(initial=Decimal(100), help_text="Percent")
+    stop_out_level = ExactNumber(initial=Decimal(50), help_text="Percent")
+
+    def check_with_books(self) -> None:
+        broker: Broker = self.cleaned_data["broker"]
+        if not broker.is_open:
+            message = f"{broker} is closed: reopen it before you open an account there"
+            raise Conflict(message, param="broker")
+        self.instance.owner = self.user
+        super().check_with_books()
+
+
+class TermsInline(TabularInline):
+    """The account's terms, to read; they are changed on their own page."""
+
+    model = AccountTerms
+    fields = readonly_fields = ["valid_from", "leverage", "margin_call_level", "stop_out_level"]
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+ENTRIES = ["enter_deposit", "enter_withdrawal", "enter_charge", "enter_trade", "enter_order"]
+FIRST_TERMS = ("First terms", {"fields": [("leverage", "margin_call_level", "stop_out_level")]})
+
+
+@admin.register(Account)
+class AccountAdmin(MayEnter, OwnedAdmin):
+    list_display = ["number", "name", "broker", "currency", "kind", "mode", "state"]
+    list_filter = ["status", "kind", "mode", "broker"]
+    search_fields = ["number__istartswith", "name__icontains"]
+    list_select_related = ["broker"]
+    autocomplete_fields = ["broker"]
+    actions = ["close", "reopen"]
+    actions_detail = [{"title": "Enter", "items": ENTRIES}, "close_this", "reopen_this"]
+    fieldsets = [
+        (None, {"fields": ["broker", ("number", "currency"), "name", ("kind", "mode")]}),
+        (
+            "As the broker names it",
+            {"fields": ["holder", ("server", "platform"), "opened_on"]},
+        ),
+        ("State", {"fields": [("status", "closed_at"), "notes"]}),
+    ]
+    readonly_fields = ["status", "closed_at"]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        base = CheckedForm if obj else OpenAccountForm
+        form = super().get_form(request, obj, **{**kwargs, "form": base})
+        form.user = request.user
+        return form
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fieldsets if obj else [*self.fieldsets[:1], FIRST_TERMS, *self.fieldsets[1:]]
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> list[Any]:
+        return [TermsInline] if obj else []
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        fixed = ["broker", "currency"] if obj else []
+        return [*self.readonly_fields, *fixed]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @display(description="State", label={"Open": "success", "Closed": "warning"})
+    def state(self, account: Account) -> str:
+        return account.get_status_display()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change:
+            changes = {name: form.cleaned_data[name] for name in form.changed_data}
+            services.edit_account(obj, actor=request.user, **changes)
+            return
+        given = {name: value for name, value in form.cleaned_data.items() if value is not None}
+        account = services.open_account(actor=request.user, owner=request.user, **given)
+        obj.pk = account.pk
+        obj.refresh_from_db()
+
+    @action(description="Close the selected accounts", permissions=["change"])
+    def close(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        self.apply_to_each(request, queryset, services.close_account, done="closed")
+
+    @action(description="Reopen the selected accounts", permissions=["change"])
+    def reopen(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
+        self.apply_to_each(request, queryset, services.reopen_account, done="reopened")
+
+    @action(description="Close the account", permissions=["change"])
+    def close_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._ask(request, object_id, verb="close")
+
+    @action(description="Reopen the account", permissions=["change"])
+    def reopen_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._ask(request, object_id, verb="reopen")
+
+    def _ask(self, request: HttpRequest, object_id: str, *, verb: str) -> HttpResponse:
+        account = self._mine(request, object_id)
+        form = AccountForm(request.POST or None, user=request.user, subject=account, verb=verb)
+        return entry_page(
+            request,
+            form,
+            title=f"{verb.capitalize()} {account}?",
+            button=f"{verb.capitalize()} {account}",
+            back=reverse("admin:accounts_account_change", args=[account.pk]),
+            lead="Nothing is deleted: a closed account keeps its books, and can be reopened.",
+        )
+
+    def _mine(self, request: HttpRequest, object_id: str) -> Account:
+        account = self.get_object(request, object_id)
+        if account is None:
+            raise Http404("There is no such account")
+        return account
+
+    def _entry(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
+        account = self._mine(request, object_id)
+        return HttpResponseRedirect(f"{reverse(f'admin:accounts_{name}')}?account={account.pk}")
+
+    @action(description="Deposit", permissions=["book"])
+    def enter_deposit(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._entry(request, object_id, "deal_deposit")
+
+    @action(description="Withdrawal", permissions=["book"])
+    def enter_withdrawal(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._entry(request, object_id, "deal_withdrawal")
+
+    @action(description="Swap, fee or other charge", permissions=["book"])
+    def enter_charge(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._entry(request, object_id, "deal_charge")
+
+    @action(description="Trade", permissions=["book"])
+    def enter_trade(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._entry(request, object_id, "deal_trade")
+
+    @action(description="Order", permissions=["place"])
+    def enter_order(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._entry(request, object_id, "brokerorder_add")
+
+
+@admin.register(AccountTerms)
+class AccountTermsAdmin(DatedTermsAdmin, OwnedAdmin):
+    list_display = ["account", "valid_from", "leverage", "margin_call_level", "stop_out_level"]
+    list_select_related = ["account__broker"]

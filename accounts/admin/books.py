@@ -1,0 +1,56 @@
+"""What the tables of the books share: facts to read, with entry pages in front of the services."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest
+from django.urls import reverse
+
+from accounts.models import Account
+from tradershub.core.admin import FactsAdmin
+
+
+class MayEnter:
+    """Who may enter what by hand. The theme would look dotted names up in a database not yet made."""
+
+    def has_book_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("accounts.add_deal")
+
+    def has_place_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("accounts.add_brokerorder")
+
+    def has_work_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("accounts.change_brokerorder")
+
+    def has_close_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("accounts.change_position")
+
+    def has_undo_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("accounts.change_statementimport")
+
+
+class BooksAdmin(MayEnter, FactsAdmin):
+    """Facts; what may be entered is entered on pages of its own."""
+
+    def mine(self, request: HttpRequest, object_id: str) -> Any:
+        """The person's own row of that id. Raises Http404 for another's as for none."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404("There is no such row")
+        return row
+
+    def list_address(self) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+
+    @property
+    def crumbs(self) -> tuple[tuple[str, str], ...]:
+        return ((str(self.opts.verbose_name_plural).capitalize(), self.list_address()),)
+
+
+def chosen_account(request: HttpRequest) -> Account | None:
+    """The person's account that the address names as ?account=; None where it names none of theirs."""
+    wanted = request.GET.get("account", "")
+    if not (wanted.isascii() and wanted.isdigit() and len(wanted) < 19):
+        return None
+    return Account.objects.for_user(request.user).select_related("broker").filter(pk=wanted).first()

@@ -1,0 +1,290 @@
+"""Forms of the entries by hand: money, charges, trades, orders, closings, reversals."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from accounts import manual, services
+from accounts.models import Account, BrokerOrder, Deal, Position
+from brokers.models import BrokerSymbol, SymbolTerms
+from tradershub.core.entries import EntryForm, ExactNumber, MomentField, now_to_the_second
+
+SMALLEST = Decimal("0.01")
+OFFERED = 500
+
+
+class AccountChoice(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        return f"{obj} {obj.number}" if obj.name else str(obj)
+
+
+def comment_field() -> forms.CharField:
+    return forms.CharField(max_length=300, required=False, widget=UnfoldAdminTextInputWidget)
+
+
+def choice(choices: Any, **kwargs: Any) -> forms.ChoiceField:
+    return forms.ChoiceField(choices=choices, widget=UnfoldAdminSelectWidget, **kwargs)
+
+
+class InAccountForm(EntryForm):
+    """An entry into one of the person's open accounts: the one of the address, else the last used."""
+
+    account = AccountChoice(queryset=Account.objects.none(), widget=UnfoldAdminSelectWidget)
+    field_order = ("account",)
+
+    def __init__(self, *args: Any, account: Account | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        mine = Account.objects.for_user(self.user).filter(status=Account.Status.OPEN)
+        self.fields["account"].queryset = mine.select_related("broker")
+        self.chosen = account or self._last_used(mine)
+        self.fields["account"].initial = self.chosen
+
+    def _last_used(self, mine: QuerySet[Account]) -> Account | None:
+        last = Deal.objects.filter(account__in=mine).order_by("-id").first()
+        return last.account if last else mine.first()
+
+    def carry_out(self) -> Any:
+        values = self.values
+        return self.service(values.pop("account"), actor=self.user, **values)
+
+    def done(self, row: Any) -> str:
+        return f"Booked in {row.account}: {row}"
+
+
+class SymbolMixin:
+    """Offers the symbols of the chosen account's broker, and the last one traded there."""
+
+    def offer_symbols(self) -> None:
+        rows = BrokerSymbol.objects.filter(broker__accounts__owner=self.user)
+        if self.chosen:
+            rows = BrokerSymbol.objects.filter(broker=self.chosen.broker_id)
+        names = rows.order_by("name").values_list("name", flat=True).distinct()
+        self.symbols = list(names[:OFFERED])
+
+    def last_symbol(self) -> BrokerSymbol | None:
+        deals = Deal.objects.filter(account=self.chosen, symbol__isnull=False)
+        last = deals.select_related("symbol").order_by("-id").first() if self.chosen else None
+        return last.symbol if last else None
+
+
+def symbol_field(**kwargs: Any) -> forms.CharField:
+    widget = UnfoldAdminTextInputWidget(attrs={"list": "symbols", "autocomplete": "off"})
+    return forms.CharField(max_length=64, widget=widget, **kwargs)
+
+
+def least_volume(symbol: BrokerSymbol | None) -> Decimal:
+    """The smallest volume by the symbol's newest terms, in lots."""
+    terms = SymbolTerms.objects.filter(symbol=symbol).order_by("-valid_from").first()
+    return terms.lot_min if symbol and terms else SMALLEST
+
+
+class MoneyForm(InAccountForm):
+    amount = ExactNumber(help_text="In the account's currency, above zero")
+    at = MomentField(label="When", initial=now_to_the_second)
+    comment = comment_field()
+
+
+class DepositForm(MoneyForm):
+    action = "deposit"
+    service = staticmethod(manual.deposit)
+
+
+class WithdrawalForm(MoneyForm):
+    action = "withdrawal"
+    service = staticmethod(manual.withdrawal)
+
+
+class ChargeForm(SymbolMixin, InAccountForm):
+    action = "charge"
+    service = staticmethod(manual.charge)
+
+    kind = choice([(str(kind), Deal.Kind(kind).label) for kind in manual.CHARGES])
+    amount = ExactNumber(help_text="In the account's currency; a cost is negative, as -1.25")
+    symbol = symbol_field(required=False)
+    at = MomentField(label="When", initial=now_to_the_second)
+    comment = comment_field()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offer_symbols()
+
+
+COSTS = "In the account's currency; a cost is negative"
+
+
+def with_costs(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with swap, commission and fee as one Costs; what is empty costs nothing."""
+    given = {name: values.pop(name) for name in manual.Costs._fields if name in values}
+    costs = {name: value for name, value in given.items() if value is not None}
+    return {**values, "costs": manual.Costs(**costs)}
+
+
+class TradeForm(SymbolMixin, InAccountForm):
+    action = "trade"
+
+    symbol = symbol_field()
+    side = choice([("buy", "Buy"), ("sell", "Sell")])
+    volume = ExactNumber(help_text="Lots")
+    price = ExactNumber()
+    at = MomentField(label="When", initial=now_to_the_second)
+    commission = ExactNumber(required=False, help_text=COSTS)
+    swap = ExactNumber(required=False, help_text=COSTS)
+    stop_loss = ExactNumber(required=False)
+    take_profit = ExactNumber(required=False)
+    profit = ExactNumber(
+        required=False, help_text="Of what it closes on a netting account; empty: from the terms"
+    )
+    comment = comment_field()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offer_symbols()
+        last = self.last_symbol()
+        self.fields["symbol"].initial = last.name if last else ""
+        self.fields["volume"].initial = least_volume(last)
+
+    @staticmethod
+    def service(account: Account, **values: Any) -> Deal:
+        return manual.trade(account, **with_costs(values))
+
+
+class OrderForm(SymbolMixin, InAccountForm):
+    action = "order"
+    service = staticmethod(manual.place_order)
+
+    symbol = symbol_field()
+    side = choice([("buy", "Buy"), ("sell", "Sell")])
+    type = choice(BrokerOrder.Type.choices, initial=BrokerOrder.Type.LIMIT)
+    volume = ExactNumber(help_text="Lots")
+    price = ExactNumber(required=False, help_text="Not for a market order")
+    limit_price = ExactNumber(required=False, help_text="Stop limit: the price of the limit")
+    stop_loss = ExactNumber(required=False)
+    take_profit = ExactNumber(required=False)
+    expires_at = MomentField(label="Expires", required=False)
+    placed_at = MomentField(label="Placed", initial=now_to_the_second)
+    comment = comment_field()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.offer_symbols()
+        last = self.last_symbol()
+        self.fields["symbol"].initial = last.name if last else ""
+        self.fields["volume"].initial = least_volume(last)
+
+    def done(self, row: Any) -> str:
+        return f"Noted in {row.account}: {row}"
+
+
+class SubjectForm(EntryForm):
+    """An entry about a row: an order, a position, a deal, an account."""
+
+    def __init__(self, *args: Any, subject: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.subject = subject
+        self.action = f"{self.action} {subject.pk}"
+
+    def done(self, row: Any) -> str:
+        return f"Booked in {row.account}: {row}"
+
+
+class ModifyForm(SubjectForm):
+    action = "modify"
+    NAMES = ("volume", "price", "limit_price", "stop_loss", "take_profit", "expires_at", "comment")
+
+    volume = ExactNumber(help_text="Lots, with what is filled")
+    price = ExactNumber(required=False)
+    limit_price = ExactNumber(required=False)
+    stop_loss = ExactNumber(required=False)
+    take_profit = ExactNumber(required=False)
+    expires_at = MomentField(label="Expires", required=False)
+    comment = comment_field()
+
+    def __init__(self, *args: Any, subject: BrokerOrder, **kwargs: Any) -> None:
+        super().__init__(*args, subject=subject, **kwargs)
+        self.initial = {name: getattr(subject, name) for name in self.NAMES}
+
+    def carry_out(self) -> BrokerOrder:
+        return manual.modify_order(self.subject, actor=self.user, **self.values)
+
+    def done(self, row: BrokerOrder) -> str:
+        return f"Modified {row}"
+
+
+class ExecutionForm(SubjectForm):
+    volume = ExactNumber(help_text="Lots")
+    price = ExactNumber()
+    at = MomentField(label="When", initial=now_to_the_second)
+    profit = ExactNumber(
+        required=False, help_text="Of what it closes, before costs; empty: from the terms"
+    )
+    commission = ExactNumber(required=False, help_text=COSTS)
+    swap = ExactNumber(required=False, help_text=COSTS)
+
+
+class FillForm(ExecutionForm):
+    action = "fill"
+
+    def __init__(self, *args: Any, subject: BrokerOrder, **kwargs: Any) -> None:
+        super().__init__(*args, subject=subject, **kwargs)
+        self.fields["volume"].initial = subject.volume - subject.filled
+        self.fields["price"].initial = subject.limit_price or subject.price
+
+    def carry_out(self) -> Deal:
+        return manual.fill_order(self.subject, actor=self.user, **with_costs(self.values))
+
+
+class CloseForm(ExecutionForm):
+    action = "close"
+
+    comment = comment_field()
+
+    def __init__(self, *args: Any, subject: Position, price: Decimal | None, **kwargs: Any) -> None:
+        super().__init__(*args, subject=subject, **kwargs)
+        self.fields["volume"].initial = subject.open_volume
+        self.fields["price"].initial = price
+
+    def carry_out(self) -> Deal:
+        return manual.close_position(self.subject, actor=self.user, **with_costs(self.values))
+
+
+class CancelForm(SubjectForm):
+    action = "cancel"
+
+    at = MomentField(label="When", initial=now_to_the_second)
+
+    def carry_out(self) -> BrokerOrder:
+        at: dt.datetime = self.cleaned_data["at"]
+        return manual.cancel_order(self.subject, actor=self.user, at=at)
+
+    def done(self, row: BrokerOrder) -> str:
+        return f"Cancelled {row}"
+
+
+class ReverseForm(SubjectForm):
+    action = "reverse"
+
+    comment = comment_field()
+
+    def carry_out(self) -> Deal:
+        return manual.reverse(self.subject, actor=self.user, **self.values)
+
+
+class AccountForm(SubjectForm):
+    """Closes or reopens an account."""
+
+    def __init__(self, *args: Any, subject: Account, verb: str, **kwargs: Any) -> None:
+        self.action = self.verb = verb
+        super().__init__(*args, subject=subject, **kwargs)
+
+    def carry_out(self) -> Account:
+        service = {"close": services.close_account, "reopen": services.reopen_account}[self.verb]
+        return service(self.subject, actor=self.user)
+
+    def done(self, row: Account) -> str:
+        return f"{row} is {row.get_status_display().lower()}"
