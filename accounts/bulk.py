@@ -69,12 +69,20 @@ def _on_conflict(update: Sequence[str]) -> str:
 
 
 def _copy(cursor: Any, table: str, names: str, rows: Iterator[Row], conflict: str) -> None:
+    """Straight into the table, or through another one where some rows may be there already."""
+    if not conflict:
+        _copy_into(cursor, table, names, rows)
+        return
     cursor.execute(f"CREATE TEMPORARY TABLE incoming AS SELECT {names} FROM {table} WITH NO DATA")  # noqa: S608
-    with cursor.copy(f"COPY incoming ({names}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
+    _copy_into(cursor, "incoming", names, rows)
     cursor.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM incoming {conflict}")  # noqa: S608
     cursor.execute("DROP TABLE incoming")
+
+
+def _copy_into(cursor: Any, table: str, names: str, rows: Iterator[Row]) -> None:
+    with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _stored(

@@ -65,7 +65,7 @@ def bring_up(
         )
         words += held.words + days.words
         if not check:
-            positions.store(account, gone=held.gone, rows=held.rows)
+            positions.store(account, held)
             figures.store(account, days)
     return words
 

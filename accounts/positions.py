@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -58,19 +58,20 @@ class PositionChanges(NamedTuple):
     """What brings stored positions to those that follow from the deals."""
 
     gone: list[int]
-    rows: list[PositionRow]
+    new: list[PositionRow]
+    changed: list[PositionRow]
     words: list[str]
 
 
 def compare(wanted: Iterable[PositionRow], stored: Iterable[tuple[Any, ...]]) -> PositionChanges:
     """Stored rows carry their id first. words: one sentence a difference."""
     known = {row[2]: row for row in stored}
-    changes = PositionChanges([], [], [])
+    changes = PositionChanges([], [], [], [])
     for row in wanted:
         old = known.pop(row[1], None)
         if old is not None and old[1:] == row:
             continue
-        changes.rows.append(row)
+        (changes.changed if old else changes.new).append(row)
         what = differences(COLUMNS, old[1:], row) if old else "not stored"
         changes.words.append(f"Position {row[1]}: {what}")
     for old in known.values():
@@ -79,11 +80,17 @@ def compare(wanted: Iterable[PositionRow], stored: Iterable[tuple[Any, ...]]) ->
     return changes
 
 
-def store(account: Account, *, gone: Sequence[int], rows: Sequence[PositionRow]) -> None:
-    """Write the rows in place by (account, symbol, ref); marks, stops and targets stay as they are."""
-    for ids in bulk.chunks(gone, 900):
+def store(account: Account, changes: PositionChanges) -> None:
+    """Write them in place by (account, symbol, ref); marks, stops and targets stay as they are."""
+    for ids in bulk.chunks(changes.gone, 900):
         Position.objects.filter(id__in=ids).delete()
-    if rows:
-        full = ((account.pk, "", *row) for row in rows)
-        columns = ("account_id", "mark_source", *COLUMNS)
-        bulk.insert(Position, columns, full, unique=UNIQUE, update=COLUMNS[2:])
+    columns = ("account_id", "mark_source", *COLUMNS)
+    if changes.new:
+        bulk.insert(Position, columns, _full(account, changes.new))
+    if changes.changed:
+        rows = _full(account, changes.changed)
+        bulk.insert(Position, columns, rows, unique=UNIQUE, update=COLUMNS[2:])
+
+
+def _full(account: Account, rows: Iterable[PositionRow]) -> Iterator[tuple[Any, ...]]:
+    return ((account.pk, "", *row) for row in rows)
