@@ -82,6 +82,12 @@ def judge(statement: Statement) -> None:
         if key in theirs and theirs[key] != ours[key]
     ]
     sentences = list(_running_balance(statement.deals))
+    if not sentences and theirs.get("balance", ours["balance"]) != ours["balance"]:
+        statement.breaks.append(
+            "The running balance holds in every row, so the summary tells of another moment: the "
+            f"report's period probably ends (last row {statement.period_to or 'none'}) before it was "
+            f"printed ({statement.printed_at or 'unknown'}), or the summary was edited."
+        )
     statement.breaks += sentences[:MOST_SENTENCES]
     if len(sentences) > MOST_SENTENCES:
         rest = len(sentences) - MOST_SENTENCES

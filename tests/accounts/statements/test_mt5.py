@@ -344,6 +344,17 @@ def test_total_that_rows_do_not_explain_is_a_break(
     assert any(sentence.startswith(f"{named}:") for sentence in statement.breaks)
 
 
+def test_summary_of_another_moment_is_said_to_be_one(tmp_path: Path) -> None:
+    statement = read(Report(summary=("2 000.00", "0.00", "0.00", "2 000.00")), tmp_path)
+    assert statement.breaks[0].startswith("Balance: the file prints 2000.00, its rows give 1009.00")
+    assert "another moment" in statement.breaks[-1]
+
+
+def test_torn_row_is_refused_not_passed_over(tmp_path: Path) -> None:
+    torn = DEPOSIT.partition("|")[2]
+    assert "unknown shape" in refused(Report(deals=[BOUGHT, torn, SOLD]), tmp_path)
+
+
 def test_running_balance_names_the_row_that_breaks_it(tmp_path: Path) -> None:
     tampered = SOLD.replace("|10.00|", "|11.00|")
     statement = read(Report(deals=[DEPOSIT, BOUGHT, tampered]), tmp_path)
