@@ -91,10 +91,10 @@ def read(path: Path) -> Statement:
 
 def _refuse_doubles(sheet: Sheet) -> None:
     rows: dict[str, int] = {}
-    for ticket in (*sheet.tickets, *sheet.money):
-        if (first := rows.setdefault(ticket.number, ticket.row)) != ticket.row:
+    for number, row in [(line.number, line.row) for line in (*sheet.tickets, *sheet.money)]:
+        if (first := rows.setdefault(number, row)) != row:
             raise NotAStatement(
-                f"Row {ticket.row}: ticket {ticket.number} stands in row {first} already; "
+                f"Row {row}: ticket {number} stands in row {first} already; "
                 "expected each ticket once."
             )
 

@@ -110,7 +110,7 @@ def table_name(texts: list[str]) -> str:
 def read(path: Path) -> Statement:
     """Everything the file says. Raises NotAStatement for what a person must make clear first."""
     account, blocks = _parts(table_rows(path))
-    decimal, order = _conventions(blocks, account)
+    decimal, order = _conventions(blocks)
     lines = [read_rows(block.rows, _mapping(block, decimal, order), block.name) for block in blocks]
     statement = Statement(
         format=FORMAT,
@@ -134,7 +134,8 @@ def _parts(rows: Iterator[TableRow]) -> tuple[dict[str, str], list[Block]]:
             open_block = Block(name, row)
             blocks.append(open_block)
         elif open_block and row.sheet == open_block.header.sheet:
-            open_block.rows.append(row)
+            if not _is_example(row):
+                open_block.rows.append(row)
         else:
             open_block = None
             _note_account(account, row.texts)
@@ -166,26 +167,32 @@ def _mapping(block: Block, decimal: str, order: str) -> Mapping:
     )
 
 
-def _conventions(blocks: list[Block], account: dict[str, str]) -> tuple[str, str]:
-    """Decimal mark and order of day and month, from all rows. Raises NotAStatement where they are open."""
-    numbers, times = [], []
-    for block in blocks:
-        block.rows = [row for row in block.rows if not _is_example(row)]
-        for column in _mapping(block, ".", "").columns:
-            kind = {NUMBER: "number", TIME: "date"}.get(CLASSES[column.target], "")
-            texts = _written(block.rows, column.index, kind)
-            (numbers if kind == "number" else times if kind == "date" else []).extend(texts)
-    mark, order = decimal_mark(numbers), date_order(times)
+def _conventions(blocks: list[Block]) -> tuple[str, str]:
+    """Decimal mark and date order, from all rows. Raises NotAStatement where they are open."""
+    mark = decimal_mark(_values(blocks, NUMBER, "number"))
     if not mark.is_certain:
         raise NotAStatement(
             "Numbers such as 1,234 and 1.234 can be read in two ways here; "
             "write them without thousands marks and with a point before the decimals."
         )
+    order = date_order(_values(blocks, TIME, "date"))
     if not order.is_certain:
         raise NotAStatement(
-            "It is open whether the day or the month comes first in the dates; write them as 2026-01-31 14:30:00."
+            "It is open whether the day or the month comes first in the dates; "
+            "write them as 2026-01-31 14:30:00."
         )
     return mark.value, order.value
+
+
+def _values(blocks: list[Block], wanted: str, kind: str) -> list[str]:
+    """What somebody wrote as text into the columns of numbers or of times."""
+    return [
+        text
+        for block in blocks
+        for column in _mapping(block, ".", "").columns
+        if CLASSES[column.target] == wanted
+        for text in _written(block.rows, column.index, kind)
+    ]
 
 
 def _written(rows: list[TableRow], index: int, kind: str) -> list[str]:
