@@ -125,7 +125,9 @@ def is_time(text: str) -> bool:
 
 def is_data(cells: list[str]) -> bool:
     """Whether the row is one of a section, even if its time is unreadable."""
-    return is_time(cells[0]) or (cells[1].isdigit() and cells[3] != "")
+    if is_time(cells[0]):
+        return True
+    return cells[1].isdigit() and sum(text != "" for text in cells) > LONGEST_FIGURES
 
 
 def is_heading(cells: list[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from dataclasses import replace
@@ -113,6 +114,29 @@ def test_workbook_is_read_whatever_its_name(name: str, tmp_path: Path) -> None:
     assert statement.our_totals == same.our_totals
     assert statement.file_totals == same.file_totals
     assert statement.account == same.account
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_table_saved_as_text_reads_alike(mark: str, tmp_path: Path) -> None:
+    report = Report()
+    path = tmp_path / "report.csv"
+    rows = [cells + [""] * (14 - len(cells)) for _, cells in report.lines()]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, delimiter=mark).writerows(rows)
+    statement = mt5.read(path)
+    same = mt5.read(report.html(tmp_path / "same.htm"))
+    assert statement.our_totals == same.our_totals
+    assert statement.file_totals == same.file_totals
+    assert statement.account == same.account
+
+
+def test_whole_figures_of_a_summary_are_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "report.csv"
+    whole = Report(summary=("1009", "0", "0", "1009"), account="9 (JPY, Server, demo, Hedge)")
+    rows = [cells + [""] * (14 - len(cells)) for _, cells in whole.lines()]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    assert mt5.read(path).file_totals["balance"] == Decimal(1009)
 
 
 def test_fee_and_commission_are_kept_apart(tmp_path: Path) -> None:
