@@ -20,27 +20,23 @@ CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlin
 FOLDERS = CONFIG["root_packages"]
 
 
-def modules():
+def sources():
+    """Each module's dotted name and file."""
     for folder in FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            yield ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(parts).removesuffix(".__init__"), path
 
 
 def registries():
-    for name in modules():
-        if "Registry(" in module_path(name).read_text():
-            module = import_module(name)
-            yield from (
-                pytest.param(value, key, id=f"{name}.{attribute}.{key}")
-                for attribute, value in vars(module).items()
-                if isinstance(value, Registry)
-                for key in value
-            )
-
-
-def module_path(name):
-    path = ROOT / name.replace(".", "/")
-    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    for name, path in sources():
+        if "Registry(" not in path.read_text(encoding="utf-8"):
+            continue
+        for attribute, value in vars(import_module(name)).items():
+            if isinstance(value, Registry):
+                yield from (
+                    pytest.param(value, key, id=f"{name}.{attribute}.{key}") for key in value
+                )
 
 
 def test_the_import_contract_holds():
@@ -53,7 +49,7 @@ def test_the_import_contract_holds():
 
 def test_no_module_at_the_top_is_outside_the_contract():
     layers = " ".join(CONFIG["contracts"][0]["layers"])
-    top = {name for name in modules() if name.startswith("tradershub.") and name.count(".") == 1}
+    top = {name for name, _ in sources() if name.startswith("tradershub.") and name.count(".") == 1}
     assert not {name for name in top if name not in layers}
 
 
