@@ -10,8 +10,9 @@ import json
 import zlib
 import zoneinfo
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from accounts import booking, bulk, figures
@@ -26,6 +27,7 @@ from accounts.models import (
 )
 from accounts.statements.base import OpenPositionLine, OrderLine, Statement
 from accounts.statements.clock import moment
+from accounts.statements.lines import used_up
 from accounts.statements.settling import booked_imports
 from brokers.models import BrokerSymbol
 from tradershub.finance.decimals import ZERO
@@ -60,9 +62,12 @@ OrderRow = tuple[Any, ...]
 
 
 def order_rows(statement: Statement, zone: zoneinfo.ZoneInfo) -> list[OrderRow]:
-    """The orders of a file that the books can keep, in the terms of COLUMNS, each id once."""
+    """The orders of a file that the books can keep, in the terms of COLUMNS, each id once.
+
+    The statement is left without its orders, so that memory holds a large file once.
+    """
     rows: dict[str, OrderRow] = {}
-    for order in statement.orders:
+    for order in used_up(statement.orders):
         placed = moment(order.time_text, zone)
         if placed and order.order_id and order.symbol and order.volume > 0:
             rows[order.order_id] = _order_row(order, placed, zone)
@@ -83,16 +88,26 @@ def _order_row(order: OrderLine, placed: dt.datetime, zone: zoneinfo.ZoneInfo) -
 
 def keep(imported: StatementImport, statement: Statement, orders: list[OrderRow]) -> None:
     """Store the orders and open positions of the file beside it."""
-    content = {
-        "orders": [[_text(value) for value in row] for row in orders],
-        "positions": [_position(line) for line in statement.open_positions],
-    }
-    _save(imported, content)
+    positions = [_position(line) for line in statement.open_positions]
+    _save(imported, orders, {"positions": positions})
 
 
-def _save(imported: StatementImport, content: dict[str, Any]) -> None:
-    data = zlib.compress(json.dumps(content, separators=(",", ":")).encode(), 1)
-    StatementExtras.objects.update_or_create(statement=imported, defaults={"data": data})
+def _save(imported: StatementImport, orders: Iterable[OrderRow], rest: dict[str, Any]) -> None:
+    """Compressed lines of JSON: first all but the orders, then an order a line."""
+    squeeze, data = zlib.compressobj(1), bytearray()
+    data += squeeze.compress(_line(rest))
+    for chunk in bulk.chunks(orders, 1000):
+        lines = (_line([_text(value) for value in row]) for row in chunk)
+        data += squeeze.compress(b"".join(lines))
+    data += squeeze.flush()
+    StatementExtras.objects.update_or_create(statement=imported, defaults={"data": bytes(data)})
+
+
+def _line(content: Any) -> bytes:
+    return _json(content).encode() + b"\n"
+
+
+_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _position(line: OpenPositionLine) -> dict[str, str]:
@@ -111,11 +126,20 @@ def _text(value: Any) -> Any:
 
 
 def load(imported: StatementImport) -> dict[str, Any]:
-    """What `keep` stored: order rows as lists of texts, open positions as texts by name."""
+    """What `keep` stored besides orders: open positions as texts by name, orders it replaced."""
+    return next(_stored_lines(imported), None) or {"positions": []}
+
+
+def load_orders(imported: StatementImport, wanted: Collection[str]) -> list[OrderRow]:
+    """The file's orders of these ids."""
+    lines = islice(_stored_lines(imported), 1, None)
+    return [_order(texts) for texts in lines if texts[0] in wanted]
+
+
+def _stored_lines(imported: StatementImport) -> Iterator[Any]:
     found = StatementExtras.objects.filter(statement=imported).first()
-    if found is None:
-        return {"orders": [], "positions": []}
-    return json.loads(zlib.decompress(bytes(found.data)))  # type: ignore[no-any-return]
+    if found is not None:
+        yield from map(json.loads, zlib.decompress(bytes(found.data)).splitlines())
 
 
 def _order(texts: list[Any]) -> OrderRow:
@@ -141,7 +165,7 @@ def book_orders(account: Account, imported: StatementImport, rows: list[OrderRow
         if row[0] not in known or order.get(known[row[0]].statement_id, -1) <= mine
     ]  # fmt: skip
     changed = [row for row in fresh if row[0] not in known or _said(known[row[0]]) != row]
-    _remember(imported, [known[row[0]] for row in changed if row[0] in known])
+    _remember(imported, rows, [known[row[0]] for row in changed if row[0] in known])
     _write(account, imported, changed)
 
 
@@ -150,15 +174,14 @@ def _said(order: BrokerOrder) -> OrderRow:
     return (order.broker_order_id, order.symbol.name, *list(values)[1:])
 
 
-def _remember(imported: StatementImport, replaced: list[BrokerOrder]) -> None:
+def _remember(
+    imported: StatementImport, orders: list[OrderRow], replaced: list[BrokerOrder]
+) -> None:
     """Keep what an order said that no statement brought, before a statement's word replaces it."""
     foreign = [order for order in replaced if order.statement_id is None]
     if foreign:
-        content = load(imported)
-        content["replaced"] = [
-            [order.source, [_text(value) for value in _said(order)]] for order in foreign
-        ]
-        _save(imported, content)
+        replaced = [[row.source, [_text(value) for value in _said(row)]] for row in foreign]
+        _save(imported, orders, load(imported) | {"replaced": replaced})
 
 
 def _write(
@@ -185,7 +208,7 @@ def unbook_orders(account: Account, imported: StatementImport) -> None:
         if not waiting:
             break
         if other.pk != imported.pk:
-            rows = [_order(texts) for texts in load(other)["orders"] if texts[0] in waiting]
+            rows = load_orders(other, waiting)
             _write(account, other, rows)
             waiting -= {row[0] for row in rows}
     for source, texts in replaced:

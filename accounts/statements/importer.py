@@ -18,7 +18,7 @@ from accounts import booking, bulk
 from accounts.models import Account, Deal, StatementImport, StatementLine
 from accounts.statements import extras, openings, settling
 from accounts.statements.base import Statement
-from accounts.statements.lines import read_rows, stored
+from accounts.statements.lines import Row, read_rows, stored
 from accounts.statements.matching import SYMBOL, Fate, Known, Plan, plan
 from accounts.statements.preview import facts_of
 from brokers.models import BrokerSymbol
@@ -45,21 +45,19 @@ def planned(statement: Statement, account: Account | None) -> Plan:
 
 @transaction.atomic
 def book(imported: StatementImport, statement: Statement, *, progress: Progress) -> Plan:
-    """Put the file into the books of its account, all of it or nothing.
+    """Put the file into the books of its account, all of it or nothing; the statement is used up.
 
     Raises BadInput for a row that the books cannot keep.
     """
     account = booking.lock(imported.account)
     zone = zone_of(statement, account)
-    rows, refusals = read_rows(statement, zone)
+    rows, refusals = read_rows(statement, zone, use_up=True)
     orders = extras.order_rows(statement, zone)
     imported.preview = imported.preview | {"facts": facts_of(statement, rows, zone)}
     _keep_period(imported)
-    symbols = _symbols(account, statement)
+    symbols = _symbols(account, statement, rows, orders)
     made = plan(account, rows, refusals)
     extras.keep(imported, statement, orders)
-    statement.deals.clear()
-    statement.orders.clear()
     progress(1, STEPS)
     touched = _book_rows(account, imported, made, symbols)
     progress(3, STEPS)
@@ -78,9 +76,11 @@ def _keep_period(imported: StatementImport) -> None:
     imported.save(update_fields=["preview", "period_from", "period_to"])
 
 
-def _symbols(account: Account, statement: Statement) -> dict[str, int]:
+def _symbols(
+    account: Account, statement: Statement, rows: list[Row], orders: list[extras.OrderRow]
+) -> dict[str, int]:
     """The id of each symbol that the file names, made where the broker has none of that name."""
-    names = {line.symbol for line in statement.deals} | {line.symbol for line in statement.orders}
+    names = {row.values[SYMBOL] for row in rows} | {order[1] for order in orders}
     names |= {line.symbol for line in statement.open_positions}
     known = dict(BrokerSymbol.objects.filter(broker=account.broker_id).values_list("name", "id"))
     missing = sorted(name for name in names if name and name not in known)

@@ -63,12 +63,17 @@ def new_deal(
     )  # fmt: skip
 
 
-def read_rows(statement: Statement, zone: zoneinfo.ZoneInfo) -> tuple[list[Row], list[Refusal]]:
-    """The rows of the file with their keys, and those that cannot be booked with the reason."""
+def read_rows(
+    statement: Statement, zone: zoneinfo.ZoneInfo, *, use_up: bool = False
+) -> tuple[list[Row], list[Refusal]]:
+    """The rows of the file with their keys, and those that cannot be booked with the reason.
+
+    use_up: empty the statement of its deals on the way, so that memory holds a large file once.
+    """
     rows: list[Row] = []
     refusals = list(statement.refusals)
     seen: dict[str, int] = defaultdict(int)
-    for deal in statement.deals:
+    for deal in used_up(statement.deals) if use_up else statement.deals:
         at = moment(deal.time_text, zone)
         reason = _why_not(deal, at)
         if at is None or reason:
@@ -87,6 +92,13 @@ def read_rows(statement: Statement, zone: zoneinfo.ZoneInfo) -> tuple[list[Row],
             )  # fmt: skip
         )
     return rows, refusals
+
+
+def used_up(lines: list[Any]) -> Iterator[Any]:
+    """The lines in their order, the list left empty."""
+    lines.reverse()
+    while lines:
+        yield lines.pop()
 
 
 def _values(deal: DealLine, at: dt.datetime) -> tuple[Any, ...]:

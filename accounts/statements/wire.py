@@ -86,8 +86,14 @@ def _lines(kind: type, batch: dict[str, Any]) -> Iterator[Any]:
         elif _is_decimal(field):
             values.append(map(_as_decimal, columns[field.name]))
         else:
-            values.append(columns[field.name])
+            values.append(_shared(columns[field.name]))
     return map(kind, *values)
+
+
+def _shared(column: list[Any]) -> Iterator[Any]:
+    """The values, equal ones as one object: JSON makes a new text of every "buy", which adds up."""
+    seen: dict[Any, Any] = {}
+    return (seen.setdefault(value, value) for value in column)
 
 
 def _is_decimal(field: Field[Any]) -> bool:

@@ -27,6 +27,7 @@ WRONG_USE, REFUSED = 2, 1
 
 class Command(BaseCommand):
     help = "Read statement files and book them; --dry-run only shows what they say."
+    requires_system_checks: list[str] = []  # some read the database, which a dry run does not need
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="statement or zip")
