@@ -16,6 +16,8 @@ MUTE = frozenset({"script", "style", "noscript", "template"})
 CELLS = frozenset({"td", "th"})
 HIDING = frozenset({"hidden", "class", "style"})
 MOST_COLUMNS = 1000
+MANY_PIECES = 16  # the parser hands over a long text in pieces
+LONGEST_CELL = 256 * 1024
 
 Attributes = dict[str, str]
 
@@ -76,6 +78,11 @@ class RowTarget:
     def data(self, text: str) -> None:
         if self.cell is not None and not self.mute:
             self.text.append(text)
+            if len(self.text) > MANY_PIECES and sum(map(len, self.text)) > LONGEST_CELL:
+                raise NotAStatement(
+                    f"In a table a cell is longer than {LONGEST_CELL:,} characters; "
+                    "expected the short texts of a statement."
+                )
 
     def comment(self, text: str) -> None:
         """Comments say nothing."""

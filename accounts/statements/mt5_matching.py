@@ -7,6 +7,7 @@ proven stays empty.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import fields
@@ -20,8 +21,13 @@ from accounts.statements.mt5_rows import ClosedPosition, Sheet
 from accounts.statements.words import opposite
 
 CLOSINGS = frozenset({base.OUT, base.OUT_BY})
+# Bounds of the search, far beyond what traders do, so that no file can make it endless.
 MOST_PARTS = 24
+MOST_WINDOW = 500
 MOST_STEPS = 20_000
+MOST_STEPS_IN_ALL = 2_000_000
+MOST_OPEN = 500
+END_OF_TIME = "9999"
 
 # A third of the time of dataclasses.replace, which counts with 100,000 deals.
 _NAMES = [field.name for field in fields(DealLine)]
@@ -56,6 +62,7 @@ class _Refs:
         self.sheet = sheet
         self.found: dict[int, str] = {}
         self.open_positions = list(sheet.positions)
+        self.steps_left = MOST_STEPS_IN_ALL
 
     def match_openings(self) -> None:
         for i, deal in enumerate(self.deals):
@@ -90,12 +97,8 @@ class _Refs:
         rest = []
         groups = self._closings_by_side()
         for p in self.open_positions:
-            candidates = [
-                i
-                for i in groups[p.symbol, opposite(p.side)]
-                if i not in self.found and p.opened_at <= self.deals[i].time_text <= p.closed_at
-            ]
-            parts = self._parts_of(p, candidates)
+            group = groups[p.symbol, opposite(p.side)]
+            parts = self._parts_of(p, self._between(group, p.opened_at, p.closed_at))
             self.found.update(dict.fromkeys(parts, p.position_id))
             if not parts:
                 rest.append(p)
@@ -112,11 +115,8 @@ class _Refs:
             gone = opened[line.position_ref] - line.volume
             if gone <= 0:
                 continue
-            candidates = [
-                i
-                for i in groups[line.symbol, opposite(line.side)]
-                if i not in self.found and self.deals[i].time_text >= line.time_text
-            ]
+            group = groups[line.symbol, opposite(line.side)]
+            candidates = self._between(group, line.time_text, END_OF_TIME)
             ways = list(islice(self._sums_to(candidates, gone), 2))
             if len(ways) == 1:
                 self.found.update(dict.fromkeys(ways[0], line.position_ref))
@@ -148,6 +148,16 @@ class _Refs:
             groups[deal.symbol, deal.side].append(i)
         return groups
 
+    def _between(self, group: list[int], start: str, end: str) -> list[int]:
+        """The latest closings from `start` to `end` that have no position yet."""
+        first = bisect_left(group, start, key=self._time_of)
+        beyond = bisect_right(group, end, lo=first, key=self._time_of)
+        window = group[max(first, beyond - MOST_WINDOW) : beyond]
+        return [i for i in window if i not in self.found][-MOST_PARTS:]
+
+    def _time_of(self, index: int) -> str:
+        return self.deals[index].time_text
+
     def _parts_of(self, p: ClosedPosition, candidates: list[int]) -> tuple[int, ...]:
         for parts in self._sums_to(candidates, p.volume):
             chosen = [self.deals[i] for i in parts]
@@ -162,11 +172,11 @@ class _Refs:
 
     def _sums_to(self, candidates: list[int], volume: Decimal) -> Iterator[tuple[int, ...]]:
         """The sets of candidates, in the file's order, whose volumes sum up to `volume`."""
-        candidates = candidates[:MOST_PARTS]
         stack: list[tuple[int, Decimal, tuple[int, ...]]] = [(0, volume, ())]
-        for _ in range(MOST_STEPS):
+        for _ in range(min(MOST_STEPS, self.steps_left)):
             if not stack:
                 return
+            self.steps_left -= 1
             at, left, parts = stack.pop()
             if not left:
                 yield parts
@@ -188,7 +198,7 @@ class _Book:
         self.volumes[ref] = self.volumes.get(ref, ZERO) + volume
 
     def only_candidate(self, volume: Decimal) -> str:
-        if self.in_doubt:
+        if self.in_doubt or len(self.volumes) > MOST_OPEN:
             return ""
         able = [ref for ref, held in self.volumes.items() if held >= volume]
         return able[0] if len(able) == 1 else ""

@@ -347,3 +347,9 @@ def test_cells_outside_a_row_are_a_row_of_their_own(tmp_path: Path) -> None:
         "<table><tr><td>1</td></tr><tx><td>2</td><td>3</td></tr><tr><td>4</td></tr></table>",
     )
     assert list(html_texts(path)) == [["1"], ["2", "3"], ["4"]]
+
+
+def test_endless_html_cell_is_refused(tmp_path: Path) -> None:
+    path = page(tmp_path, f"<table><tr><td>{'a' * 30_000_000}</td></tr></table>")
+    with pytest.raises(NotAStatement, match="a cell is longer than"):
+        list(html_rows(path))
