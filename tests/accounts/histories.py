@@ -11,7 +11,7 @@ from accounts import imports
 from accounts.models import StatementImport
 from accounts.statements.base import AccountInfo, DealLine, OpenPositionLine, OrderLine, Statement
 
-START = datetime(2024, 1, 3, 9, 0, 0)
+START = datetime(2024, 1, 3, 9, 0, 0)  # noqa: DTZ001 (a server's clock)
 D = Decimal
 
 
@@ -104,6 +104,24 @@ def period(
     totals = {"balance": rows[-1].balance_after, "equity": rows[-1].balance_after + 1}
     statement.file_totals = totals
     statement.our_totals = totals | {"opening_balance": before}
+    return statement
+
+
+def printed_later(
+    deals: list[DealLine], first: int, last: int, printed: int | None = None
+) -> Statement:
+    """What MT4 prints of deals[first:last] after deals[:printed]: no running balance, only the last one."""
+    printed = last if printed is None else printed
+    statement = period(deals, first, last)
+    statement.format = "mt4"
+    rows = [replace(deal, balance_after=None) for deal in statement.deals]
+    balance = deals[printed - 1].balance_after
+    booked = sum((deal.amount for deal in rows if not deal.inferred), D(0))
+    statement.deals = rows
+    statement.printed_at = deals[printed - 1].time_text
+    statement.file_totals = {"balance": balance, "equity": balance}
+    statement.our_totals = {"balance": balance, "opening_balance": balance - booked}
+    statement.starts_at_beginning = balance == booked
     return statement
 
 

@@ -16,7 +16,7 @@ from accounts.booking import NewDeal
 from accounts.models import Break, Deal, Position, StatementLine
 from brokers.services import symbol_for
 from tests.accounts.books import assert_derived, books_of, money_of
-from tests.accounts.histories import book_statement, history, period
+from tests.accounts.histories import book_statement, history, period, printed_later
 from tests.factories import make_account, make_broker, make_owner, moment
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +61,23 @@ def test_overlapping_periods_in_any_order_give_the_same_books(account, seed, net
             book_statement(mine, _copy(periods[n]), name=f"{n}.html")
         assert_complete(mine, deals)
         seen.append({k: _without_account(v, mine) for k, v in money_of(mine).items()})
+    assert all(books == seen[0] for books in seen)
+
+
+@pytest.mark.parametrize("printed", [None, 40])
+def test_files_without_running_balance_in_any_order_give_the_same_books(account, printed):
+    """printed: each at its own end, or all on one day, when each says the balance of that day."""
+    deals = history(1)
+    periods = [printed_later(deals, a, b, printed) for a, b in WINDOWS]
+    seen = []
+    for order in permutations(range(3)):
+        mine = another(account)
+        for n in order:
+            book_statement(mine, _copy(periods[n]), name=f"{n}.html")
+        assert_complete(mine, deals)
+        books = money_of(mine)
+        books.pop("snapshots")
+        seen.append({k: _without_account(v, mine) for k, v in books.items()})
     assert all(books == seen[0] for books in seen)
 
 

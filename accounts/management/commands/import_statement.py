@@ -69,10 +69,7 @@ def owner_of(name: str, *, needed: bool) -> Any:
     """The person named; without a name the only person there is. None where nobody is needed or found."""
     persons = get_user_model().objects.filter(is_active=True)
     try:
-        if name:
-            found = list(persons.filter(username=name))
-        else:
-            found = list(persons.order_by("pk")[:2])
+        found = list(persons.filter(username=name) if name else persons.order_by("pk")[:2])
     except (OperationalError, ProgrammingError):
         found = []
     if len(found) == 1 or not (needed or name):
