@@ -23,9 +23,9 @@ from accounts.statements.mt5_rows import (
     WORKING,
     Sheet,
     is_data,
-    is_time,
     scan,
 )
+from accounts.statements.mt5_values import is_time
 
 FORMAT = "mt5"
 READS = frozenset({"html", "xlsx", "csv"})

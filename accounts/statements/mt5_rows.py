@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, time
 from decimal import Decimal
-from functools import lru_cache
 from sys import intern
 
 from accounts.statements import base
+from accounts.statements import mt5_values as read
 from accounts.statements.base import ZERO, DealLine, OpenPositionLine, OrderLine, Refusal
-from accounts.statements.numbers import shown, to_decimal, to_id
+from accounts.statements.mt5_values import BadRow, is_time
 from accounts.statements.words import operation_kind
 
 SIDES = frozenset({base.BUY, base.SELL})
@@ -50,7 +49,6 @@ TYPE_WORDS = SIDES | PENDING | {BALANCE, base.CREDIT}
 SHORTEST_ROW = 10
 SHORTEST_OPEN = 11
 LONGEST_FIGURES = 6
-NOTHING = frozenset({"", "0", "0.00"})
 UNKNOWN = "unknown"
 DEALS, POSITIONS, ORDERS, OPEN, WORKING = "deals", "positions", "orders", "open", "working"
 # Where commission, fee, swap, profit, balance and comment stand, by the number of columns:
@@ -95,10 +93,6 @@ class Sheet:
     rows: int = 0
 
 
-class BadRow(Exception):
-    """A row that cannot be read; the message says which cell, what was found, what was expected."""
-
-
 def scan(rows: Iterable[list[str]]) -> Sheet:
     """Sort every row into the sheet; what cannot be read becomes a refusal with its reason."""
     sheet = Sheet()
@@ -116,11 +110,6 @@ def scan(rows: Iterable[list[str]]) -> Sheet:
         elif texts := [text for text in row if text]:
             _sort_rest(sheet, number, texts, started)
     return sheet
-
-
-def is_time(text: str) -> bool:
-    """Whether the text has the shape `YYYY.MM.DD HH:MM`, with or without seconds."""
-    return len(text) in (16, 19) and text[4] == "." and text[7] == "." and text[10] == " "
 
 
 def is_data(cells: list[str]) -> bool:
@@ -183,27 +172,27 @@ def _deal(sheet: Sheet, number: int, cells: list[str], width: int) -> DealLine:
     at_commission, at_fee, at_swap, at_profit, at_balance, at_comment = DEAL_COLUMNS[width]
     word = cells[3].lower()
     is_trade = word in SIDES
-    profit = _money("profit", cells[at_profit])
+    profit = read.money("profit", cells[at_profit])
     comment = cells[at_comment]
     balance = cells[at_balance]
     return DealLine(
         row=number,
         section=DEALS,
         kind=base.TRADE if is_trade else _money_kind(sheet, word, comment, profit),
-        time_text=_time(cells[0]),
-        broker_deal_id=_id("deal", cells[1]),
+        time_text=read.moment(cells[0]),
+        broker_deal_id=read.identity("deal", cells[1]),
         symbol=intern(cells[2]),
         side=intern(word) if is_trade else "",
         entry=ENTRIES[cells[4].lower()] if is_trade else "",
-        volume=_volume(cells[5]) if is_trade else None,
-        price=_number("price", cells[6]) if is_trade else None,
+        volume=read.volume(cells[5]) if is_trade else None,
+        price=read.number("price", cells[6]) if is_trade else None,
         profit=profit,
-        swap=_money("swap", cells[at_swap]),
-        commission=_money("commission", cells[at_commission]),
-        fee=_money("fee", cells[at_fee]) if at_fee else ZERO,
-        order_id=_id("order", cells[7]) if cells[7] else "",
+        swap=read.money("swap", cells[at_swap]),
+        commission=read.money("commission", cells[at_commission]),
+        fee=read.money("fee", cells[at_fee]) if at_fee else ZERO,
+        order_id=read.identity("order", cells[7]) if cells[7] else "",
         comment=comment,
-        balance_after=_number("balance", balance) if balance else None,
+        balance_after=read.number("balance", balance) if balance else None,
     )
 
 
@@ -225,17 +214,17 @@ def _position(number: int, cells: list[str]) -> ClosedPosition:
         raise BadRow(f"found {len(figures)} figures, expected commission, swap and profit")
     return ClosedPosition(
         row=number,
-        position_id=_id("position", cells[1]),
+        position_id=read.identity("position", cells[1]),
         symbol=intern(cells[2]),
         side=intern(cells[3].lower()),
-        volume=_volume(cells[at - 4]),
-        opened_at=_time(cells[0]),
-        open_price=_number("price", cells[at - 3]),
-        closed_at=_time(cells[at]),
-        close_price=_number("price", cells[at + 1]),
-        commission=sum((_number("commission", text) for text in figures[:-2]), ZERO),
-        swap=_number("swap", figures[-2]),
-        profit=_number("profit", figures[-1]),
+        volume=read.volume(cells[at - 4]),
+        opened_at=read.moment(cells[0]),
+        open_price=read.number("price", cells[at - 3]),
+        closed_at=read.moment(cells[at]),
+        close_price=read.number("price", cells[at + 1]),
+        commission=sum((read.number("commission", text) for text in figures[:-2]), ZERO),
+        swap=read.number("swap", figures[-2]),
+        profit=read.number("profit", figures[-1]),
     )
 
 
@@ -245,17 +234,17 @@ def _open_position(number: int, cells: list[str]) -> OpenPositionLine:
     return OpenPositionLine(
         row=number,
         section=OPEN,
-        position_ref=_id("position", cells[1]),
+        position_ref=read.identity("position", cells[1]),
         symbol=intern(cells[2]),
         side=intern(cells[3].lower()),
-        volume=_volume(cells[4]),
-        open_price=_number("price", cells[5]),
-        time_text=_time(cells[0]),
-        stop_loss=_level("stop loss", cells[6]),
-        take_profit=_level("take profit", cells[7]),
-        market_price=_level("market price", cells[8]),
-        swap=_money("swap", cells[9]),
-        profit=_money("profit", cells[10]),
+        volume=read.volume(cells[4]),
+        open_price=read.number("price", cells[5]),
+        time_text=read.moment(cells[0]),
+        stop_loss=read.level("stop loss", cells[6]),
+        take_profit=read.level("take profit", cells[7]),
+        market_price=read.level("market price", cells[8]),
+        swap=read.money("swap", cells[9]),
+        profit=read.money("profit", cells[10]),
         comment=cells[11] if len(cells) > 11 else "",
     )
 
@@ -266,18 +255,18 @@ def _order(number: int, cells: list[str], kind: str) -> OrderLine:
     return OrderLine(
         row=number,
         section=kind,
-        order_id=_id("order", cells[1]),
+        order_id=read.identity("order", cells[1]),
         symbol=intern(cells[2]),
         type=intern(order_type) if side in SIDES and order_type else "market",
         side=intern(side) if side in SIDES else "",
-        volume=_number("volume", initial),
-        filled=_number("filled volume", filled) if filled.strip() else ZERO,
+        volume=read.number("volume", initial),
+        filled=read.number("filled volume", filled) if filled.strip() else ZERO,
         state=intern(cells[9].lower()),
-        time_text=_time(cells[0]),
-        done_time_text=_time(cells[8]) if kind == ORDERS else "",
-        price=None if cells[5].isalpha() else _level("price", cells[5]),
-        stop_loss=_level("stop loss", cells[6]),
-        take_profit=_level("take profit", cells[7]),
+        time_text=read.moment(cells[0]),
+        done_time_text=read.moment(cells[8]) if kind == ORDERS else "",
+        price=None if cells[5].isalpha() else read.level("price", cells[5]),
+        stop_loss=read.level("stop loss", cells[6]),
+        take_profit=read.level("take profit", cells[7]),
         comment=cells[10] if len(cells) > 10 else "",
     )
 
@@ -287,56 +276,3 @@ def _second_time(cells: list[str]) -> int:
     if is_time(cells[8]):
         return 8
     return next((i for i in range(9, len(cells)) if is_time(cells[i])), 0)
-
-
-@lru_cache(maxsize=4096)
-def _is_day(text: str) -> bool:
-    try:
-        date.fromisoformat(text.replace(".", "-"))
-    except ValueError:
-        return False
-    return text.isascii()
-
-
-@lru_cache(maxsize=1 << 17)
-def _is_clock(text: str) -> bool:
-    try:
-        time.fromisoformat(text)
-    except ValueError:
-        return False
-    return text[2] == ":" and text[5:6] in ("", ":")
-
-
-def _time(text: str) -> str:
-    if not is_time(text) or not _is_day(text[:10]) or not _is_clock(text[11:]):
-        raise BadRow(f"time {shown(text)}, expected a moment such as 2025.04.16 11:41:08")
-    return text
-
-
-def _number(name: str, text: str) -> Decimal:
-    try:
-        return to_decimal(text)
-    except ValueError as error:
-        raise BadRow(f"{name}: {error}") from error
-
-
-def _money(name: str, text: str) -> Decimal:
-    return ZERO if text in NOTHING else _number(name, text)
-
-
-def _level(name: str, text: str) -> Decimal | None:
-    return _number(name, text) if text else None
-
-
-def _volume(text: str) -> Decimal:
-    volume = _number("volume", text)
-    if volume <= 0:
-        raise BadRow(f"volume {shown(text)}, expected more than 0")
-    return volume
-
-
-def _id(name: str, text: str) -> str:
-    try:
-        return to_id(text)
-    except ValueError as error:
-        raise BadRow(f"{name} number: {error}") from error
