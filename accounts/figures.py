@@ -8,6 +8,7 @@ are among them. A deal that was reversed, and its reversal, count as if they had
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -159,6 +160,8 @@ def store(account: Account, changes: FigureChanges) -> None:
     if changes.rows:
         rows = ((account.pk, *row) for row in changes.rows)
         bulk.insert(DayFigures, ("account_id", *COLUMNS), rows)
+    if changes.gone or changes.rows:
+        Account.objects.filter(pk=account.pk).update(figures_stamp=uuid.uuid4())
 
 
 def snapshot(

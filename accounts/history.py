@@ -14,6 +14,7 @@ from typing import Any
 from django.db.models import F, Max, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
+from accounts.kept import kept
 from accounts.models import DayFigures, EquitySnapshot
 from accounts.queries import BALANCE
 from tradershub.core.fields import MoneyField
@@ -23,7 +24,7 @@ MONEY = MoneyField()
 SUMMED = (
     "profit", "swap", "commission", "fee", "tax", "net", "deposits", "withdrawals", "credit", "other",
 )  # fmt: skip
-TRADE_MONEY = ("net", "gross_profit", "gross_loss", "swap", "commission")
+TRADE_MONEY = ("profit", "swap", "costs", "net", "gross_profit", "gross_loss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +48,40 @@ def total(expression: Any) -> Coalesce:
     return Coalesce(Sum(expression, output_field=MONEY), ZERO, output_field=MONEY)
 
 
-def nets(account_ids: Collection[int], *, since: dt.date) -> dict[int, Decimal]:
-    """Net of the trades of each account from that day on; accounts without figures are absent."""
-    rows = day_figures(account_ids).filter(day__gte=since).order_by()
-    return dict(rows.values_list("account").annotate(sum=total("net")))
+def nets(
+    account_ids: Collection[int], *, starts: dict[str, dt.date]
+) -> dict[str, dict[int, Decimal]]:
+    """Net of the trades of each account since each named day, both by name and account; none where nothing is."""
+    rows = day_figures(account_ids).filter(day__gte=min(starts.values())).order_by()
+    sums = {f"since_{name}": _net_since(day) for name, day in starts.items()}
+    found = list(rows.values("account").annotate(**sums))
+    return {name: {row["account"]: row[f"since_{name}"] for row in found} for name in starts}
 
 
-def days_by_currency(account_ids: Collection[int], days: Q = Q()) -> list[DayOfCurrency]:  # noqa: B008
-    """Each day's changes, by currency, oldest first."""
-    rows = (
-        day_figures(account_ids)
-        .filter(days)
-        .order_by("day")
+def _net_since(day: dt.date) -> Coalesce:
+    amount = Sum("net", filter=Q(day__gte=day), output_field=MONEY)
+    return Coalesce(amount, ZERO, output_field=MONEY)
+
+
+def days_by_currency(
+    account_ids: Collection[int], *, start: dt.date | None = None, end: dt.date | None = None
+) -> list[DayOfCurrency]:
+    """Each day's changes from start to end, both included, by currency, oldest first."""
+    rows = kept(
+        account_ids,
+        f"days {start} {end}",
+        lambda: list(_days_by_currency(day_figures(account_ids).filter(_between(start, end)))),
+    )
+    return [DayOfCurrency(*row) for row in rows]
+
+
+def _between(start: dt.date | None, end: dt.date | None) -> Q:
+    return (Q(day__gte=start) if start else Q()) & (Q(day__lte=end) if end else Q())
+
+
+def _days_by_currency(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return (
+        rows.order_by("day")
         .values_list("account__currency", "day")
         .annotate(
             balance=total(BALANCE),
@@ -67,7 +90,6 @@ def days_by_currency(account_ids: Collection[int], days: Q = Q()) -> list[DayOfC
             paid_out=total("withdrawals"),
         )
     )
-    return [DayOfCurrency(*row) for row in rows]
 
 
 def last_snapshots(account_ids: Collection[int]) -> dict[int, EquitySnapshot]:
@@ -99,18 +121,19 @@ def last_day(account_ids: Collection[int]) -> dt.date | None:
 
 @dataclass(frozen=True, slots=True)
 class TradeDay:
-    """The closed trades of one day in all chosen accounts of one currency, as the platform counts them."""
+    """The trades of one day in all chosen accounts of one currency, counted as the platform counts."""
 
     currency: str
     day: dt.date
     closings: int
     wins: int
     losses: int
+    profit: Decimal
+    swap: Decimal
+    costs: Decimal  # commission + fee + tax
     net: Decimal
     gross_profit: Decimal
     gross_loss: Decimal
-    swap: Decimal
-    commission: Decimal  # with fee and tax
 
     def times(self, rate: Decimal, currency: str) -> TradeDay:
         """The same trades with their money in another currency."""
@@ -118,36 +141,45 @@ class TradeDay:
         return replace(self, currency=currency, **money)
 
 
-def trade_days(rows: QuerySet[Any]) -> list[TradeDay]:
-    """Trades by day and currency, of some day figures."""
-    found = (
-        rows.filter(symbol__isnull=False)
-        .order_by("day")
+def trade_days(
+    account_ids: Collection[int],
+    *,
+    start: dt.date | None = None,
+    end: dt.date | None = None,
+    symbols: Q = Q(),  # noqa: B008
+) -> list[TradeDay]:
+    """Trades by day and currency from start to end, both included; of some symbols, or of all."""
+    found = day_figures(account_ids).filter(_between(start, end), symbols, symbol__isnull=False)
+    if symbols:
+        rows = list(_trade_days(found))
+    else:
+        rows = kept(account_ids, f"trades {start} {end}", lambda: list(_trade_days(found)))
+    return [TradeDay(*row) for row in rows]
+
+
+def _trade_days(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return (
+        rows.order_by("day")
         .values_list("account__currency", "day")
         .annotate(
             n=Sum("closings"),
             won=Sum("wins"),
             lost=Sum("losses"),
+            sum_profit=total("profit"),
+            sum_swap=total("swap"),
+            sum_costs=total(F("commission") + F("fee") + F("tax")),
             sum_net=total("net"),
             sum_won=total("gross_profit"),
             sum_lost=total("gross_loss"),
-            sum_swap=total("swap"),
-            costs=total(F("commission") + F("fee") + F("tax")),
         )
     )
-    return [TradeDay(*row) for row in found]
 
 
-def trade_totals(rows: QuerySet[Any]) -> list[dict[str, Any]]:
-    """Sums over some day figures by currency of the account; keys as the fields."""
-    found = rows.order_by("account__currency").values(currency=F("account__currency"))
+def account_totals(
+    account_id: int, *, start: dt.date | None = None, end: dt.date | None = None
+) -> dict[str, Any]:
+    """Sums over one account's figures from start to end, both included; keys as the fields."""
+    rows = day_figures([account_id]).filter(_between(start, end))
     sums = {f"sum_{name}": total(name) for name in SUMMED}
-    totals = found.annotate(n_closings=Sum("closings"), **sums)
-    return [
-        {
-            "currency": row["currency"],
-            "closings": row["n_closings"],
-            **{name: row[f"sum_{name}"] for name in SUMMED},
-        }
-        for row in totals
-    ]
+    found = rows.aggregate(n=Coalesce(Sum("closings"), 0), **sums)
+    return {"closings": found["n"], **{name: found[f"sum_{name}"] for name in SUMMED}}

@@ -11,6 +11,7 @@ from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from accounts.calendar import Calendar
+from accounts.kept import kept
 from accounts.models import Account, DayFigures, Deal, EquitySnapshot, Position
 from tradershub.core.fields import MoneyField
 from tradershub.finance.decimals import ZERO
@@ -45,16 +46,18 @@ def booked_money(
     accounts: Collection[Account], *, through: dt.date | None = None
 ) -> dict[int, BookedMoney]:
     """Balance and credit by account id, at the end of that trading day; None: of all that is booked."""
-    days = DayFigures.objects.filter(account__in=[account.pk for account in accounts])
+    ids = [account.pk for account in accounts]
+    rows = kept(ids, f"money {through}", lambda: list(_money_rows(ids, through)))
+    found = {account_id: BookedMoney(*money) for account_id, *money in rows}
+    return {pk: found.get(pk, BookedMoney()) for pk in ids}
+
+
+def _money_rows(ids: list[int], through: dt.date | None) -> QuerySet[Any]:
+    days = DayFigures.objects.filter(account__in=ids)
     if through:
         days = days.filter(day__lte=through)
-    rows = (
-        days.order_by()
-        .values_list("account_id")
-        .annotate(money=_sum(BALANCE), lent=_sum(F("credit")))
-    )
-    found = {account_id: BookedMoney(*money) for account_id, *money in rows}
-    return {account.pk: found.get(account.pk, BookedMoney()) for account in accounts}
+    sums = days.order_by().values_list("account_id")
+    return sums.annotate(money=_sum(BALANCE), lent=_sum(F("credit")))
 
 
 def _sum(expression: Any) -> Sum:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -48,6 +50,9 @@ class Account(OwnedModel):
     opened_on = models.DateField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     notes = models.TextField(blank=True)
+    figures_stamp = models.UUIDField(
+        default=uuid.uuid4, editable=False, help_text="Another one after each change of its figures"
+    )
 
     class Meta:
         ordering = ["broker__name", "number"]

@@ -95,9 +95,9 @@ class Dashboard(Report):
 
     def _nets(self) -> dict[str, dict[int, Decimal]]:
         """Net of trades of each account since the beginning of each span."""
-        today, ids = self.filters.today, self.filters.account_ids
-        starts = {span: preset_period(span, today=today).start for span in SPANS}
-        return {span: history.nets(ids, since=start) for span, start in starts.items() if start}
+        today = self.filters.today
+        starts = {span: preset_period(span, today=today).start or today for span in SPANS}
+        return history.nets(self.filters.account_ids, starts=starts)
 
     def _in_base(self, amounts: dict[int, Decimal]) -> Decimal:
         found = (state.in_base(amounts.get(state.account.pk, ZERO)) for state in self.states)
@@ -144,7 +144,7 @@ class Dashboard(Report):
         today = self.filters.today
         start = today - dt.timedelta(days=SPARKLINE_DAYS)
         ids = self.filters.account_ids
-        days = history.days_by_currency(ids, Q(day__gt=start))
+        days = history.days_by_currency(ids, start=start + dt.timedelta(days=1))
         if len({one.day for one in days}) < 2:
             return []
         held: dict[str, Decimal] = defaultdict(Decimal)

@@ -58,7 +58,7 @@ class EquityCurve(Report):
             return no_accounts("balance and equity of your accounts")
         ids = self.filters.account_ids
         start, end = self.filters.period.start, self.filters.period.end
-        days = history.days_by_currency(ids, self.filters.days())
+        days = history.days_by_currency(ids, start=start, end=end)
         first = start or (days[0].day if days else self.filters.today)
         currencies = {account.currency for account in self.filters.accounts}
         rates = RateTable(

@@ -52,8 +52,8 @@ class AccountStatement(Report):
         account = self.filters.accounts[0]
         narrowed = Q(account=account) & self.filters.moments("at")
         opening, closing = self._balances(account)
-        sums = history.trade_totals(history.day_figures([account.pk]).filter(self.filters.days()))
-        totals = sums[0] if sums else {}
+        period = self.filters.period
+        totals = history.account_totals(account.pk, start=period.start, end=period.end)
         return Content(
             title=f"What did the broker book in {account.name or account.number}?",
             lead=f"{account.broker}, account {account.number}, in {account.currency}. "
@@ -87,18 +87,18 @@ class AccountStatement(Report):
     ) -> list[Figure]:
         code = account.currency
         mark = provisional([account.pk])
-        flows = totals.get("deposits", ZERO) + totals.get("withdrawals", ZERO)
+        flows = totals["deposits"] + totals["withdrawals"]
         why = f"Sum of all deals but credit. Trading days of {account.broker}, {account.broker.time_zone}."
         return [
             money_figure("Opening balance", opening, code, why=why),
             pnl_figure(
                 "Net of trades",
-                totals.get("net", ZERO),
+                totals["net"],
                 code,
-                why=f"Profit + swap + commission + fee + tax of {totals.get('closings', 0)} closing deals.",
+                why=f"Profit + swap + commission + fee + tax of {totals['closings']} closing deals.",
             ),
             flow_figure("Deposits and withdrawals", flows, code),
-            flow_figure("Other operations", totals.get("other", ZERO), code),
+            flow_figure("Other operations", totals["other"], code),
             money_figure("Closing balance", closing, code, lead=True, why=why, mark=mark),
         ]
 
@@ -108,11 +108,10 @@ class AccountStatement(Report):
         total = {
             "label": "Total",
             "currency": account.currency,
-            "profit": totals.get("profit", ZERO),
-            "swap": totals.get("swap", ZERO),
-            "costs": sum((totals.get(key, ZERO) for key in ("commission", "fee", "tax")), ZERO),
-            "amount": sum((totals.get(key, ZERO) for key in PARTS), ZERO)
-            + totals.get("credit", ZERO),
+            "profit": totals["profit"],
+            "swap": totals["swap"],
+            "costs": sum((totals[key] for key in ("commission", "fee", "tax")), ZERO),
+            "amount": sum((totals[key] for key in PARTS), ZERO) + totals["credit"],
         }
         balance = Column(
             "balance", "Balance", tables.MONEY, sort=None, hint="After this row, without credit"
@@ -123,15 +122,14 @@ class AccountStatement(Report):
         code = account.currency
         rows: list[Row] = [{"part": "Opening balance", "amount": opening, "currency": code}]
         rows += [
-            {"part": label, "amount": totals.get(key, ZERO), "currency": code}
-            for key, label in PARTS.items()
+            {"part": label, "amount": totals[key], "currency": code} for key, label in PARTS.items()
         ]
         total = {"label": "Closing balance", "amount": closing, "currency": code}
         columns = [
             Column("part", "Part", main=True, sort=None),
             Column("amount", f"Amount, {code}", tables.MONEY, main=True, sort=None),
         ]
-        credit = totals.get("credit", ZERO)
+        credit = totals["credit"]
         note = (
             f"Credit is kept apart: {formats.signed(credit, code)} {code} in this period."
             if credit

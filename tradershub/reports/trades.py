@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
+
+from django.db.models import Q
 
 from accounts import history
 from brokers.rate_table import RateTable
@@ -23,7 +26,9 @@ from tradershub.reports.base import (
     pnl_figure,
 )
 from tradershub.reports.parts import no_accounts, provisional
-from tradershub.reports.tables import COUNTED_AT_MOST, QueryRows, Row
+from tradershub.reports.tables import COUNTED_AT_MOST, Row
+
+TOTALLED = ("profit", "swap", "costs", "net")
 
 
 class ClosedTrades(Report):
@@ -35,9 +40,14 @@ class ClosedTrades(Report):
     def build(self) -> Content:
         if not self.filters.all_accounts:
             return no_accounts("your closed trades and what they brought")
-        figures = history.day_figures(self.filters.account_ids)
-        self.shown = figures.filter(self.filters.days(), self.filters.symbols())
-        days = self._converted(history.trade_days(self.shown))
+        period = self.filters.period
+        booked = history.trade_days(
+            self.filters.account_ids,
+            start=period.start,
+            end=period.end,
+            symbols=self.filters.symbols(),
+        )
+        days = self._converted(booked)
         narrowed = self.filters.moments("closed_at") & self.filters.symbols()
         rows = book_tables.closed_trades(self.filters.accounts, narrowed)
         many = sum(day.closings for day in days) > COUNTED_AT_MOST
@@ -46,28 +56,15 @@ class ClosedTrades(Report):
             if many
             else ""
         )
-        totals = self._day_totals if many else lambda: self._totals(rows, narrowed)
+        totals = partial(_day_totals, booked) if many else partial(self._totals, narrowed)
         return Content(
             figures=self._figures(days) if days else (),
             charts=[self._chart(days)] if len(days) > 1 else (),
             tables=[book_tables.closed_trades_table(rows, totals, note=note)],
         )
 
-    def _totals(self, rows: QueryRows, narrowed: object) -> Iterable[Row]:
+    def _totals(self, narrowed: Q) -> Iterable[Row]:
         return book_tables.closed_totals(self.filters.accounts, narrowed)
-
-    def _day_totals(self) -> Iterable[Row]:
-        return [
-            {
-                "label": f"Total {row['currency']}",
-                "currency": row["currency"],
-                "profit": row["profit"],
-                "swap": row["swap"],
-                "costs": row["commission"] + row["fee"] + row["tax"],
-                "net": row["net"],
-            }
-            for row in history.trade_totals(self.shown)
-        ]
 
     def _converted(self, days: list[history.TradeDay]) -> list[history.TradeDay]:
         """The days in the page's currency at each day's rate; without a rate they are left out."""
@@ -90,7 +87,7 @@ class ClosedTrades(Report):
         net = sum((one.net for one in days), ZERO)
         won = sum((one.gross_profit for one in days), ZERO)
         lost = sum((one.gross_loss for one in days), ZERO)
-        costs = sum((one.swap + one.commission for one in days), ZERO)
+        costs = sum((one.swap + one.costs for one in days), ZERO)
         rate = HUNDRED * wins / n if n else None
         basis = self._basis(n, days)
         return [
@@ -138,3 +135,15 @@ class ClosedTrades(Report):
         return Chart(
             "net", "Net profit as it grew", series, code, digits, zooms=True, table="trades"
         )
+
+
+def _day_totals(booked: Iterable[history.TradeDay]) -> list[Row]:
+    """One total row per currency, from the day figures."""
+    sums: dict[str, Row] = {}
+    for day in booked:
+        row = sums.setdefault(
+            day.currency, {"currency": day.currency, **dict.fromkeys(TOTALLED, ZERO)}
+        )
+        for key in TOTALLED:
+            row[key] += getattr(day, key)
+    return [{"label": f"Total {code}", **row} for code, row in sorted(sums.items())]

@@ -1,0 +1,37 @@
+"""Sums over the day figures of many accounts, kept until one of those accounts' figures changes.
+
+Each account carries a stamp that is replaced with every change of its figures, in the same transaction, so
+what is kept is either what the figures say or not found. Sums over a few accounts are not worth keeping.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
+
+from django.core.cache import cache
+
+from accounts.models import Account
+
+T = TypeVar("T")
+FEW = 20
+KEPT_SECONDS = 24 * 3600
+
+
+def kept(account_ids: Collection[int], what: str, compute: Callable[[], T]) -> T:
+    """What `compute` answers. what: names the sum and everything else that it depends on."""
+    if len(account_ids) <= FEW:
+        return compute()
+    key = _key(account_ids, what)
+    found = cache.get(key)
+    if found is None:
+        found = compute()
+        cache.set(key, found, KEPT_SECONDS)
+    return found
+
+
+def _key(account_ids: Collection[int], what: str) -> str:
+    stamps = Account.objects.filter(pk__in=account_ids).order_by("pk")
+    parts: list[Any] = [what, *stamps.values_list("pk", "figures_stamp")]
+    return f"figures-{hashlib.sha256(repr(parts).encode()).hexdigest()}"
