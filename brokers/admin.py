@@ -12,11 +12,13 @@ from unfold.decorators import action, display
 
 from brokers import services
 from brokers.models import Broker, BrokerSymbol, FxRate, Instrument, Quote, SymbolTerms
+from brokers.resources import BrokerResource, InstrumentResource, SymbolResource, TermsResource
 from tradershub.core.admin import DatedTermsAdmin, ReadOnlyTableAdmin, TableAdmin
 
 
 @admin.register(Broker)
 class BrokerAdmin(TableAdmin):
+    resource_classes = [BrokerResource]
     list_display = ["name", "state", "regulator", "time_zone", "rollover", "triple_swap_weekday"]
     list_filter = ["status"]
     search_fields = ["name__icontains", "legal_entity__icontains"]
@@ -53,6 +55,7 @@ class BrokerAdmin(TableAdmin):
 
 @admin.register(Instrument)
 class InstrumentAdmin(TableAdmin):
+    resource_classes = [InstrumentResource]
     list_display = ["symbol", "name", "category", "quote", "pip_size", "tick_size", "contract_size"]
     list_filter = ["category"]
     search_fields = ["symbol__istartswith", "name__icontains"]
@@ -60,6 +63,7 @@ class InstrumentAdmin(TableAdmin):
 
 @admin.register(BrokerSymbol)
 class BrokerSymbolAdmin(TableAdmin):
+    resource_classes = [SymbolResource]
     list_display = ["name", "broker", "instrument", "mapped", "mapped_by"]
     list_filter = ["broker", ("instrument", admin.EmptyFieldListFilter)]
     search_fields = ["name__istartswith"]
@@ -79,6 +83,7 @@ class BrokerSymbolAdmin(TableAdmin):
 
 @admin.register(SymbolTerms)
 class SymbolTermsAdmin(DatedTermsAdmin, TableAdmin):
+    resource_classes = [TermsResource]
     list_display = [
         "symbol",
         "valid_from",

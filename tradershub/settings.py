@@ -280,7 +280,8 @@ STORAGES = {
 MEDIA_ROOT = DATA_DIR / "files"
 
 # -- Spreadsheets ------------------------------------------------------------------------------
-IMPORT_EXPORT_ESCAPE_FORMULAE_ON_EXPORT = True
+# Formulas are made harmless in core.spreadsheets: the library's own way loses data.
+IMPORT_EXPORT_ESCAPE_ILLEGAL_CHARS_ON_EXPORT = True
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 

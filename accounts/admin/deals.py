@@ -45,6 +45,7 @@ class DealAdmin(BooksAdmin):
     search_fields = ["broker_deal_id__exact", "position_ref__exact"]
     search_help_text = "Deal or position id"
     list_select_related = ["account__broker", "symbol__broker"]
+    export_exclude = ("statement", "reverses")
     actions = ["reverse_selected"]
     actions_list = ["deposit", "withdrawal", "charge", "trade"]
     actions_row = actions_detail = ["reverse"]

@@ -12,6 +12,7 @@ from tradershub.core.admin import FactsAdmin
 class BreakAdmin(FactsAdmin):
     list_display = ["account", "kind", "cause", "count", "difference", "state", "opened_at"]
     list_filter = ["state", "kind"]
+    export_exclude = ("statement",)
     list_select_related = ["account__broker"]
 
 
@@ -25,4 +26,5 @@ class DayFiguresAdmin(FactsAdmin):
 class EquitySnapshotAdmin(FactsAdmin):
     list_display = ["at", "account", "balance", "floating", "equity", "margin", "source"]
     list_filter = ["source"]
+    export_exclude = ("statement",)
     list_select_related = ["account__broker"]

@@ -38,6 +38,7 @@ class BrokerOrderAdmin(BooksAdmin):
     list_filter = ["state", "type", ("placed_at", RangeDateTimeFilter)]
     search_fields = ["broker_order_id__exact"]
     list_select_related = ["account__broker", "symbol__broker"]
+    export_exclude = ("statement",)
     actions = ["cancel_selected"]
     actions_row = actions_detail = ["modify", "fill", "cancel"]
 

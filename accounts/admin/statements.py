@@ -20,6 +20,7 @@ class StatementImportAdmin(BooksAdmin):
     search_fields = ["file_name__icontains"]
     list_select_related = ["account__broker"]
     exclude = ["file", "owner"]
+    export_exclude = ("owner", "file", "mapping", "preview")
     actions = ["undo"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StatementImport]:

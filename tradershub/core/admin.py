@@ -12,15 +12,14 @@ from django.contrib.admin import ShowFacets
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
-from import_export.admin import ExportMixin, ImportExportMixin
 from unfold.admin import ModelAdmin
-from unfold.contrib.import_export.forms import ExportForm, ImportForm
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSingleDateWidget
 
 from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
 from tradershub.core.errors import HubError
 from tradershub.core.paging import CappedPaginator
+from tradershub.core.spreadsheets import AuditedImport, SafeExport
 from tradershub.core.terms import add_terms, change_terms, check_change, correct_terms
 
 
@@ -79,18 +78,16 @@ class HubAdmin(ModelAdmin):
             self.delete_model(request, row)
 
 
-class TableAdmin(ImportExportMixin, HubAdmin):
+class TableAdmin(AuditedImport, SafeExport, HubAdmin):
     """A reference table: edited here, imported and exported as a spreadsheet."""
 
-    import_form_class = ImportForm
-    export_form_class = ExportForm
-    skip_import_confirm = False
+    import_export_change_list_template = "admin/import_export/change_list_import_export.html"
 
 
-class OwnedAdmin(ExportMixin, HubAdmin):
+class OwnedAdmin(SafeExport, HubAdmin):
     """Rows of a person: each sees their own and can choose only from their own."""
 
-    export_form_class = ExportForm
+    export_exclude = ("owner",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).for_user(request.user)
@@ -117,10 +114,9 @@ class FactsAdmin(OwnedAdmin):
         return False
 
 
-class ReadOnlyTableAdmin(ExportMixin, HubAdmin):
+class ReadOnlyTableAdmin(SafeExport, HubAdmin):
     """A shared table that only programs write."""
 
-    export_form_class = ExportForm
     has_add_permission = FactsAdmin.has_add_permission
     has_change_permission = FactsAdmin.has_change_permission
     has_delete_permission = FactsAdmin.has_delete_permission

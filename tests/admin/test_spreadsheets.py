@@ -1,0 +1,150 @@
+"""Tables exported from the admin and imported again."""
+
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from openpyxl import load_workbook
+
+from accounts import manual
+from brokers.models import Broker, BrokerSymbol, Instrument, SymbolTerms
+from tests.factories import make_account, make_broker
+from tradershub.core import spreadsheets
+from tradershub.core.models import AuditEntry
+
+pytestmark = pytest.mark.django_db
+XLSX, CSV = "0", "1"
+EVIL = '=HYPERLINK("http://x")'
+
+
+@pytest.fixture
+def root(client):
+    client.force_login(User.objects.create_superuser("root"))
+    client.user = User.objects.get()
+    return client
+
+
+def export(client, model, form):
+    address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_export")
+    shown = client.get(address).context["form"]
+    chosen = {name: "on" for name in shown.fields if name not in ("resource", "format")}
+    chosen.pop("export_items", None)
+    answer = client.post(address, {**chosen, "resource": "0", "format": form})
+    assert answer.has_header("Content-Disposition"), answer.context["form"].errors
+    return answer.content
+
+
+def import_again(client, model, form, data):
+    info = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    upload = SimpleUploadedFile("table.xlsx" if form == XLSX else "table.csv", data)
+    body = {"import_file": upload, "format": form, "resource": "0"}
+    shown = client.post(reverse(f"{info}_import"), body)
+    assert not shown.context["result"].has_errors(), errors_of(shown.context["result"])
+    assert not shown.context["result"].has_validation_errors(), shown.context["result"].invalid_rows
+    confirm = shown.context["confirm_form"].initial
+    return client.post(reverse(f"{info}_process_import"), confirm, follow=True)
+
+
+def errors_of(result):
+    return [str(error.error) for row in result.rows for error in row.errors] + result.base_errors
+
+
+def reference_rows():
+    broker = make_broker(
+        name=EVIL, aliases=["A", "B"], time_zone="Asia/Tokyo", notes="- a note\nof lines"
+    )
+    instrument = Instrument.objects.get(symbol="EURUSD")
+    symbol = BrokerSymbol.objects.create(broker=broker, name="EURUSD.m", instrument=instrument)
+    SymbolTerms.objects.create(
+        symbol=symbol,
+        valid_from="2024-01-01",
+        contract_size=100000,
+        tick_size="0.00001",
+        swap_long="-7.123456789",
+        swap_mode="points",
+    )
+
+
+def state_of(model):
+    rows = model.objects.order_by("pk").values()
+    return [{k: v for k, v in row.items() if k not in ("id", "symbol_id")} for row in rows]
+
+
+@pytest.mark.parametrize("form", [XLSX, CSV])
+@pytest.mark.parametrize("model", [SymbolTerms, BrokerSymbol, Instrument, Broker])
+def test_a_reference_table_comes_back_as_it_went(root, model, form):
+    reference_rows()
+    before, data = state_of(model), export(root, model, form)
+    if model is SymbolTerms:
+        SymbolTerms.objects.update(swap_long=0)
+    elif model is BrokerSymbol:
+        BrokerSymbol.objects.update(instrument=None)
+    elif model is Instrument:
+        Instrument.objects.update(aliases=[], contract_size=1)
+    else:
+        Broker.objects.update(aliases=[], time_zone="UTC", notes="")
+    page = import_again(root, model, form, data).content.decode()
+    assert "Import finished" in page
+    assert state_of(model) == before
+    entry = AuditEntry.objects.get(action=f"{model._meta.model_name}.import")
+    assert (entry.actor, "update" in entry.summary) == ("root", True)
+
+
+def test_a_wrong_row_is_refused_before_anything_is_written(root):
+    data = export(root, Instrument, CSV).replace(b"EURUSD,", b"EURUSD,", 1)
+    lines = data.decode().splitlines()
+    wrong = ",".join(["WRONG", *["" for _ in lines[0].split(",")[1:]]])
+    address = reverse("admin:brokers_instrument_import")
+    upload = SimpleUploadedFile("t.csv", f"{lines[0]}\n{wrong}\n".encode())
+    shown = root.post(address, {"import_file": upload, "format": CSV, "resource": "0"})
+    result = shown.context["result"]
+    assert result.has_errors() or result.has_validation_errors()
+    assert not Instrument.objects.filter(symbol="WRONG").exists()
+
+
+def test_no_cell_of_an_export_is_a_formula(root):
+    account = make_account(owner=root.user, broker=make_broker(name=EVIL), name="@SUM(A1)")
+    manual.charge(account, actor="me", kind="swap", amount="-1.25", symbol="+EUR", comment=EVIL)
+    model = type(account.deals.get())
+    text = export(root, model, CSV).decode()
+    assert f"'{EVIL}".replace('"', '""') in text
+    assert "'@SUM(A1)" in text, text
+    assert "'+EUR" in text
+    assert ",-1.25," in text
+    sheet = load_workbook(io.BytesIO(export(root, model, XLSX))).active
+    cells = {cell.value for row in sheet.iter_rows() for cell in row}
+    assert f"'{EVIL}" in cells
+    assert {str(c) for c in cells} & {"-1.25", "-1.250000000"}
+    assert not [c for row in sheet.iter_rows() for c in row if c.data_type == "f"]
+
+
+def test_every_table_of_the_books_is_exported(root):
+    account = make_account(owner=root.user)
+    manual.deposit(account, actor="me", amount="5")
+    manual.trade(account, actor="me", symbol="EURUSD", side="buy", volume="1", price="1.1")
+    manual.place_order(account, actor="me", symbol="EURUSD", side="buy", volume="1")
+    for model in ("deal", "position", "brokerorder", "dayfigures", "equitysnapshot", "break"):
+        found = root.get(reverse(f"admin:accounts_{model}_changelist")).context["cl"].model
+        for form in (XLSX, CSV):
+            assert export(root, found, form)
+
+
+def test_too_many_rows_are_refused_in_a_sentence(root, monkeypatch):
+    monkeypatch.setattr(spreadsheets, "MOST_ROWS", 10)
+    page = root.get(reverse("admin:brokers_instrument_export"), follow=True).content.decode()
+    assert "more than 10 rows" in page
+
+
+def test_an_export_takes_as_many_queries_for_many_rows_as_for_one(
+    root, django_assert_max_num_queries
+):
+    account = make_account(owner=root.user)
+    for number in range(12):
+        manual.charge(account, actor="me", kind="swap", amount=Decimal(number + 1), symbol="EURUSD")
+    with django_assert_max_num_queries(24):
+        assert export(root, type(account.deals.first()), CSV).count(b"\n") == 13

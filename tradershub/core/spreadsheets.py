@@ -1,0 +1,147 @@
+"""Tables of the admin as spreadsheets: exported without formulas, imported with one audit entry."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.db.models import ForeignKey, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from import_export.admin import ExportMixin, ImportMixin
+from import_export.formats.base_formats import CSV, XLSX
+from import_export.resources import ModelResource, modelresource_factory
+from import_export.widgets import DecimalWidget, ForeignKeyWidget, JSONWidget
+from tablib import Dataset
+from unfold.contrib.import_export.forms import ExportForm, ImportForm
+
+from tradershub.core.audit import record
+
+MOST_ROWS = 100_000
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+FORMULA = re.compile(r"\s*[=+\-@\t\r\n|]")
+
+
+def safe_text(value: Any) -> Any:
+    """The value, its text made harmless where a spreadsheet would take it for a formula."""
+    if not isinstance(value, str) or not FORMULA.match(value) or NUMBER.fullmatch(value):
+        return value
+    return f"'{value}"
+
+
+def as_typed(value: Any) -> Any:
+    """What `safe_text` had been given."""
+    if isinstance(value, str) and value.startswith("'") and FORMULA.match(value[1:]):
+        return value[1:]
+    return value
+
+
+class ExactWidget(DecimalWidget):
+    """A decimal without the zeros at its end; a true number in a workbook."""
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
+        if value is None:
+            return ""
+        return value if kwargs.get("force_native_type") else f"{value.normalize():f}"
+
+
+class NameWidget(ForeignKeyWidget):
+    """A row that is referred to, by what it is called."""
+
+    def render(self, value: Any, obj: Any = None, **kwargs: Any) -> str:
+        return "" if value is None else str(value)
+
+
+class HubResource(ModelResource):
+    """A table with exact decimals."""
+
+    WIDGETS_MAP: ClassVar[dict[str, Any]] = {
+        **ModelResource.WIDGETS_MAP,
+        "ExactDecimalField": ExactWidget,
+        "JSONField": JSONWidget,
+    }
+
+    class Meta:
+        clean_model_instances = True
+        skip_unchanged = True
+        report_skipped = True
+
+    def before_import_row(self, row: dict[str, Any], **kwargs: Any) -> None:
+        for name, value in row.items():
+            row[name] = as_typed(value)
+
+
+class FactsResource(HubResource):
+    """A table to read: what a row refers to is named."""
+
+    @classmethod
+    def get_fk_widget(cls, field: Any) -> Callable[..., Any]:
+        return partial(NameWidget, model=field.related_model)
+
+
+class SafeExport(ExportMixin):
+    """Exports what the list shows of this person's rows, up to MOST_ROWS, with no formula in it."""
+
+    formats = (XLSX, CSV)
+    export_form_class = ExportForm
+    export_exclude: ClassVar[tuple[str, ...]] = ()
+
+    def get_export_resource_classes(self, request: HttpRequest) -> list[type[ModelResource]]:
+        if self.resource_classes:
+            return list(self.resource_classes)
+        # widgets: the library would write the id of a row without one declared
+        widgets = {name: {} for name in self._named()}
+        options = {"exclude": self.export_exclude, "widgets": widgets}
+        return [modelresource_factory(self.model, FactsResource, meta_options=options)]
+
+    def get_export_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_export_queryset(request)
+        return rows.select_related(*self._named(), *(self.list_select_related or ()))
+
+    def _named(self) -> list[str]:
+        """The fields that refer to a row and are exported by its name."""
+        fields = (field for field in self.opts.fields if isinstance(field, ForeignKey))
+        return [field.name for field in fields if field.name not in self.export_exclude]
+
+    def export_action(self, request: HttpRequest) -> HttpResponse:
+        rows = self.get_export_queryset(request).order_by()
+        if rows.values("pk")[: MOST_ROWS + 1].count() > MOST_ROWS:
+            messages.error(
+                request,
+                f"This list has more than {MOST_ROWS:,} rows, more than a spreadsheet is made for: "
+                "narrow the filter and export again.",
+            )
+            info = f"{self.opts.app_label}_{self.opts.model_name}"
+            query = request.GET.urlencode()
+            address = reverse(f"admin:{info}_changelist")
+            return HttpResponseRedirect(f"{address}?{query}" if query else address)
+        return super().export_action(request)
+
+    def get_data_for_export(self, request: HttpRequest, queryset: Any, **kwargs: Any) -> Dataset:
+        data = super().get_data_for_export(request, queryset, **kwargs)
+        rows = ([safe_text(value) for value in row] for row in data)
+        return Dataset(*rows, headers=data.headers, title=data.title)
+
+
+class AuditedImport(ImportMixin):
+    """Imports after a look at what would change; what was changed is in the audit log."""
+
+    formats = (XLSX, CSV)
+    import_form_class = ImportForm
+    skip_import_confirm = False
+    skip_admin_log = True  # the audit log has it
+
+    def process_result(self, result: Any, request: HttpRequest) -> HttpResponse:
+        record(
+            f"{self.opts.model_name}.import",
+            actor=request.user,
+            target=self.opts.label,
+            summary=", ".join(f"{count} {kind}" for kind, count in result.totals.items() if count),
+            details={
+                "rows": [row.object_repr for row in result if row.import_type in ("new", "update")]
+            },
+        )
+        return super().process_result(result, request)
