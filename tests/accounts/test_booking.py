@@ -180,7 +180,7 @@ def test_identify_keeps_the_position_under_its_new_name(account, eurusd):
     assert (old.key, old.position_ref) == ("hand-1", "")
 
 
-@pytest.mark.parametrize("amount", ["0.0000000001", "1e16"])
+@pytest.mark.parametrize("amount", ["0.0000000001", "1e16", "NaN", "Infinity"])
 def test_what_the_database_would_not_keep_exactly_is_refused_whole(account, amount):
     with pytest.raises(BadInput):
         book(account, [deposit(), deposit("d2", amount)])
