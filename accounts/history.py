@@ -146,15 +146,14 @@ def trade_days(
     *,
     start: dt.date | None = None,
     end: dt.date | None = None,
-    symbols: Q = Q(),  # noqa: B008
+    symbol_ids: Collection[int] | None = None,
 ) -> list[TradeDay]:
-    """Trades by day and currency from start to end, both included; of some symbols, or of all."""
-    found = day_figures(account_ids).filter(_between(start, end), symbols, symbol__isnull=False)
-    if symbols:
-        rows = list(_trade_days(found))
-    else:
-        rows = kept(account_ids, f"trades {start} {end}", lambda: list(_trade_days(found)))
-    return [TradeDay(*row) for row in rows]
+    """Trades by day and currency from start to end, both included. symbol_ids: None are all."""
+    found = day_figures(account_ids).filter(_between(start, end), symbol__isnull=False)
+    if symbol_ids is not None:
+        found = found.filter(symbol__in=symbol_ids)
+    what = f"trades {start} {end} {symbol_ids}"
+    return [TradeDay(*row) for row in kept(account_ids, what, lambda: list(_trade_days(found)))]
 
 
 def _trade_days(rows: QuerySet[Any]) -> QuerySet[Any]:

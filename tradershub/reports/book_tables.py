@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 
 from accounts.models import Account, Break, BrokerOrder, Deal, Position, StatementImport
@@ -26,8 +26,19 @@ SIDE = Column("side", "Side")
 SYMBOL_FIELDS = {"symbol_name": F("symbol__name"), "tick": F("symbol__instrument__tick_size")}
 
 
-def ids(accounts: Sequence[Account]) -> list[int]:
-    return [account.pk for account in accounts]
+FEW = 20
+
+
+def of_accounts(rows: QuerySet[Any], accounts: Sequence[Account]) -> QuerySet[Any]:
+    """The rows of these accounts.
+
+    Of many accounts the newest rows are found by walking the index of times; SQLite would rather take all
+    rows of all accounts and sort them, unless the account is an expression.
+    """
+    ids = [account.pk for account in accounts]
+    if len(ids) <= FEW:
+        return rows.filter(account__in=ids)
+    return rows.alias(in_account=F("account_id") + 0).filter(in_account__in=ids)
 
 
 # -- Open positions ----------------------------------------------------------------------------
@@ -150,13 +161,14 @@ def closed_trades(accounts: Sequence[Account], narrowed: Q) -> QueryRows:
         row["held"] = formats.duration(row["opened_at"], row["closed_at"])
         return name(row)
 
-    found = Position.objects.filter(narrowed, account__in=ids(accounts), closed_at__isnull=False)
-    return QueryRows(found.values(*CLOSED_FIELDS, **SYMBOL_FIELDS), finish)
+    found = of_accounts(Position.objects.filter(narrowed, closed_at__isnull=False), accounts)
+    known = frozenset(["closed_at", "net", "profit", "swap", "volume"])
+    return QueryRows(found.values(*CLOSED_FIELDS, **SYMBOL_FIELDS), finish, known)
 
 
 def closed_totals(accounts: Sequence[Account], narrowed: Q) -> list[Row]:
     """Sums of the closed trades themselves, one row per currency."""
-    found = Position.objects.filter(narrowed, account__in=ids(accounts), closed_at__isnull=False)
+    found = of_accounts(Position.objects.filter(narrowed, closed_at__isnull=False), accounts)
     sums = found.order_by("account__currency").values(currency=F("account__currency"))
     rows = sums.annotate(**{f"sum_{key}": Sum(key) for key in CLOSED_FIELDS[9:]})
     return [
@@ -225,8 +237,9 @@ def deals(accounts: Sequence[Account], narrowed: Q) -> QueryRows:
         currency = row["currency"]
         return {**name(row), "currency": currency}
 
-    found = Deal.objects.filter(narrowed, account__in=ids(accounts))
-    return QueryRows(found.values(*DEAL_FIELDS, **SYMBOL_FIELDS), finish)
+    found = of_accounts(Deal.objects.filter(narrowed), accounts)
+    known = frozenset(["at", "amount", "profit", "swap", "kind"])
+    return QueryRows(found.values(*DEAL_FIELDS, **SYMBOL_FIELDS), finish, known)
 
 
 def deals_table(
@@ -278,8 +291,9 @@ def orders_table(accounts: Sequence[Account], narrowed: Q) -> Table:
         row["state_label"] = BrokerOrder.State(row["state"]).label
         return name(row)
 
-    found = BrokerOrder.objects.filter(narrowed, account__in=ids(accounts))
-    rows = QueryRows(found.values(*ORDER_FIELDS, **SYMBOL_FIELDS), finish)
+    found = of_accounts(BrokerOrder.objects.filter(narrowed), accounts)
+    known = frozenset(["placed_at", "state", "volume"])
+    rows = QueryRows(found.values(*ORDER_FIELDS, **SYMBOL_FIELDS), finish, known)
     return Table(
         "orders",
         "Orders",
@@ -319,7 +333,7 @@ def breaks_table(accounts: Sequence[Account], narrowed: Q, *, totals: Any = ()) 
         row["state_label"] = Break.State(row["state"]).label
         return name(row)
 
-    found = Break.objects.filter(narrowed, account__in=ids(accounts))
+    found = of_accounts(Break.objects.filter(narrowed), accounts)
     rows = QueryRows(found.values(*BREAK_FIELDS, file_name=F("statement__file_name")), finish)
     return Table(
         "breaks",

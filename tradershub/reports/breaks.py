@@ -30,7 +30,7 @@ class Breaks(Report):
             return no_accounts("where your books and the broker differ, with the cause")
         narrowed = self.filters.moments("opened_at")
         if self.filters.symbol:
-            narrowed &= Q(symbol=self.filters.symbol)
+            narrowed &= Q(symbol__iexact=self.filters.symbol)
         counts = self._counts(narrowed)
         return Content(
             figures=[self._figure(state, counts) for state in STATES],

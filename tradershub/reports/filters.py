@@ -14,6 +14,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from accounts.models import Account
+from brokers.models import BrokerSymbol
 from tradershub.finance.trading_day import day_bounds
 from tradershub.reports.periods import PRESETS, Period, preset_period
 
@@ -68,22 +69,17 @@ class Filters:
         chosen = self.chosen or self.brokers or self.symbol
         return bool(chosen or self.period.preset != "all" or self.currency != self.base_currency)
 
-    def symbols(self, path: str = "symbol") -> Q:
-        """Rows of the chosen symbol, by our instrument's name or by the broker's own."""
-        if not self.symbol:
-            return Q()
-        return Q(**{f"{path}__instrument__symbol": self.symbol}) | Q(
-            **{f"{path}__name": self.symbol}
-        )
+    @cached_property
+    def symbol_ids(self) -> list[int]:
+        """The brokers' symbols of the chosen instrument, by our name of it or by their own."""
+        named = Q(instrument__symbol__iexact=self.symbol) | Q(name__iexact=self.symbol)
+        brokers = {account.broker_id for account in self.accounts}
+        found = BrokerSymbol.objects.filter(named, broker__in=brokers).order_by("pk")
+        return list(found.values_list("pk", flat=True))
 
-    def days(self, name: str = "day") -> Q:
-        """Rows whose trading day lies in the period."""
-        found = Q()
-        if self.period.start:
-            found &= Q(**{f"{name}__gte": self.period.start})
-        if self.period.end:
-            found &= Q(**{f"{name}__lte": self.period.end})
-        return found
+    def symbols(self) -> Q:
+        """Rows of the chosen symbol; all rows where none is chosen."""
+        return Q(symbol__in=self.symbol_ids) if self.symbol else Q()
 
     def moments(self, name: str) -> Q:
         """Rows whose moment lies in the trading days of the period, by each broker's own clock."""

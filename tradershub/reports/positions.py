@@ -41,8 +41,8 @@ class OpenPositions(Report):
         )
 
     def _wanted(self, row: Row) -> bool:
-        symbol = self.filters.symbol
-        return not symbol or symbol in (row["symbol_name"], row["instrument"])
+        symbol = self.filters.symbol.lower()
+        return not symbol or symbol in (row["symbol_name"].lower(), row["instrument"].lower())
 
     def _notices(self, held: list[Row]) -> list[Notice]:
         n = sum(row["floating"] is None for row in held)

@@ -123,10 +123,14 @@ class ListRows:
 
 @dataclass(frozen=True)
 class QueryRows:
-    """Rows of a queryset of `.values(...)`; finish adds what is computed to each row."""
+    """Rows of a queryset of `.values(...)`; finish adds what is computed to each row.
+
+    known: columns in which no row of this query is empty.
+    """
 
     query: QuerySet[Any, Row]
     finish: Callable[[Row], Row] = lambda row: row
+    known: frozenset[str] = frozenset()
 
     def count(self) -> int:
         return self.query.order_by()[: COUNTED_AT_MOST + 1].count()
@@ -141,7 +145,10 @@ class QueryRows:
         if not order:
             return self.query
         by = F(order)
-        first = by.desc(nulls_last=True) if descending else by.asc(nulls_last=True)
+        if order not in self.known:  # an index serves only the plain order
+            first = by.desc(nulls_last=True) if descending else by.asc(nulls_last=True)
+        else:
+            first = by.desc() if descending else by.asc()
         return self.query.order_by(first, "-pk" if descending else "pk")
 
 

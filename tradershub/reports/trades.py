@@ -45,7 +45,7 @@ class ClosedTrades(Report):
             self.filters.account_ids,
             start=period.start,
             end=period.end,
-            symbols=self.filters.symbols(),
+            symbol_ids=self.filters.symbol_ids if self.filters.symbol else None,
         )
         days = self._converted(booked)
         narrowed = self.filters.moments("closed_at") & self.filters.symbols()
