@@ -23,8 +23,14 @@ from accounts.services import open_account
 from accounts.statements import importer, mapping, storage
 from accounts.statements.addressee import Addressee, addressee, known_broker
 from accounts.statements.base import NotAStatement, Statement, UnknownTable
+from accounts.statements.bounded import (
+    Bounds,
+    fits_in_child,
+    preview_in_child,
+    read_in_child,
+    suggest_in_child,
+)
 from accounts.statements.preview import report, samples
-from accounts.statements.reading import read_in_child
 from brokers.models import Broker
 from brokers.services import open_broker
 from tradershub.core.audit import record
@@ -37,6 +43,10 @@ State = StatementImport.State
 READ_TASK, BOOK_TASK = "accounts.tasks.read_statement", "accounts.tasks.book_statement"
 OPENING_FIELDS = (
     "number", "currency", "leverage", "kind", "mode", "server", "holder", "platform", "opened_on",
+)  # fmt: skip
+PREVIEW_SECONDS = 15  # a person waits for it
+DISCARDABLE = (
+    State.RECEIVED, State.NEEDS_MAPPING, State.PREVIEW, State.REFUSED, State.FAILED,
 )  # fmt: skip
 log = structlog.get_logger("accounts.imports")
 
@@ -147,16 +157,13 @@ def _columns_of(imported: StatementImport) -> dict[str, Any] | None:
 
 
 def _with_saved_mapping(imported: StatementImport, path: Path, why: str) -> Statement | None:
-    saved = {
-        mapping.Mapping.from_dict(row.mapping): row
-        for row in FileMapping.objects.for_user(imported.owner)
-    }
-    fitting = mapping.fits(path, saved)
+    saved = list(FileMapping.objects.for_user(imported.owner))
+    bounds = Bounds(settings.STATEMENT_MEMORY_MB, settings.STATEMENT_SECONDS)
+    fitting = fits_in_child(path, [row.mapping for row in saved], bounds=bounds) if saved else None
     if fitting is not None:
         imported.mapping = saved[fitting]
         return read_file(path, columns=imported.mapping.mapping)
-    suggested = mapping.suggest_file(path)
-    imported.preview = {"mapping": suggested.to_dict()}
+    imported.preview = {"mapping": suggest_in_child(path, bounds=bounds)}
     _end(imported, State.NEEDS_MAPPING, why)
     return None
 
@@ -200,6 +207,17 @@ def name_columns(
         enqueue(READ_TASK, imported.pk)
     imported.refresh_from_db()
     return imported
+
+
+def first_rows(
+    imported: StatementImport, columns: dict[str, Any], *, rows: int = 8
+) -> tuple[list[list[str]], Statement | None]:
+    """The first rows of a table as they stand, and as this mapping reads them; the latter None while
+    one of its questions is open. Raises NotAStatement with one sentence, BadInput without the file.
+    """
+    bounds = Bounds(settings.STATEMENT_MEMORY_MB, PREVIEW_SECONDS)
+    with storage.opened(_file_of(imported)) as path:
+        return preview_in_child(path, columns, rows=rows, bounds=bounds)
 
 
 def _save_mapping(named: mapping.Mapping, owner: Any, broker: Broker) -> FileMapping:
@@ -329,6 +347,30 @@ def undo(imported: StatementImport, *, actor: Any) -> dict[str, int]:
     tieout.reconcile(imported.account, undone=imported)
     _write_down("statement.undo", imported, actor, counts)
     return counts
+
+
+@transaction.atomic
+def discard(imported: StatementImport, *, actor: Any) -> None:
+    """Drop a file before it is booked, with its bytes where no other import needs them.
+
+    Raises Conflict while a worker reads or books it, and for what is or was in the books.
+    """
+    if not _take(imported, of=DISCARDABLE, to=State.REFUSED):
+        raise Conflict(
+            f"The file is {imported.get_state_display().lower()}; it cannot be discarded."
+        )
+    record(
+        "statement.discard",
+        actor=actor,
+        target=imported,
+        summary=f"Discarded {imported.file_name}",
+        details={"sha256": imported.sha256},
+        owner=imported.owner,
+    )
+    file = imported.file
+    imported.delete()
+    if file and not StatementImport.objects.filter(file=file).exists():
+        file.delete()
 
 
 @transaction.atomic

@@ -8,8 +8,9 @@ from accounts.models import Account, StatementImport
 
 
 def read_statement(import_id: int) -> str:
-    """Read a received file and show what would become of it."""
-    return imports.read(StatementImport.objects.get(pk=import_id)).state
+    """Read a received file and show what would become of it; nothing for one discarded meanwhile."""
+    found = StatementImport.objects.filter(pk=import_id).first()
+    return imports.read(found).state if found else "discarded"
 
 
 def book_statement(import_id: int) -> str:

@@ -7,6 +7,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -31,6 +34,15 @@ LOOK_EVERY = 0.2
 KEPT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 PYTHON = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
 TOO_SLOW, TOO_LARGE = "time", "memory"
+READ, SUGGEST, FITS, PREVIEW = "read", "suggest", "fits", "preview"  # what the child may be asked
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much memory and time the reading process may use."""
+
+    memory_mb: int = MEMORY_MB
+    seconds: int = SECONDS
 
 
 def read_in_child(
@@ -45,28 +57,70 @@ def read_in_child(
     A file that crashes the child, exhausts the memory or takes too long raises NotAStatement with a
     sentence, like any other that cannot be read; the caller lives on.
     """
-    request = {"mapping": mapping, "memory_mb": memory_mb, "seconds": seconds}
-    command = [sys.executable, "-m", "accounts.statements.reading", str(path.resolve())]
-    with TemporaryFile("w+", encoding="utf-8") as output:
+    with _answer(path, {"do": READ, "mapping": mapping}, Bounds(memory_mb, seconds)) as output:
+        return wire.read(output)
+
+
+def suggest_in_child(path: Path, *, bounds: Bounds) -> dict[str, Any]:
+    """`mapping.suggest_file` in a child process: the likeliest mapping, as JSON can hold it."""
+    with _answer(path, {"do": SUGGEST}, bounds) as output:
+        return dict(json.load(output))
+
+
+def fits_in_child(path: Path, saved: list[dict[str, Any]], *, bounds: Bounds) -> int | None:
+    """`mapping.fits` in a child process: which of the saved mappings the file has the headings of."""
+    with _answer(path, {"do": FITS, "saved": saved}, bounds) as output:
+        found = json.load(output)
+        return None if found is None else int(found)
+
+
+def preview_in_child(
+    path: Path, mapping: dict[str, Any], *, rows: int, bounds: Bounds
+) -> tuple[list[list[str]], Statement | None]:
+    """The first rows of a table as they stand, and as the mapping reads them.
+
+    None instead of a statement while a question of the mapping is open.
+    """
+    with _answer(path, {"do": PREVIEW, "mapping": mapping, "rows": rows}, bounds) as output:
+        raw = json.loads(output.readline())
+        lines = list(output)
+        return raw, wire.read(lines) if lines else None
+
+
+@contextmanager
+def _answer(path: Path, request: dict[str, Any], bounds: Bounds) -> Iterator[IO[str]]:
+    """What the child wrote, once it has ended well. Raises NotAStatement with its sentence or ours."""
+    request = request | {"memory_mb": bounds.memory_mb, "seconds": bounds.seconds}
+    with (
+        TemporaryFile("w+", encoding="utf-8") as question,
+        TemporaryFile("w+", encoding="utf-8") as output,
+    ):
+        json.dump(request, question)
+        question.seek(0)
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
-            [*command, json.dumps(request)],
-            stdin=subprocess.DEVNULL,
+            [sys.executable, "-m", "accounts.statements.reading", str(path.resolve())],
+            stdin=question,
             stdout=output,
             stderr=subprocess.DEVNULL,
             cwd=ROOT,
             env={name: os.environ[name] for name in KEPT if name in os.environ} | PYTHON,
         )
-        passed = _watch(child, memory_mb=memory_mb, seconds=seconds)
+        passed = _watch(child, memory_mb=bounds.memory_mb, seconds=bounds.seconds)
         output.seek(0)
         if child.returncode == 0 and not passed:
-            return wire.read(output)
-        if child.returncode == REFUSED:
-            raise _refusal(output)
-        if passed == TOO_SLOW or child.returncode == -_CPU_SIGNAL:
-            raise NotAStatement(
-                f"Reading the file took longer than {seconds} seconds; expected a statement."
-            )
-        raise NotAStatement(_crash(child.returncode, passed, memory_mb))
+            yield output
+        else:
+            raise _failure(child.returncode, passed, output, bounds)
+
+
+def _failure(status: int, passed: str, output: IO[str], bounds: Bounds) -> NotAStatement:
+    if status == REFUSED:
+        return _refusal(output)
+    if passed == TOO_SLOW or status == -_CPU_SIGNAL:
+        return NotAStatement(
+            f"Reading the file took longer than {bounds.seconds} seconds; expected a statement."
+        )
+    return NotAStatement(_crash(status, passed, bounds.memory_mb))
 
 
 _CPU_SIGNAL = 24

@@ -27,6 +27,7 @@ __all__ = [
     "Column",
     "Mapping",
     "Question",
+    "first_rows",
     "fits",
     "preview",
     "read",
@@ -38,6 +39,7 @@ __all__ = [
 FORMAT = "mapped"
 READS = frozenset({"xlsx", "csv"})
 EVIDENCE = 50_000
+CELL_SHOWN = 60
 PREVIEW_MARGIN = 200
 
 
@@ -79,6 +81,16 @@ def fits(path: Path, saved: Iterable[Mapping]) -> Mapping | None:
             if key in known:
                 return known[key]
     return None
+
+
+def first_rows(path: Path, mapping: Mapping, n: int = 20) -> list[list[str]]:
+    """The n rows below the headings as the file says them, for the eyes of whoever names its columns."""
+    rows = (row for row in table_rows(path) if row.sheet == mapping.sheet)
+    first = mapping.header_row + 1
+    wide = len(mapping.headings)
+    return [
+        [text[:CELL_SHOWN] for text in row.texts[:wide]] for row in islice(rows, first, first + n)
+    ]
 
 
 def preview(path: Path, mapping: Mapping, n: int = 20) -> tuple[list[DealLine], list[Refusal]]:

@@ -1,6 +1,6 @@
 """Which format a file is in, by its content alone, and its statement.
 
-`python -m accounts.statements.reading FILE` is the child process of `bounded.read_in_child`.
+`python -m accounts.statements.reading FILE` is the child process of `bounded.py`; standard input says what to do.
 """
 
 from __future__ import annotations
@@ -14,14 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from accounts.statements import FORMATS, wire
-from accounts.statements.base import NotAStatement, Statement, UnknownTable
+from accounts.statements.base import AccountInfo, NotAStatement, Statement, UnknownTable
 from accounts.statements.bounded import (
+    FITS,
     OUT_OF_MEMORY,
+    PREVIEW,
+    READ,
     REFUSED,
+    SUGGEST,
     limit_this_process,
     read_in_child,
 )
 from accounts.statements.cells import Cell, csv_rows, html_rows, sniff, xlsx_rows
+from accounts.statements.columns import Mapping
 from accounts.statements.encodings import text_chunks
 
 __all__ = ["read_in_child", "read_statement"]
@@ -120,12 +125,46 @@ def _no_reason(head: list[list[Cell]]) -> None:
     """Formats without look-alikes refuse nothing."""
 
 
+def read(path: Path, request: dict[str, Any]) -> None:
+    """Write the statement of the file as lines."""
+    wire.write(read_statement(path, mapping=request["mapping"]), sys.stdout)
+
+
+def suggest(path: Path, request: dict[str, Any]) -> None:
+    """Write the likeliest mapping of the table."""
+    json.dump(_mapper().suggest_file(path).to_dict(), sys.stdout)
+
+
+def fits(path: Path, request: dict[str, Any]) -> None:
+    """Write the place of the saved mapping that fits the table, or null."""
+    saved = [Mapping.from_dict(values) for values in request["saved"]]
+    found = _mapper().fits(path, saved)
+    json.dump(None if found is None else saved.index(found), sys.stdout)
+
+
+def preview(path: Path, request: dict[str, Any]) -> None:
+    """Write the first rows as they stand, then, where no question is open, as they would be read."""
+    mapping = Mapping.from_dict(request["mapping"])
+    rows = _mapper().first_rows(path, mapping, request["rows"])
+    sys.stdout.write(json.dumps(rows) + "\n")
+    if not mapping.questions:
+        deals, refusals = _mapper().preview(path, mapping, request["rows"])
+        wire.write(Statement("mapped", AccountInfo(), deals=deals, refusals=refusals), sys.stdout)
+
+
+def _mapper() -> Any:
+    return FORMATS.load("mapped")
+
+
+JOBS = {READ: read, SUGGEST: suggest, FITS: fits, PREVIEW: preview}
+
+
 def main(path: Path, request: dict[str, Any]) -> int:
-    """Read the file, write its statement as lines; a status of its own for each kind of failure."""
+    """Do what is asked of the file, write the answer; a status of its own for each kind of failure."""
     gc.disable()  # the process ends before garbage matters; collecting would cost a fifth of its time
     limit_this_process(memory_mb=request["memory_mb"], seconds=request["seconds"])
     try:
-        wire.write(read_statement(path, mapping=request["mapping"]), sys.stdout)
+        JOBS[request["do"]](path, request)
     except NotAStatement as error:
         unknown = isinstance(error, UnknownTable)
         json.dump({"refusal": str(error), "unknown_table": unknown}, sys.stdout)
@@ -136,4 +175,4 @@ def main(path: Path, request: dict[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), json.loads(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1]), json.load(sys.stdin)))

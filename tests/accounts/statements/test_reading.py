@@ -5,9 +5,10 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import psutil
 import pytest
 
-from accounts.statements import bounded
+from accounts.statements import bounded, columns, mapping
 from accounts.statements.base import NotAStatement, UnknownTable
 from accounts.statements.reading import read_in_child, read_statement
 from tests.accounts.statements.mt5_pages import DEPOSIT, Report, write_xlsx
@@ -126,3 +127,84 @@ def test_child_knows_nothing_of_our_environment(
     monkeypatch.setattr(bounded.subprocess, "Popen", spy)
     assert read_in_child(Report().html(tmp_path / "a.html")).format == "mt5"
     assert "DATABASE_URL" not in seen
+
+
+TRADES = (
+    "Time;Symbol;Side;Lots;Price;Profit\n"
+    "2025-03-03 10:00:00;EURUSD;buy;0.10;1.08000;0.00\n"
+    "2025-03-03 12:00:00;EURUSD;sell;0.10;1.08100;10.00\n"
+)
+NARROW = bounded.Bounds(memory_mb=96, seconds=20)
+
+
+@pytest.fixture
+def trades(tmp_path: Path) -> Path:
+    path = tmp_path / "trades.csv"
+    path.write_text(TRADES)
+    return path
+
+
+@pytest.fixture
+def huge(tmp_path: Path) -> Path:
+    """A table that takes far more memory than the bounds once its rows are held."""
+    path = tmp_path / "huge.csv"
+    row = ";".join(["2025-03-03 10:00:00", "EURUSD", "buy", "0.10", "1.08", *["9" * 40] * 60])
+    with path.open("w") as file:
+        file.write("Time;Symbol;Side;Lots;Price" + ";x" * 60 + "\n")
+        file.writelines(row + "\n" for _ in range(20_000))
+    return path
+
+
+def test_child_suggests_as_we_would(trades: Path) -> None:
+    found = bounded.suggest_in_child(trades, bounds=bounded.Bounds())
+    assert columns.Mapping.from_dict(found) == mapping.suggest_file(trades)
+
+
+def test_child_finds_the_saved_mapping_that_fits(trades: Path) -> None:
+    ours = mapping.suggest_file(trades).to_dict()
+    other = ours | {"headings": ["A", "B"]}
+    assert bounded.fits_in_child(trades, [other, ours], bounds=bounded.Bounds()) == 1
+    assert bounded.fits_in_child(trades, [other], bounds=bounded.Bounds()) is None
+
+
+def test_child_shows_first_rows_as_they_stand_and_as_they_are_read(trades: Path) -> None:
+    ours = decided(mapping.suggest_file(trades))
+    raw, read = bounded.preview_in_child(trades, ours, rows=1, bounds=bounded.Bounds())
+    assert raw == [["2025-03-03 10:00:00", "EURUSD", "buy", "0.10", "1.08000", "0.00"]]
+    assert [(deal.symbol, deal.side) for deal in read.deals] == [("EURUSD", "buy")]
+
+
+def test_child_reads_no_row_while_a_question_is_open(trades: Path) -> None:
+    ours = mapping.suggest_file(trades)
+    asked = columns.asked(ours, columns.Question("currency", "Which currency?"))
+    raw, read = bounded.preview_in_child(trades, asked.to_dict(), rows=5, bounds=bounded.Bounds())
+    assert (len(raw), read) == (2, None)
+
+
+def test_a_huge_table_costs_the_child_its_memory_and_not_us(huge: Path) -> None:
+    before = psutil.Process().memory_info().rss
+    with pytest.raises(NotAStatement, match="96 MB of memory"):
+        bounded.suggest_in_child(huge, bounds=NARROW)
+    assert psutil.Process().memory_info().rss - before < 20 << 20
+
+
+def test_first_rows_of_a_huge_table_need_little_memory(huge: Path) -> None:
+    ours = decided(
+        columns.Mapping.from_dict(bounded.suggest_in_child(huge, bounds=bounded.Bounds()))
+    )
+    raw, _ = bounded.preview_in_child(huge, ours, rows=8, bounds=NARROW)
+    assert len(raw) == 8
+
+
+def test_many_saved_mappings_reach_the_child(trades: Path) -> None:
+    ours = mapping.suggest_file(trades).to_dict()
+    others = [ours | {"headings": [f"{n}" * 50, "B"]} for n in range(2000)]
+    assert bounded.fits_in_child(trades, [*others, ours], bounds=bounded.Bounds()) == 2000
+
+
+def decided(suggested: columns.Mapping) -> dict:
+    """The mapping with each question answered by its suggestion, or its first option."""
+    for question in suggested.questions:
+        answer = question.suggested or (question.options or ("USD",))[0]
+        suggested = suggested.answered(question.key, answer)
+    return suggested.to_dict()
