@@ -18,6 +18,7 @@ from accounts.statements.lines import COLUMNS, Row, disagreement, stored
 from accounts.statements.matching import Plan, known_deals
 from accounts.statements.settling import words_of
 from brokers.models import BrokerSymbol
+from brokers.services import suggested_instrument
 from tradershub.finance.decimals import ZERO
 
 MOST_SAMPLES = 20
@@ -126,14 +127,16 @@ def _first_of_each(plan: Plan) -> dict[str, list[dict[str, Any]]]:
 
 
 def _unmapped(plan: Plan, statement: Statement, account: Account | None) -> list[str]:
-    """The symbols of the file that stand for no instrument yet; for a new broker, all of them."""
+    """The symbols of the file that stand for no instrument and will not by the certain rule either."""
     names = {row.values[COLUMNS.index("symbol")] for row in plan.rows}
     names |= {line.symbol for line in statement.open_positions}
-    mapped: set[str] = set()
-    if account:
-        known = BrokerSymbol.objects.filter(broker=account.broker_id, instrument__isnull=False)
-        mapped = set(known.values_list("name", flat=True))
-    return sorted(names - mapped - {""})
+    said = dict(
+        BrokerSymbol.objects.filter(broker=account.broker_id).values_list("name", "instrument")
+        if account
+        else ()
+    )
+    unknown = {name for name in names - {""} if said.get(name) is None}
+    return sorted(name for name in unknown if name in said or suggested_instrument(name) is None)
 
 
 def _disagreements(plan: Plan, account: Account | None) -> list[dict[str, Any]]:
