@@ -11,7 +11,6 @@ with that environment's own Python. `make` calls it; it does the same in PowerSh
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
@@ -42,15 +41,9 @@ def main(arguments: Sequence[str]) -> int:
 
 # -- What can be asked for ---------------------------------------------------------------------
 def run(arguments: list[str]) -> int:
-    """Make everything ready, then become the hub."""
-    parser = argparse.ArgumentParser(prog="run")
-    parser.add_argument("--no-demo", action="store_true", help="Start with empty books")
-    options, rest = parser.parse_known_args(arguments)
+    """Install, then become the hub, which makes everything else ready."""
     install(RUNTIME)
-    prepare = ["manage.py", "prepare", *(["--no-demo"] if options.no_demo else [])]
-    if failed := call(*prepare):
-        return failed
-    return become("manage.py", "hub", *rest)
+    return become("manage.py", "hub", "--prepare", *arguments)
 
 
 def test(arguments: list[str]) -> int:

@@ -30,6 +30,31 @@ def test_the_example_is_booked_by_the_importer_once():
     assert audit.verify() == []
 
 
+def test_margin_and_floating_profit_of_the_example_are_known():
+    ada = User.objects.create_user("ada")
+    call_command("demo", owner="ada")
+    call_command("demo", owner="ada")
+    states = states_of(Account.objects.filter(owner=ada))
+    assert len(states) == 4
+    for state in states:
+        assert state.positions
+        assert (state.reasons, state.margin_used.reason) == ((), "")
+        assert state.margin > 0
+        assert state.margin_level > 100
+    assert AccountTerms.objects.count() == 4
+    assert SymbolTerms.objects.count() == BrokerSymbol.objects.count()
+
+
+def test_the_margin_is_what_the_example_statement_prints(data_dir):
+    ada = User.objects.create_user("ada")
+    call_command("demo", owner="ada")
+    for number in ("50481127", "50481203"):
+        report = next(f for f in example_files() if number in f.name and len(f.stem) < 25)
+        printed = printed_margin(report)
+        [state] = states_of(Account.objects.filter(number=number))
+        assert abs(state.margin / printed - 1) < Decimal("0.03"), number
+
+
 def test_an_unknown_owner_gets_one_sentence():
     with pytest.raises(CommandError, match='There is no person "nobody"'):
         call_command("demo", owner="nobody")

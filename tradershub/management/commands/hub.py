@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tradershub import schedules
@@ -33,6 +34,9 @@ class Command(BaseCommand):
             "--only", default=",".join(PARTS), help=f"Some of {','.join(PARTS)}, for own services"
         )
 
+        parser.add_argument("--prepare", action="store_true", help="Run prepare before starting")
+        parser.add_argument("--no-demo", action="store_true", help="Prepare without the example")
+
     def handle(self, *args: Any, **options: Any) -> None:
         parts = options["only"].split(",")
         if unknown := set(parts) - set(PARTS):
@@ -41,6 +45,8 @@ class Command(BaseCommand):
             )
         if WEB in parts:
             claim_port(options["host"], options["port"])
+        if options["prepare"]:
+            call_command("prepare", no_demo=options["no_demo"], stdout=self.stdout)
         if set(parts) & set(CLUSTERS):
             schedules.sync()
         supervisor = Supervisor([member(part, options) for part in parts])

@@ -12,8 +12,11 @@ from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from tradershub.core import audit
+from tradershub.roles import set_up_groups
 
 NAME = "admin"
 ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing to mistake
@@ -26,18 +29,14 @@ class Command(BaseCommand):
         parser.add_argument("--no-demo", action="store_true", help="Leave the books empty")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("migrate", verbosity=0, interactive=False)
+        migrate_when_due()
         collect_when_changed()
         password = make_administrator()
-        wanted = Path(settings.DATA_DIR) / "example.wanted"
-        if password:
-            self._tell(password)
-            wanted.touch()
-        if options["no_demo"]:
-            wanted.unlink(missing_ok=True)
-        if wanted.exists():
-            call_command("demo", owner=NAME)
-            wanted.unlink()
+        try:
+            load_example(first_time=bool(password), unwanted=options["no_demo"])
+        finally:
+            if password:
+                self._tell(password)
 
     def _tell(self, password: str) -> None:
         self.stdout.write(
@@ -45,6 +44,27 @@ class Command(BaseCommand):
             "  It is shown only now; change it under your name, top right, or with\n"
             f"  manage.py changepassword {NAME}\n"
         )
+
+
+def migrate_when_due() -> None:
+    """Migrate when there is something to apply; else only bring the groups up to date."""
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        call_command("migrate", verbosity=0, interactive=False)
+    else:
+        set_up_groups()
+
+
+def load_example(*, first_time: bool, unwanted: bool) -> None:
+    """Load the example after the first start; again at the next one if that failed."""
+    wanted = Path(settings.DATA_DIR) / "example.wanted"
+    if first_time:
+        wanted.touch()
+    if unwanted:
+        wanted.unlink(missing_ok=True)
+    if wanted.exists():
+        call_command("demo", owner=NAME)
+        wanted.unlink()
 
 
 def make_administrator() -> str:
