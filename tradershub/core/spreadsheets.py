@@ -8,6 +8,8 @@ from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG
 from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -107,17 +109,20 @@ class SafeExport(ExportMixin):
         return [field.name for field in fields if field.name not in self.export_exclude]
 
     def export_action(self, request: HttpRequest) -> HttpResponse:
-        rows = self.get_export_queryset(request).order_by()
+        info = f"{self.opts.app_label}_{self.opts.model_name}"
+        back = reverse(f"admin:{info}_changelist")
+        try:
+            rows = self.get_export_queryset(request).order_by()
+        except IncorrectLookupParameters:  # the list says what is wrong with its filter
+            return HttpResponseRedirect(f"{back}?{ERROR_FLAG}=1")
         if rows.values("pk")[: MOST_ROWS + 1].count() > MOST_ROWS:
             messages.error(
                 request,
                 f"This list has more than {MOST_ROWS:,} rows, more than a spreadsheet is made for: "
                 "narrow the filter and export again.",
             )
-            info = f"{self.opts.app_label}_{self.opts.model_name}"
             query = request.GET.urlencode()
-            address = reverse(f"admin:{info}_changelist")
-            return HttpResponseRedirect(f"{address}?{query}" if query else address)
+            return HttpResponseRedirect(f"{back}?{query}" if query else back)
         return super().export_action(request)
 
     def get_data_for_export(self, request: HttpRequest, queryset: Any, **kwargs: Any) -> Dataset:

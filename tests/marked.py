@@ -1,0 +1,133 @@
+"""A person's books in which every text that is theirs bears a mark."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.apps import apps
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Model
+
+from accounts import manual
+from accounts.models import (
+    Account,
+    AccountTerms,
+    Break,
+    DayFigures,
+    Deal,
+    EquitySnapshot,
+    FileMapping,
+    Position,
+    StatementExtras,
+    StatementFile,
+    StatementImport,
+    StatementLine,
+)
+from accounts.models.owned import OwnedModel
+from brokers.models import FxRate, Instrument, Quote, SymbolTerms
+from tests.factories import make_account, make_broker, make_symbol, moment
+from tradershub.core.api_keys import create_key
+from tradershub.core.models import ApiKey, AuditEntry, Preference, Submission
+
+MARK = "zqxmark"
+BATCH = uuid.UUID("7ab3b3c1-7b3c-4a0e-a97f-8acb023aa40d")
+AT = moment("2024-03-04 10:00")
+
+
+class MarkedBooks:
+    """One row of each table, by the name under which routes ask for its id."""
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
+        self.rows: dict[type[Model], Model] = {}
+        account = make_account(owner=owner, broker=make_broker(name="Shared"), **marked("name"))
+        self.account = self.keep(account)
+        self.shared()
+        self.booked()
+        self.imported()
+        self.personal()
+
+    def keep(self, row: Any) -> Any:
+        self.rows[type(row)] = row
+        return row
+
+    def shared(self) -> None:
+        self.keep(self.account.broker)
+        instrument = self.keep(Instrument.objects.get(symbol="EURUSD"))
+        symbol = self.keep(make_symbol(self.account, instrument=instrument))
+        terms = {"contract_size": 100000, "tick_size": "0.00001", "valid_from": "2020-01-01"}
+        self.keep(SymbolTerms.objects.create(symbol=symbol, **terms))
+        self.keep(Quote.objects.create(symbol=symbol, bid="1.2", ask="1.2001", at=AT, source="x"))
+        rate = {"currency": "USD", "day": "2024-03-01", "rate": "1.1"}
+        self.keep(FxRate.objects.get_or_create(day="2024-03-01", currency="USD", defaults=rate)[0])
+
+    def booked(self) -> None:
+        account, by = self.account, {"actor": self.owner, "comment": MARK}
+        self.keep(AccountTerms.objects.create(account=account, valid_from="2020-01-01"))
+        manual.deposit(account, amount="77777.77", at=AT, broker_deal_id=f"{MARK}0", **by)
+        entry = {"symbol": "EURUSD", "side": "buy", "volume": "1", "price": "1.1"}
+        deal = manual.trade(account, at=AT, broker_deal_id=f"{MARK}1", **entry, **by)
+        self.keep(deal)
+        self.keep(Position.objects.get(account=account))
+        self.keep(
+            manual.place_order(account, **entry, type="limit", broker_order_id=f"{MARK}2", **by)
+        )
+        self.keep(DayFigures.objects.filter(account=account).first())
+        marks = {"at": AT, "balance": "77777.77", "equity": "77777.77", "source": "manual"}
+        self.keep(EquitySnapshot.objects.create(account=account, **marks))
+        self.keep(Break.objects.create(account=account, kind="total", cause=MARK))
+
+    def imported(self) -> None:
+        owner, account = self.owner, self.account
+        file = self.keep(
+            StatementFile.objects.create(owner=owner, sha256=MARK, size=1, data=b"zqxmark")
+        )
+        mapping = {"name": MARK, "headings_hash": MARK, "mapping": {"a": MARK}}
+        self.keep(FileMapping.objects.create(owner=owner, broker=account.broker, **mapping))
+        imported = self.keep(
+            StatementImport.objects.create(
+                owner=owner,
+                account=account,
+                file=file,
+                file_name=f"{MARK}.html",
+                sha256=MARK,
+                batch=BATCH,
+                state="preview",
+                preview={"file": MARK, "notes": [MARK]},
+            )
+        )
+        self.keep(StatementLine.objects.create(statement=imported, row=1, fate="refused"))
+        self.keep(StatementExtras.objects.create(statement=imported, data=b""))
+
+    def personal(self) -> None:
+        key, self.secret = create_key(owner=self.owner, name=MARK, scopes=["read"])
+        self.keep(key)
+        self.keep(Preference.objects.create(owner=self.owner, remembered={"note": MARK}))
+        self.keep(Submission.objects.create(owner=self.owner, token=MARK, action="deposit"))
+        self.keep(AuditEntry.objects.filter(owner_id=self.owner.pk).first())
+        LogEntry.objects.create(
+            user=self.owner,
+            content_type=ContentType.objects.get_for_model(Account),
+            object_id=self.account.pk,
+            object_repr=MARK,
+            action_flag=2,
+        )
+
+    def state(self) -> dict[str, list[dict[str, Any]]]:
+        """All that is the person's, to compare before and after."""
+        owned = [model for model in apps.get_models() if issubclass(model, OwnedModel)]
+        found = {m.__name__: m.objects.filter(**{m.OWNER_PATH: self.owner}) for m in owned}
+        found |= {
+            model.__name__: model.objects.filter(owner=self.owner)
+            for model in (ApiKey, Preference, Submission)
+        }
+        return {name: list(rows.order_by("pk").values()) for name, rows in found.items()}
+
+
+def marked(*names: str) -> dict[str, str]:
+    return {name: MARK for name in names} | {"number": f"{MARK}-number", "notes": MARK}
+
+
+__all__ = ["AT", "BATCH", "MARK", "Deal", "MarkedBooks"]
