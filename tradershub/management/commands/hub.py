@@ -20,6 +20,7 @@ from tradershub.watchdog import Watchdog
 
 WEB = "web"
 PARTS = (WEB, *CLUSTERS)
+HEAD_START = 1.0  # seconds by which the page comes before the workers
 
 
 class Command(BaseCommand):
@@ -73,7 +74,7 @@ def member(part: str, options: dict[str, Any]) -> Member:
     if part == WEB:
         place = [options["host"], str(options["port"]), str(options["web_workers"])]
         return Member(part, place)
-    return Member(part, [], watchdog=Watchdog(part))
+    return Member(part, [], watchdog=Watchdog(part), not_before=time.monotonic() + HEAD_START)
 
 
 def claim_port(host: str, port: int) -> None:
