@@ -123,11 +123,27 @@
     link.click();
   }
 
+  /* Paper is white: charts of the dark theme are drawn in light colours while the page is printed. */
+  function printInLight() {
+    const root = document.documentElement.classList;
+    let wasDark = false;
+    window.addEventListener("beforeprint", () => {
+      wasDark = root.contains("dark");
+      root.remove("dark");
+      if (wasDark) drawAll();
+    });
+    window.addEventListener("afterprint", () => {
+      if (wasDark) root.add("dark");
+      if (wasDark) drawAll();
+    });
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     drawAll();
     document.addEventListener("click", savePicture);
     window.addEventListener("resize", () => charts.forEach((chart) => chart.resize()));
     new ResizeObserver(() => charts.forEach((chart) => chart.resize())).observe(document.getElementById("main") || document.body);
+    printInLight();
     let theme = document.documentElement.classList.contains("dark");
     new MutationObserver(() => {
       const now = document.documentElement.classList.contains("dark");

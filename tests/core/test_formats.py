@@ -58,3 +58,10 @@ def test_lots_have_at_least_two_digits():
 def test_age_is_said_in_one_unit(minutes, text):
     now = dt.datetime(2026, 8, 20, tzinfo=dt.UTC)
     assert formats.age(now - dt.timedelta(minutes=minutes), now=now) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "css"), [(D("1"), "gain"), (D("-1"), "loss"), (D("-0.25"), ""), (None, "")]
+)
+def test_what_rounds_to_zero_has_no_colour(amount, css):
+    assert formats.gain_class(formats.signed(amount, "JPY")) == css

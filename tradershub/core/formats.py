@@ -99,8 +99,8 @@ def duration(start: dt.datetime, end: dt.datetime) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def gain_class(value: Decimal | None) -> str:
-    """The page's class for a signed figure."""
-    if not value:
-        return ""
-    return "gain" if value > 0 else "loss"
+def gain_class(written: str) -> str:
+    """The page's class for a signed figure as it is written: what rounds to zero has none."""
+    if written.startswith("+"):
+        return "gain"
+    return "loss" if written.startswith(MINUS) else ""

@@ -50,8 +50,8 @@ def money_figure(label: str, amount: Decimal | None, currency: str, **more: Any)
 
 def pnl_figure(label: str, amount: Decimal | None, currency: str, **more: Any) -> Figure:
     """Profit or loss: always with its sign, and coloured."""
-    tone = formats.gain_class(amount)
-    return Figure(label, formats.signed(amount, currency), unit=currency, tone=tone, **more)
+    text = formats.signed(amount, currency)
+    return Figure(label, text, unit=currency, tone=formats.gain_class(text), **more)
 
 
 def flow_figure(label: str, amount: Decimal | None, currency: str, **more: Any) -> Figure:

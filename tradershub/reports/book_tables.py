@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import F, Q, QuerySet, Sum
@@ -18,7 +19,7 @@ from tradershub.reports import tables
 from tradershub.reports.parts import account_link, names_accounts
 from tradershub.reports.tables import Column, ListRows, QueryRows, Row, Table
 
-ACCOUNT = Column("account", "Account", sort="account__number", link=account_link, main=True)
+ACCOUNT = Column("account", "Account", sort="account__number", link=account_link)
 BROKER = Column("broker", "Broker", sort="account__broker__name", shown=False)
 CURRENCY = Column("currency", "Currency", sort="account__currency")
 SYMBOL = Column("symbol_name", "Symbol", main=True)
@@ -45,7 +46,7 @@ def of_accounts(rows: QuerySet[Any], accounts: Sequence[Account]) -> QuerySet[An
 OPEN_COLUMNS = [
     SYMBOL,
     SIDE,
-    Column("open_volume", "Lots", tables.LOTS),
+    Column("open_volume", "Lots", tables.LOTS, main=True),
     Column("open_price", "Opened at", tables.PRICE, reason=lambda _: "Its opening is in no file"),
     Column("price", "Price now", tables.PRICE, reason=lambda row: row["reason"]),
     Column("stop_loss", "Stop", tables.PRICE, reason=lambda _: "No stop is known"),
@@ -63,7 +64,7 @@ OPEN_COLUMNS = [
     Column("price_age", "Price of", sort="priced_at", hint="How old the price is"),
     Column("held", "Held", sort="opened_at"),
     Column("opened_at", "Since", tables.MOMENT, shown=False),
-    Column("account", "Account", link=account_link, main=True),
+    Column("account", "Account", link=account_link),
     Column("broker", "Broker", shown=False),
     Column("ref", "Position", shown=False),
     Column("source", "Price stated by", shown=False),
@@ -311,7 +312,7 @@ BREAK_FIELDS = (
 )  # fmt: skip
 BREAK_COLUMNS = [
     Column("opened_at", "Found", tables.MOMENT, shown=False),
-    ACCOUNT,
+    replace(ACCOUNT, main=True),
     BROKER,
     Column("kind_label", "What differs", sort="kind"),
     Column("symbol", "Symbol"),

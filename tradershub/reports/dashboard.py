@@ -130,12 +130,13 @@ class Dashboard(Report):
         amount = self._in_base(self.nets[span])
         before = equity - amount
         share = amount / before * HUNDRED if before > 0 else None
+        percent = formats.signed_percent(share) if share is not None else ""
         return pnl_figure(
             SPANS[span],
             amount,
             self.code,
-            note=formats.signed_percent(share) if share is not None else "",
-            note_tone=formats.gain_class(amount),
+            note=percent,
+            note_tone=formats.gain_class(percent),
             why="Net of trades booked since its first day, without deposits and withdrawals.\n"
             "Percent of the equity without it.",
         )

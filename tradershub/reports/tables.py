@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Protocol
 
 from django.db.models import F, QuerySet
@@ -186,14 +185,12 @@ def cell(column: Column, row: Row) -> Cell:
     value = row.get(column.key)
     kind = column.kind
     unknown = value is None or value == ""
+    text = formats.UNKNOWN if unknown else kind.write(value, column.unit_of(row) or "")
+    tone = formats.gain_class(text) if kind.signed else ""
     return Cell(
         column,
-        formats.UNKNOWN if unknown else kind.write(value, column.unit_of(row) or ""),
-        " ".join(filter(None, [kind.css, "num" if kind.number else "", _tone(column, value)])),
+        text,
+        " ".join(filter(None, [kind.css, "num" if kind.number else "", tone])),
         column.link(row) if column.link and not unknown else "",
         column.reason(row) if column.reason and unknown else "",
     )
-
-
-def _tone(column: Column, value: Any) -> str:
-    return formats.gain_class(value) if column.kind.signed and isinstance(value, Decimal) else ""
