@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.models import Account
 from tradershub.example import write_example
+from tradershub.management.example_terms import add_example_terms
 
 
 class Command(BaseCommand):
@@ -36,6 +37,7 @@ class Command(BaseCommand):
             yes=True,
             stdout=io.StringIO(),
         )
+        add_example_terms(owner)
         count = Account.objects.filter(owner=owner).count()
         self.stdout.write(f"{owner.username} has {count} accounts. The files: {files[0].parent}")
 
