@@ -315,7 +315,7 @@ class Dashboard(Report):
 
 def _symbols_address() -> str:
     try:
-        return reverse("admin:brokers_brokersymbol_changelist") + "?instrument__isnull=True"
+        return reverse("admin:brokers_brokersymbol_changelist") + "?instrument__isempty=1"
     except NoReverseMatch:
         return reverse("reports:index")
 

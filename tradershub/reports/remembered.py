@@ -20,8 +20,10 @@ def preference_of(user: Any) -> Preference:
 def remembered_query(preference: Preference) -> str:
     """The filters as the query of an address; empty where none are remembered."""
     query = QueryDict(mutable=True)
-    for key, values in preference.remembered.get(FILTERS, {}).items():
-        query.setlist(key, values)
+    kept = preference.remembered.get(FILTERS, {})
+    for key in KEYS:  # PostgreSQL keeps no order of its own
+        if key in kept:
+            query.setlist(key, kept[key])
     return query.urlencode()
 
 
