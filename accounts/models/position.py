@@ -61,7 +61,9 @@ class Position(OwnedModel):
             models.Index(fields=["opened_at", "id"], name="position_opened"),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["account", "symbol", "ref"], name="position_ref_unique"),
+            models.UniqueConstraint(
+                fields=["account", "symbol", "ref"], name="position_ref_unique"
+            ),
             models.CheckConstraint(condition=Q(open_volume__gte=0), name="position_not_negative"),
         ]
 

@@ -63,7 +63,8 @@ class DealLine:
 
     broker_deal_id is unique within the account and stable from one export to the next; empty where the file has none.
     position_ref is the platform's position id where the file proves it, else empty.
-    inferred: the row is not in the file, but follows from one that is (the opening of a position that the file shows closed).
+    inferred: the row is not in the file, but follows from one that is (the opening of a position
+    that the file shows closed).
     currency: only where it differs from the account's.
     """
 
@@ -153,14 +154,14 @@ class Statement:
     """Everything one file says about one account.
 
     file_totals: what the file prints; our_totals: the same keys computed from its rows. A key is absent where the file
-    says nothing. Keys: closed_trades, open_positions, net_profit, gross_profit, gross_loss, profit, swap, commission, fee,
-    balance_operations, deposits, withdrawals, credit, opening_balance, balance, floating, open_swap, equity.
+    says nothing. Keys: closed_trades, open_positions, net_profit, gross_profit, gross_loss, profit, swap, commission,
+    fee, balance_operations, deposits, withdrawals, credit, opening_balance, balance, floating, open_swap, equity.
     breaks: one sentence each for a total or a running balance that the rows do not explain.
     """
 
     format: str
     account: AccountInfo
-    time_zone: str = ""  # IANA name or "UTC" where the file states it, else empty: the broker's zone applies
+    time_zone: str = ""  # IANA name or "UTC" where the file states it; empty: the broker's applies
     period_from: str = ""  # time text of the first and last row that changes money
     period_to: str = ""
     printed_at: str = ""  # the file's own stamp, which may be the local clock of a PC
@@ -172,7 +173,7 @@ class Statement:
     our_totals: dict[str, Decimal | int] = field(default_factory=dict)
     breaks: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    starts_at_beginning: bool = True  # False: the file is an extract and opening_balance is what was there before
+    starts_at_beginning: bool = True  # False: an extract, opening_balance is what was before it
 
     def money_rows(self) -> Iterator[DealLine]:
         """The rows that change money or a holding, those that were only inferred left out."""
