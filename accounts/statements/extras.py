@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from accounts import booking, bulk, figures
 from accounts.booking import Mark
@@ -154,33 +154,50 @@ def _order(texts: list[Any]) -> OrderRow:
 def book_orders(account: Account, imported: StatementImport, rows: list[OrderRow]) -> None:
     """Insert the orders; one that the books have takes what the file says, unless a later file said more."""
     order = {statement.pk: n for n, statement in enumerate(booked_imports(account))}
-    mine = order[imported.pk]
-    known: dict[str, BrokerOrder] = {}
-    if account.orders.exists():
-        for chunk in bulk.chunks((row[0] for row in rows), 900):
-            found = BrokerOrder.objects.filter(account=account, broker_order_id__in=chunk)
-            known |= {row.broker_order_id: row for row in found.select_related("symbol")}
-    fresh = [
-        row for row in rows
-        if row[0] not in known or order.get(known[row[0]].statement_id, -1) <= mine
-    ]  # fmt: skip
-    changed = [row for row in fresh if row[0] not in known or _said(known[row[0]]) != row]
-    _remember(imported, rows, [known[row[0]] for row in changed if row[0] in known])
+    names = dict(BrokerSymbol.objects.filter(broker=account.broker_id).values_list("id", "name"))
+    has_orders = account.orders.exists()
+    changed: list[OrderRow] = []
+    foreign: list[tuple[str, OrderRow]] = []
+    for chunk in bulk.chunks(rows, 900):
+        known = _known(account, chunk, names) if has_orders else {}
+        for row in chunk:
+            before = known.get(row[0])
+            if before and not _is_news(before, row, order, order[imported.pk]):
+                continue
+            changed.append(row)
+            if before and before.statement_id is None:
+                foreign.append((before.source, before.said))
+    _remember(imported, rows, foreign)
     _write(account, imported, changed)
 
 
-def _said(order: BrokerOrder) -> OrderRow:
-    values = (getattr(order, name) for name in COLUMNS if name != "symbol")
-    return (order.broker_order_id, order.symbol.name, *list(values)[1:])
+class Known(NamedTuple):
+    """An order in the books: whose word it is, and what it says in the terms of COLUMNS."""
+
+    statement_id: int | None
+    source: str
+    said: OrderRow
+
+
+def _is_news(before: Known, row: OrderRow, order: dict[int, int], mine: int) -> bool:
+    said_by = order.get(before.statement_id, -1) if before.statement_id else -1
+    return before.said != row and said_by <= mine
+
+
+def _known(account: Account, rows: list[OrderRow], names: dict[int, str]) -> dict[str, Known]:
+    where = f"account_id = %s AND broker_order_id IN ({', '.join(['%s'] * len(rows))})"
+    params = [account.pk, *(row[0] for row in rows)]
+    columns = ("statement_id", "source", *STORED)
+    found = bulk.select(BrokerOrder, columns, where=where, params=params)
+    return {row[2]: Known(row[0], row[1], (row[2], names[row[3]], *row[4:])) for row in found}
 
 
 def _remember(
-    imported: StatementImport, orders: list[OrderRow], replaced: list[BrokerOrder]
+    imported: StatementImport, orders: list[OrderRow], foreign: list[tuple[str, OrderRow]]
 ) -> None:
     """Keep what an order said that no statement brought, before a statement's word replaces it."""
-    foreign = [order for order in replaced if order.statement_id is None]
     if foreign:
-        replaced = [[row.source, [_text(value) for value in _said(row)]] for row in foreign]
+        replaced = [[source, [_text(value) for value in said]] for source, said in foreign]
         _save(imported, orders, load(imported) | {"replaced": replaced})
 
 

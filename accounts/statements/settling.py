@@ -53,7 +53,9 @@ def settle(account: Account, deal_ids: Collection[int]) -> set[int]:
             known_deals(account, f"account_id = %s AND id IN ({places})", [account.pk, *chunk])
         )
         lines = _lines(chunk, order)
-        for deal in (deal for deal in deals if not deal.inferred):
+        deals = [deal for deal in deals if not deal.inferred]
+        _name_the_bookers([(deal, lines[deal.id]) for deal in deals if deal.id in lines])
+        for deal in deals:
             symbols |= _settle(account, deal, lines.get(deal.id, []), ids)
     return symbols
 
@@ -80,7 +82,6 @@ def _settle(
     if by_hand:
         wanted = _with_words_by_hand(wanted, restored(by_hand.values["was"]))
     _restate(lines, versions, wanted)
-    _name_the_booker(deal, lines)
     if (deal.key, deal.values) == (key, wanted):
         return set()
     return _rewrite(account, deal, key, wanted, ids)
@@ -113,16 +114,22 @@ def words_of(differences: list[tuple[str, Any, Any]], *, source: str = "this fil
     return f"{source} {said}"[:300].capitalize() if said else ""
 
 
-def _name_the_booker(deal: Known, lines: list[StatementLine]) -> None:
-    """One line has booked or confirmed the deal, the first imported; the others met it there."""
-    first = FIRST.get(deal.source)
-    if first is None or any(line.fate == first for line in lines):
-        return
-    line = min(lines, key=lambda line: (line.statement_id, line.row))
-    line.fate = first
-    line.save(update_fields=["fate"])
-    if first == Fate.BOOKED:
-        Deal.objects.filter(pk=deal.id).update(statement_id=line.statement_id)
+def _name_the_bookers(met: list[tuple[Known, list[StatementLine]]]) -> None:
+    """One line has booked or confirmed each deal, the first imported; the others met it there."""
+    fates: dict[str, list[int]] = defaultdict(list)
+    bookers: dict[int, list[int]] = defaultdict(list)
+    for deal, lines in met:
+        first = FIRST.get(deal.source)
+        if first is None or any(line.fate == first for line in lines):
+            continue
+        line = min(lines, key=lambda line: (line.statement_id, line.row))
+        fates[first].append(line.pk)
+        if first == Fate.BOOKED:
+            bookers[line.statement_id].append(deal.id)
+    for fate, line_ids in fates.items():
+        StatementLine.objects.filter(pk__in=line_ids).update(fate=fate)
+    for statement_id, deal_ids in bookers.items():
+        Deal.objects.filter(pk__in=deal_ids).update(statement_id=statement_id)
 
 
 def _let_go(account: Account, deal: Known) -> set[int]:
