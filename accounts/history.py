@@ -51,11 +51,18 @@ def total(expression: Any) -> Coalesce:
 def nets(
     account_ids: Collection[int], *, starts: dict[str, dt.date]
 ) -> dict[str, dict[int, Decimal]]:
-    """Net of the trades of each account since each named day, both by name and account; none where nothing is."""
+    """Net of the trades of each account since each named day, by that name and the account's id.
+
+    Accounts without figures since the first of the days are absent.
+    """
+    rows = kept(account_ids, f"nets {starts}", lambda: _net_rows(account_ids, starts))
+    return {name: {row["account"]: row[f"since_{name}"] for row in rows} for name in starts}
+
+
+def _net_rows(account_ids: Collection[int], starts: dict[str, dt.date]) -> list[dict[str, Any]]:
     rows = day_figures(account_ids).filter(day__gte=min(starts.values())).order_by()
     sums = {f"since_{name}": _net_since(day) for name, day in starts.items()}
-    found = list(rows.values("account").annotate(**sums))
-    return {name: {row["account"]: row[f"since_{name}"] for row in found} for name in starts}
+    return list(rows.values("account").annotate(**sums))
 
 
 def _net_since(day: dt.date) -> Coalesce:

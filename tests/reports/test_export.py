@@ -12,6 +12,7 @@ from openpyxl import load_workbook
 
 from tests.factories import make_owner
 from tests.reports.books import make_books
+from tradershub.core.models import Preference
 from tradershub.reports.export import safe_text
 
 pytestmark = pytest.mark.django_db
@@ -88,3 +89,14 @@ def test_an_unknown_table_or_form_is_not_found(page, books):
 def test_unknown_values_are_empty_in_the_file(page, books):
     rows = read_csv(page("/reports/positions/positions.csv", **{"positions.cols": "take_profit"}))
     assert rows == [["Target"], [""], [""], [""]]
+
+
+def test_times_in_files_are_in_the_persons_zone_as_on_the_page(page, books):
+    Preference.objects.filter(owner=books.owner).update(time_zone="Asia/Tokyo")
+    query = {"account": books.accounts[0].pk, "trades.cols": "closed_at"}
+    shown = page("/reports/trades/", **query).context["tables"]["trades"].rows[0][0].text
+    rows = read_csv(page("/reports/trades/trades.csv", **query))
+    assert rows[1][0] == f"{shown}+09:00"
+    book = page("/reports/trades/trades.xlsx", **query)
+    cell = load_workbook(io.BytesIO(book.content)).active["A2"].value
+    assert f"{cell:%Y-%m-%d %H:%M:%S}" == shown

@@ -28,7 +28,8 @@ XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 def as_csv(view: TableView, *, name: str) -> StreamingHttpResponse:
     """The table as UTF-8 CSV, sent row by row however long it is."""
-    response = StreamingHttpResponse(_csv_lines(view), content_type="text/csv; charset=utf-8")
+    lines = _lines(view, timezone.get_current_timezone())
+    response = StreamingHttpResponse(_csv_lines(lines), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     return response
 
@@ -42,7 +43,7 @@ def as_xlsx(view: TableView, *, name: str) -> HttpResponse:
         )
     book = Workbook(write_only=True)
     sheet = book.create_sheet(view.table.title[:31] or "Table")
-    for line in _lines(view):
+    for line in _lines(view, timezone.get_current_timezone()):
         sheet.append([_xlsx_value(value) for value in line])
     buffer = io.BytesIO()
     book.save(buffer)
@@ -56,28 +57,29 @@ def safe_text(text: str) -> str:
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
 
 
-def _lines(view: TableView) -> Iterator[list[Any]]:
+def _lines(view: TableView, zone: dt.tzinfo) -> Iterator[list[Any]]:
+    """The headings, then the rows. zone: the person's, which is over when a stream is sent."""
     columns = view.columns
     yield [safe_text(column.label) for column in columns]
     for row in view.table.rows.stream(order=view.order, descending=view.sort[1]):
-        yield [_value(column, row) for column in columns]
+        yield [_value(column, row, zone) for column in columns]
 
 
-def _value(column: Column, row: Row) -> Any:
+def _value(column: Column, row: Row, zone: dt.tzinfo) -> Any:
     """The value with its type: Decimal, int, date, aware moment, text, or None where unknown."""
     value = row.get(column.key)
     if isinstance(value, dt.datetime):
-        return timezone.localtime(value)
+        return value.astimezone(zone)
     if value is None or isinstance(value, Decimal | int | dt.date):
         return value
     return safe_text(str(value))
 
 
-def _csv_lines(view: TableView) -> Iterator[str]:
+def _csv_lines(lines: Iterator[list[Any]]) -> Iterator[str]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     yield "\ufeff"  # spreadsheets on Windows take a file without it for the local code page
-    for line in _lines(view):
+    for line in lines:
         writer.writerow([_csv_value(value) for value in line])
         yield buffer.getvalue()
         buffer.seek(0)
