@@ -1,0 +1,91 @@
+"""Lists of the admin: how many queries each takes, and what their actions say."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts import manual
+from accounts.models import StatementImport
+from brokers.models import Instrument
+from tests.factories import make_account, make_broker, make_symbol
+
+pytestmark = pytest.mark.django_db
+# Session and person, preference, menu, capped count, the rows themselves, filters' choices.
+MOST_QUERIES = 13
+OURS = [m for m in admin.site._registry if m._meta.app_label in ("accounts", "brokers", "core")]
+
+
+@pytest.fixture
+def root(client):
+    client.force_login(User.objects.create_superuser("root"))
+    client.user = User.objects.get()
+    return client
+
+
+def fill_books(owner, *, accounts):
+    """A row and more of each table that grows, for each account."""
+    for _ in range(accounts):
+        account = make_account(owner=owner, broker=make_broker())
+        instrument = Instrument.objects.get(symbol="EURUSD")
+        make_symbol(account, instrument=instrument)
+        manual.deposit(account, actor="me", amount="5")
+        entry = {"symbol": "EURUSD", "side": "buy", "volume": "1", "price": "1.1"}
+        manual.trade(account, actor="me", **entry)
+        manual.place_order(account, actor="me", **entry)
+        StatementImport.objects.create(owner=owner, account=account, file_name="a", state="booked")
+
+
+def queries_of(client, model):
+    address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    client.get(address)
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(address).status_code == 200
+    return [query["sql"] for query in captured]
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda m: m._meta.label)
+def test_a_list_takes_few_queries_and_no_more_for_more_rows(root, model):
+    fill_books(root.user, accounts=1)
+    few = queries_of(root, model)
+    fill_books(root.user, accounts=4)
+    many = queries_of(root, model)
+    assert len(many) <= max(len(few), 1), many
+    assert len(many) <= MOST_QUERIES, many
+
+
+def test_the_lists_of_large_tables_are_counted_to_ten_thousand_only(root):
+    fill_books(root.user, accounts=1)
+    counting = [sql for sql in queries_of(root, deal()) if "COUNT" in sql]
+    assert counting
+    assert all("LIMIT 10001" in sql for sql in counting)
+
+
+def deal():
+    return next(model for model in admin.site._registry if model._meta.label == "accounts.Deal")
+
+
+def test_an_import_that_is_not_booked_is_not_undone_and_the_list_says_why(root):
+    fill_books(root.user, accounts=1)
+    imported = StatementImport.objects.get()
+    StatementImport.objects.update(state="refused")
+    address = reverse("admin:accounts_statementimport_changelist")
+    chosen = {"action": "undo", "_selected_action": [imported.pk]}
+    page = root.post(address, chosen, follow=True).content.decode()
+    assert "nothing to undo" in page
+    StatementImport.objects.update(state="booked")
+    assert "1 undone" in root.post(address, chosen, follow=True).content.decode()
+    imported.refresh_from_db()
+    assert imported.state == "undone"
+
+
+def test_brokers_are_closed_and_reopened_from_the_list(root):
+    account = make_account(owner=root.user)
+    address = reverse("admin:brokers_broker_changelist")
+    chosen = {"action": "close", "_selected_action": [account.broker_id]}
+    page = root.post(address, chosen, follow=True).content.decode()
+    assert "cannot be closed: one account is still open there" in page
