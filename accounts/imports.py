@@ -5,8 +5,9 @@ Each step is a state of the StatementImport; the queue only wakes the worker tha
 
 from __future__ import annotations
 
+import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -401,16 +402,29 @@ class Watcher:
     """Tells others how far a booking is, beside its transaction, which nobody sees before it ends."""
 
     import_id: int
+    began: float = field(default_factory=time.time)
 
     def __call__(self, done: int, total: int) -> None:
-        cache.set(_progress_key(self.import_id), (done, total), timeout=3600)
+        cache.set(_progress_key(self.import_id), (done, total, self.began), timeout=3600)
 
 
 def progress(imported: StatementImport) -> tuple[int, int]:
     """Steps done and steps in all; (0, 0) while nothing is known."""
     if imported.state == State.BOOKING:
-        return cache.get(_progress_key(imported.pk)) or (0, importer.STEPS)
+        return _told(imported)[:2]
     return imported.progress, imported.progress_total
+
+
+def seconds_left(imported: StatementImport) -> int | None:
+    """How long booking will still take, if its steps go on as they went; None while that is not known."""
+    done, total, began = _told(imported)
+    if imported.state != State.BOOKING or not done:
+        return None
+    return max(round((time.time() - began) * (total - done) / done), 0)
+
+
+def _told(imported: StatementImport) -> tuple[int, int, float]:
+    return cache.get(_progress_key(imported.pk)) or (0, importer.STEPS, time.time())
 
 
 def _progress_key(import_id: int) -> str:

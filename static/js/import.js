@@ -9,7 +9,10 @@
     if (zone) listen(zone);
     const rows = document.getElementById("import-rows");
     if (rows && rows.querySelector("[data-busy='1']")) refreshLater(rows);
-    if (document.querySelector("[data-reload]")) setTimeout(() => window.location.reload(), REFRESH_MS);
+    const waiting = document.getElementById("waiting");
+    if (waiting) refreshLater(waiting);
+    const columns = document.getElementById("columns-form");
+    if (columns) showFirstRows(columns, document.getElementById("first-rows"));
     document.querySelectorAll("form[data-confirm]").forEach((form) => {
       form.addEventListener("submit", (event) => {
         if (!window.confirm(form.dataset.confirm)) {
@@ -83,17 +86,38 @@
     place.hidden = false;
   }
 
-  function refreshLater(rows) {
+  /* The part anew every second while a worker is busy; the whole page once it is done. */
+  function refreshLater(part) {
     setTimeout(async () => {
-      const answer = await fetch(rows.dataset.address);
-      if (!answer.ok) return;
-      rows.innerHTML = await answer.text();
-      if (answer.headers.get("X-Busy") === "1") {
-        refreshLater(rows);
-      } else {
-        window.location.reload();
+      let busy = true;
+      try {
+        const answer = await fetch(part.dataset.address);
+        if (answer.ok && !answer.redirected) {
+          busy = answer.headers.get("X-Busy") === "1";
+          if (busy) part.innerHTML = await answer.text();
+        }
+      } catch (error) {
+        /* The hub is away for a moment: ask again. */
       }
+      if (busy) refreshLater(part);
+      else window.location.reload();
     }, REFRESH_MS);
+  }
+
+  /* What the table's first rows become, as the form stands: at once, and after each choice. */
+  function showFirstRows(form, place) {
+    let asked = 0;
+    async function ask() {
+      const turn = ++asked;
+      place.setAttribute("aria-busy", "true");
+      const answer = await fetch(place.dataset.address, { method: "POST", body: new FormData(form) });
+      const text = await answer.text();
+      if (turn !== asked) return;
+      place.removeAttribute("aria-busy");
+      if (answer.ok) place.innerHTML = text;
+    }
+    form.addEventListener("change", ask);
+    ask();
   }
 
   document.addEventListener("DOMContentLoaded", start);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -48,15 +49,26 @@ class ColumnsForm(forms.Form):
 
     def mapping(self) -> dict[str, Any]:
         """The mapping as the person decided, with every question answered."""
+        return self._decided(self.cleaned_data).to_dict()
+
+    def draft(self) -> dict[str, Any]:
+        """The mapping as the form stands; what is not answered, or badly, stays a question."""
+        said = {name: self[name].value() or "" for name in self.fields if name != "save_for"}
+        return self._decided(said).to_dict()
+
+    def _decided(self, said: dict[str, str]) -> Mapping:
         decided = self.suggested
         for place, question in enumerate(self.suggested.questions):
-            decided = decided.answered(question.key, self.cleaned_data[f"answer_{place}"])
+            if answer := said[f"answer_{place}"]:
+                with suppress(ValueError):
+                    decided = decided.answered(question.key, answer)
         suggested = {column.index: column for column in self.suggested.columns}
         for index, heading in enumerate(self.suggested.headings):
-            said = self.cleaned_data[f"column_{index}"]
-            if said != suggested.get(index, Column("", index, heading)).target:
-                decided = decided.with_column(index, heading, said)
-        return decided.to_dict()
+            target = said[f"column_{index}"]
+            if target != suggested.get(index, Column("", index, heading)).target:
+                with suppress(ValueError):
+                    decided = decided.with_column(index, heading, target)
+        return decided
 
 
 def _meaning(index: int, heading: str, suggested: str) -> forms.ChoiceField:

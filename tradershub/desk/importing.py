@@ -20,16 +20,17 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts import imports
 from accounts.models import Account, StatementImport
 from accounts.statements.spreadsheet_template import write_template
-from brokers.models import Broker
 from tradershub.core.errors import HubError
 from tradershub.core.formats import number
 from tradershub.core.pages import render_page
 from tradershub.desk.columns import ColumnsForm
 from tradershub.desk.opening import OpeningForm
 from tradershub.desk.shown import Shown
+from tradershub.desk.symbols import symbols_form, unmapped
 
 RECENT = 50
 IMPORT, UNDO = "accounts.add_statementimport", "accounts.change_statementimport"
+MAP = "brokers.change_brokersymbol"
 CRUMBS = (("Import statements", "desk:import"),)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 State = StatementImport.State
@@ -55,7 +56,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _receive(request: HttpRequest) -> HttpResponse:
-    _need(request, IMPORT)
+    need(request, IMPORT)
     uploads = request.FILES.getlist("files")
     if not uploads:
         return _answer(request, _too_large(request) or "No file was sent; expected at least one.")
@@ -139,19 +140,30 @@ def template(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _one(request: HttpRequest, pk: int) -> StatementImport:
+def one(request: HttpRequest, pk: int) -> StatementImport:
     mine = StatementImport.objects.for_user(request.user).select_related("account__broker")
     return get_object_or_404(mine, pk=pk)
 
 
 @require_GET
+def waiting(request: HttpRequest, pk: int) -> HttpResponse:
+    """How far the work on a file is; the header says whether it goes on."""
+    file = Shown(one(request, pk))
+    response = render(request, "desk/parts/waiting.html", {"file": file})
+    response["X-Busy"] = str(int(file.busy))
+    return response
+
+
+@require_GET
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
-    return _detail(request, Shown(_one(request, pk)))
+    return show(request, Shown(one(request, pk)))
 
 
-def _detail(request: HttpRequest, file: Shown, **forms: Any) -> HttpResponse:
-    if file.row.state == State.NEEDS_MAPPING:
+def show(request: HttpRequest, file: Shown, **forms: Any) -> HttpResponse:
+    if file.row.state == State.NEEDS_MAPPING and file.row.file_id:
         forms.setdefault("columns", ColumnsForm(file.preview["mapping"], owner=request.user))
+    if file.is_shown and file.row.account and request.user.has_perm(MAP):
+        forms.setdefault("symbols", symbols_form(file))
     if file.can_book and not file.row.account:
         forms.setdefault(
             "opening", OpeningForm(initial=file.preview.get("opening"), owner=request.user)
@@ -161,9 +173,10 @@ def _detail(request: HttpRequest, file: Shown, **forms: Any) -> HttpResponse:
         "desk/import_detail.html",
         title=file.row.file_name,
         crumbs=[(label, reverse(name)) for label, name in CRUMBS],
-        status=422 if any(form.is_bound for form in forms.values()) else 200,
+        status=422 if any(form and form.is_bound for form in forms.values()) else 200,
         file=file,
         samples=_sample_tables(file),
+        to_map=unmapped(file),
         **forms,
     )
 
@@ -177,15 +190,15 @@ def _sample_tables(file: Shown) -> list[tuple[str, list[dict[str, Any]]]]:
 @require_POST
 def book(request: HttpRequest, pk: int) -> HttpResponse:
     """The person's yes to one file: with its account, a chosen one, or one to be opened."""
-    _need(request, IMPORT)
-    file = Shown(_one(request, pk))
+    need(request, IMPORT)
+    file = Shown(one(request, pk))
     opening = None
     if file.can_book and not file.row.account:
         form = OpeningForm(request.POST, initial=file.preview.get("opening"), owner=request.user)
         if not form.is_valid():
-            return _detail(request, file, opening=form)
+            return show(request, file, opening=form)
         opening = form
-    return _do(
+    return do(
         request,
         lambda: imports.confirm(
             file.row,
@@ -199,14 +212,14 @@ def book(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def undo(request: HttpRequest, pk: int) -> HttpResponse:
-    _need(request, UNDO)
-    row = _one(request, pk)
+    need(request, UNDO)
+    row = one(request, pk)
 
     def take_out() -> None:
         counts = imports.undo(row, actor=request.user)
         messages.success(request, f"{row.file_name} is out of the books: {_told(counts)}")
 
-    return _do(request, take_out, back=reverse("desk:import-detail", args=[pk]))
+    return do(request, take_out, back=reverse("desk:import-detail", args=[pk]))
 
 
 def _told(counts: dict[str, int]) -> str:
@@ -216,7 +229,7 @@ def _told(counts: dict[str, int]) -> str:
 @require_POST
 def book_batch(request: HttpRequest) -> HttpResponse:
     """Book every file of the page that asks nothing more, the oldest period first."""
-    _need(request, IMPORT)
+    need(request, IMPORT)
     ready = [file for file in _shown(request) if file.is_ready]
     ready.sort(key=lambda file: (file.preview.get("period") or {}).get("from") or "")
     return _each(request, ready, lambda row: imports.confirm(row, actor=request.user, opening={}))
@@ -225,7 +238,7 @@ def book_batch(request: HttpRequest) -> HttpResponse:
 @require_POST
 def undo_batch(request: HttpRequest) -> HttpResponse:
     """Take every booked file of the batch out of the books."""
-    _need(request, UNDO)
+    need(request, UNDO)
     batch = _batch(request)
     booked = [file for file in _shown(request) if batch and file.row.state == State.BOOKED]
     return _each(request, booked, lambda row: imports.undo(row, actor=request.user))
@@ -244,34 +257,34 @@ def _each(
 
 
 @require_POST
-def columns(request: HttpRequest, pk: int) -> HttpResponse:
-    """Say how the columns of a table are to be read, and read it."""
-    _need(request, IMPORT)
-    file = Shown(_one(request, pk))
-    form = ColumnsForm(file.preview.get("mapping") or {}, request.POST, owner=request.user)
-    if not form.is_valid():
-        return _detail(request, file, columns=form)
-    save_for: Broker | None = form.cleaned_data["save_for"]
-    return _do(
-        request,
-        lambda: imports.name_columns(file.row, form.mapping(), save_for=save_for),
-        back=reverse("desk:import-detail", args=[pk]),
-    )
+def discard(request: HttpRequest, pk: int) -> HttpResponse:
+    """Drop a file that is not booked."""
+    need(request, IMPORT)
+    row = one(request, pk)
+    batch = row.batch
+    try:
+        imports.discard(row, actor=request.user)
+    except HubError as refusal:
+        messages.error(request, refusal.message)
+        return HttpResponseRedirect(reverse("desk:import-detail", args=[pk]))
+    messages.success(request, f"{row.file_name} was discarded; nothing of it was booked.")
+    more = batch and StatementImport.objects.for_user(request.user).filter(batch=batch).exists()
+    return HttpResponseRedirect(reverse("desk:import") + (f"?batch={batch}" if more else ""))
 
 
 @require_POST
 def forget(request: HttpRequest, pk: int) -> HttpResponse:
     """Delete the original file; what was booked stays."""
-    _need(request, UNDO)
-    row = _one(request, pk)
-    return _do(
+    need(request, UNDO)
+    row = one(request, pk)
+    return do(
         request,
         lambda: imports.delete_file(row, actor=request.user),
         back=reverse("desk:import-detail", args=[pk]),
     )
 
 
-def _do(request: HttpRequest, act: Callable[[], Any], *, back: str) -> HttpResponse:
+def do(request: HttpRequest, act: Callable[[], Any], *, back: str) -> HttpResponse:
     try:
         act()
     except HubError as refusal:
@@ -279,6 +292,19 @@ def _do(request: HttpRequest, act: Callable[[], Any], *, back: str) -> HttpRespo
     return HttpResponseRedirect(back)
 
 
-def _need(request: HttpRequest, permission: str) -> None:
+def need(request: HttpRequest, permission: str) -> None:
     if not request.user.has_perm(permission):
         raise PermissionDenied
+
+
+@require_POST
+def symbols(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say which instruments the unknown symbols of a file with a known broker are."""
+    need(request, MAP)
+    file = Shown(one(request, pk))
+    form = symbols_form(file, request.POST) if file.row.account else None
+    if form is not None and not form.is_valid():
+        return show(request, file, symbols=form)
+    if form is not None and (count := form.save(file.row.account.broker, actor=request.user)):
+        messages.success(request, f"{count} symbol{'s' if count > 1 else ''} mapped.")
+    return HttpResponseRedirect(reverse("desk:import-detail", args=[pk]))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.utils import timezone
+
 from accounts import imports
 from accounts.models import StatementImport
 from tradershub.core import formats
@@ -40,6 +42,7 @@ LABELS = {
     "open_swap": "Open swap",
     "equity": "Equity",
 }
+PATIENCE = 20  # seconds after which a person should know that no worker takes a file
 COUNTED = ("closed_trades", "open_positions")
 FATES = {
     "booked": "new",
@@ -161,6 +164,31 @@ class Shown:
         return self.can_book and bool(self.row.account or not self.preview.get("question"))
 
     @property
+    def is_shown(self) -> bool:
+        """Whether its rows were read and found to be of an account."""
+        return self.row.state in (State.PREVIEW, State.BOOKED)
+
+    @property
+    def can_discard(self) -> bool:
+        return self.row.state in imports.DISCARDABLE
+
+    @property
     def percent(self) -> int:
         done, total = imports.progress(self.row)
         return round(100 * done / total) if total else 0
+
+    @property
+    def progress_words(self) -> str:
+        """As `step 3 of 5, about 4 s left`; empty while nothing can be said."""
+        if self.row.state != State.BOOKING:
+            return self._waiting_words()
+        done, total = imports.progress(self.row)
+        left = imports.seconds_left(self.row)
+        words = f"{formats.number(Decimal(self.to_book), 0)} lines, step {min(done + 1, total)} of {total}"
+        return words if left is None else f"{words}, about {left} s left"
+
+    def _waiting_words(self) -> str:
+        if self.row.state != State.RECEIVED:
+            return ""
+        waits = (timezone.now() - self.row.created_at).total_seconds()
+        return f"no worker has taken it for {waits:.0f} s; see Health" if waits > PATIENCE else ""
