@@ -36,7 +36,7 @@ from brokers.models import Broker
 from brokers.services import open_broker
 from tradershub.core.audit import record
 from tradershub.core.crypto import Unreadable
-from tradershub.core.errors import BadInput, Conflict, HubError
+from tradershub.core.errors import BadInput, Conflict, HubError, NotFound
 from tradershub.core.queue import enqueue
 from tradershub.core.validation import bad_input
 
@@ -244,6 +244,8 @@ def confirm(
     opening: the fields to open an account with, `broker` by its name; those the file says are in
     `preview["opening"]`. Raises BadInput where it is not clear which account, Conflict in a wrong state.
     """
+    if account is not None and account.owner_id != imported.owner_id:
+        raise NotFound("There is no such account.", param="account")
     with transaction.atomic():
         if not _take(imported, of=(State.PREVIEW,), to=State.CONFIRMED):
             raise Conflict(

@@ -14,7 +14,7 @@ from tests.accounts.histories import history
 from tests.accounts.reports import mt5_report
 from tests.factories import make_account, make_broker, make_owner
 from tradershub.core.audit import verify
-from tradershub.core.errors import BadInput, Conflict
+from tradershub.core.errors import BadInput, Conflict, NotFound
 from tradershub.core.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -48,7 +48,7 @@ def test_an_upload_is_shown_and_nothing_is_booked_before_the_yes(report, owner, 
     imported = receive(report, owner)
     assert (imported.state, imported.account, imported.format) == ("preview", account, "mt5")
     assert imported.preview["lines"]["booked"] == 40
-    assert imported.preview["symbols_to_map"] == ["EURUSD", "GBPUSD"]
+    assert imported.preview["symbols_to_map"] == []  # EURUSD and GBPUSD are certain
     assert imported.preview["samples"]["booked"][0]["kind"] == "deposit"
     assert not account.deals.exists()
 
@@ -99,7 +99,10 @@ def test_a_file_without_account_asks_for_it(tmp_path, owner, account):
 
 def test_anothers_account_is_not_found(report, account):
     stranger = make_owner()
-    assert receive(report, stranger).account is None
+    imported = receive(report, stranger)
+    assert imported.account is None
+    with pytest.raises(NotFound):
+        imports.confirm(imported, actor=stranger, account=account)
 
 
 def test_a_file_in_another_currency_is_refused(report, owner):
