@@ -42,10 +42,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@contextlib.contextmanager
 def scratch_database(folder):
-    """A database of its own, of the kind the tests run on."""
+    """The address of a database of its own, of the kind the tests run on."""
     if connection.vendor == "sqlite":
-        return f"sqlite:///{folder / 'hub.sqlite3'}"
+        yield f"sqlite:///{folder / 'hub.sqlite3'}"
+        return
     place = settings.DATABASES["default"]
     name = f"hub_processes_{os.getpid()}"
     server = {"host": place["HOST"], "port": place["PORT"] or 5432, "user": place["USER"]}
@@ -54,23 +56,26 @@ def scratch_database(folder):
         session.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         session.execute(f'CREATE DATABASE "{name}"')
     secret = f":{place['PASSWORD']}" if place["PASSWORD"] else ""
-    return f"postgres://{place['USER']}{secret}@{server['host']}:{server['port']}/{name}"
+    yield f"postgres://{place['USER']}{secret}@{server['host']}:{server['port']}/{name}"
+    with psycopg.connect(dbname="postgres", autocommit=True, **server) as session:
+        session.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hub")
-    environment = os.environ | {
-        "TRADERSHUB_DATA": str(folder),
-        "DATABASE_URL": scratch_database(folder),
-        "DJANGO_SETTINGS_MODULE": "tradershub.settings",
-        "QUEUE_SYNC": "0",
-        "LOAD_RATES": "0",
-        "HEARTBEAT_SECONDS": "1",
-        "HEARTBEAT_LIMIT": str(STALE),
-    }
-    manage(environment, "migrate", "--verbosity", "0")
-    return environment
+    with scratch_database(folder) as address:
+        environment = os.environ | {
+            "TRADERSHUB_DATA": str(folder),
+            "DATABASE_URL": address,
+            "DJANGO_SETTINGS_MODULE": "tradershub.settings",
+            "QUEUE_SYNC": "0",
+            "LOAD_RATES": "0",
+            "HEARTBEAT_SECONDS": "1",
+            "HEARTBEAT_LIMIT": str(STALE),
+        }
+        manage(environment, "migrate", "--verbosity", "0")
+        yield environment
 
 
 def manage(environment, *arguments):
