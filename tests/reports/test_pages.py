@@ -191,3 +191,20 @@ def test_the_audit_page_shows_own_actions_only_and_that_the_chain_is_whole(page,
     text = text_of(page("/reports/audit/"))
     assert "Opened Swing" in text and "Whole" in text
     assert "a secret" not in text
+
+
+def test_the_last_imports_lead_to_their_files(page, books):
+    one = StatementImport.objects.create(
+        owner=books.owner, account=books.accounts[0], file_name="march.html", sha256="1" * 64,
+        state=StatementImport.State.BOOKED, preview={"lines": {"booked": 12, "duplicate": 3}},
+    )  # fmt: skip
+    link = f'href="/import/{one.pk}/"'
+    assert link in page("/").content.decode()
+    tab = page(f"/reports/account/{books.accounts[0].pk}/", tab="statements")
+    assert link in tab.content.decode()
+    (row,) = (
+        tab.context["content"]
+        .table("statements")
+        .rows.window(order="created_at", descending=True, start=0, stop=5)
+    )
+    assert (row["booked"], row["duplicate"]) == (12, 3)

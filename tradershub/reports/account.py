@@ -7,14 +7,14 @@ from urllib.parse import urlencode
 
 from django.db.models import Q
 from django.http import Http404
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Account, AccountTerms
 from accounts.queries import CurvePoint, equity_curve
 from accounts.valuation import AccountState, state_of
 from tradershub.core import formats
-from tradershub.reports import book_tables, tables
+from tradershub.reports import book_tables, check_tables, tables
 from tradershub.reports.base import (
     PERIOD,
     Chart,
@@ -66,10 +66,15 @@ class AccountPage(Report):
             tables=[self._tables()[tab]()],
             context={
                 "tabs": self._tabs(tab),
-                "edit": _edit_address(account),
+                "edit": self._edit_address(),
                 "import_to": import_address(),
             },
         )
+
+    def _edit_address(self) -> str:
+        if not self.filters.user.has_perm("accounts.change_account"):
+            return ""
+        return reverse("admin:accounts_account_change", args=[self.account.pk])
 
     def _tabs(self, current: str) -> list[dict[str, object]]:
         kept = [(k, v) for k in ("period", "from", "to") for v in self.params.getlist(k)]
@@ -93,11 +98,11 @@ class AccountPage(Report):
             "deals": lambda: book_tables.deals_table(
                 book_tables.deals(one, self.filters.moments("at"))
             ),
-            "statements": lambda: book_tables.imports_table(
+            "statements": lambda: check_tables.imports_table(
                 Q(account=self.account), user=self.filters.user
             ),
             "terms": lambda: _terms_table(self.account),
-            "breaks": lambda: book_tables.breaks_table(one, Q()),
+            "breaks": lambda: check_tables.breaks_table(one, Q()),
         }
 
     def _trades(self) -> Table:
@@ -205,10 +210,3 @@ def _terms_table(account: Account) -> Table:
         order="-valid_from",
         empty="No terms are known.",
     )
-
-
-def _edit_address(account: Account) -> str:
-    try:
-        return reverse("admin:accounts_account_change", args=[account.pk])
-    except NoReverseMatch:
-        return ""

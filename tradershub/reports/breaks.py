@@ -9,7 +9,7 @@ from django.db.models import Count, F, Q
 from accounts import history
 from accounts.models import Break, StatementImport
 from tradershub.core import formats
-from tradershub.reports import book_tables, tables
+from tradershub.reports import check_tables, tables
 from tradershub.reports.base import ACCOUNTS, BROKER, PERIOD, SYMBOL, Content, Figure, Report
 from tradershub.reports.parts import no_accounts
 from tradershub.reports.tables import Column, ListRows, Row, Table
@@ -35,7 +35,7 @@ class Breaks(Report):
         return Content(
             figures=[self._figure(state, counts) for state in STATES],
             tables=[
-                book_tables.breaks_table(
+                check_tables.breaks_table(
                     self.filters.accounts, narrowed, totals=lambda: self._totals(narrowed)
                 ),
                 self._by_broker(narrowed),

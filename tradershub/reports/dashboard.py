@@ -5,55 +5,26 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q
-from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from accounts import history
-from accounts.models import StatementImport
 from accounts.valuation import AccountState, states_of
 from brokers.rate_table import RateTable
-from tradershub import health
 from tradershub.core import formats
 from tradershub.finance.decimals import HUNDRED, ZERO
 from tradershub.reports import book_tables, tables
 from tradershub.reports.base import Chart, Content, Figure, Report, Series, money_figure, pnl_figure
-from tradershub.reports.parts import (
-    account_address,
-    breaks_address,
-    import_address,
-    no_accounts,
-    open_breaks,
-    provisional,
-    unmapped_symbols,
-)
+from tradershub.reports.needs import failing_parts, last_imports, what_needs
+from tradershub.reports.parts import account_address, import_address, no_accounts, provisional
 from tradershub.reports.periods import preset_period
 from tradershub.reports.tables import Column, ListRows, Row, Table
 
 CARDS_AT_MOST = 12
 SPARKLINE_DAYS = 90
 SPANS = {"today": "Today", "week": "This week", "month": "This month"}
-WAITING = (
-    StatementImport.State.PREVIEW,
-    StatementImport.State.NEEDS_MAPPING,
-    StatementImport.State.REFUSED,
-    StatementImport.State.FAILED,
-)
-REFUSED_FOR = dt.timedelta(days=7)
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """One line of what the person should look at."""
-
-    text: str
-    link: str
-    action: str
-    tone: str = "warning"
 
 
 class Dashboard(Report):
@@ -69,7 +40,7 @@ class Dashboard(Report):
         self.code = self.filters.base_currency
         self.states = states_of(self.filters.accounts, base=self.code)
         self.nets = self._nets()
-        needs = self._needs()
+        user, ids = self.filters.user, self.filters.account_ids
         held = book_tables.open_rows(self.states)
         return Content(
             figures=self._figures(),
@@ -86,10 +57,10 @@ class Dashboard(Report):
             context={
                 "cards": self._cards(),
                 "more_accounts": max(0, len(self.states) - CARDS_AT_MOST),
-                "needs": needs,
-                "imports": self._imports(),
+                "needs": what_needs(user, ids),
+                "imports": last_imports(user),
                 "import_to": import_address(),
-                "failing": self._failing(),
+                "failing": failing_parts(),
             },
         )
 
@@ -272,52 +243,6 @@ class Dashboard(Report):
             "currency": self.code,
             **changes,
         }
-
-    # -- What needs the person -----------------------------------------------------------------
-    def _needs(self) -> list[Need]:
-        found = []
-        breaks = open_breaks(self.filters.account_ids)
-        if breaks:
-            noun = "Break is" if breaks == 1 else "Breaks are"
-            text = f"{breaks} {noun} open: books and broker differ."
-            found.append(Need(text, breaks_address(), "See why", "bad"))
-        if symbols := unmapped_symbols(self.filters.account_ids):
-            names = ", ".join(str(one) for one in symbols[:4]) + (" …" if len(symbols) > 4 else "")
-            noun = "symbol is" if len(symbols) == 1 else "symbols are"
-            text = f"{len(symbols)} {noun} not mapped to an instrument: {names}."
-            found.append(Need(text, _symbols_address(), "Map them"))
-        return [*found, *self._waiting_imports()]
-
-    def _waiting_imports(self) -> list[Need]:
-        recent = Q(created_at__gte=timezone.now() - REFUSED_FOR)
-        over = Q(state__in=(StatementImport.State.REFUSED, StatementImport.State.FAILED))
-        rows = StatementImport.objects.for_user(self.filters.user).filter(state__in=WAITING)
-        rows = rows.exclude(over & ~recent).values("state", "file_name", "reason")[:10]
-        return [self._import_need(row) for row in rows]
-
-    def _import_need(self, row: Row) -> Need:
-        state = StatementImport.State(row["state"])
-        reason = f": {row['reason']}" if row["reason"] else ""
-        text = f"{row['file_name']} – {state.label.lower()}{reason}"
-        bad = state in (StatementImport.State.REFUSED, StatementImport.State.FAILED)
-        return Need(text, import_address(), "Open", "bad" if bad else "warning")
-
-    def _imports(self) -> list[StatementImport]:
-        rows = StatementImport.objects.for_user(self.filters.user).select_related("account")
-        return list(rows.defer("preview").order_by("-created_at")[:5])
-
-    def _failing(self) -> list[str]:
-        """What the health checks say is wrong; the tables' own check is left to its page."""
-        checks = {name: check for name, check in health.CHECKS.items() if name != "migrations"}
-        found = {name: health.outcome(check) for name, check in checks.items()}
-        return [f"{name}: {words}" for name, words in found.items() if words != health.OK]
-
-
-def _symbols_address() -> str:
-    try:
-        return reverse("admin:brokers_brokersymbol_changelist") + "?instrument__isempty=1"
-    except NoReverseMatch:
-        return reverse("reports:index")
 
 
 ACCOUNT_COLUMNS = [

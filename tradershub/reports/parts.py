@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from urllib.parse import urlencode
 
 from django.db.models import Exists, OuterRef
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from accounts.models import Account, Break, DayFigures
 from brokers.models import BrokerSymbol
@@ -16,10 +16,7 @@ from tradershub.reports.tables import Row
 
 def import_address() -> str:
     """Where statements are dropped."""
-    try:
-        return reverse("desk:import")
-    except NoReverseMatch:
-        return reverse("reports:index")
+    return reverse("desk:import")
 
 
 def no_accounts(what: str) -> Content:

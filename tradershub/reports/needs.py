@@ -1,0 +1,86 @@
+"""What the person should look at: Breaks, unmapped symbols, files that wait or were refused, health."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import StatementImport
+from tradershub import health
+from tradershub.reports.parts import breaks_address, open_breaks, unmapped_symbols
+from tradershub.reports.tables import Row
+
+State = StatementImport.State
+OVER = (State.REFUSED, State.FAILED)
+WAITING = (State.PREVIEW, State.NEEDS_MAPPING, *OVER)
+REFUSED_FOR = dt.timedelta(days=7)
+AT_MOST = 10
+NAMED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One line: what it is, where it is mended, the word for going there; tone: "warning" or "bad"."""
+
+    text: str
+    link: str
+    action: str
+    tone: str = "warning"
+
+
+def what_needs(user: Any, account_ids: Collection[int]) -> list[Need]:
+    """Everything that waits for this person; empty when all is well."""
+    return [*_breaks(account_ids), *_symbols(account_ids), *_imports(user)]
+
+
+def last_imports(user: Any, n: int = 5) -> list[StatementImport]:
+    rows = StatementImport.objects.for_user(user).select_related("account")
+    return list(rows.defer("preview").order_by("-created_at")[:n])
+
+
+def failing_parts() -> list[str]:
+    """What the health checks say is wrong; the check of the tables is left to the health page."""
+    checks = {name: check for name, check in health.CHECKS.items() if name != "migrations"}
+    found = {name: health.outcome(check) for name, check in checks.items()}
+    return [f"{name}: {words}" for name, words in found.items() if words != health.OK]
+
+
+def _breaks(account_ids: Collection[int]) -> list[Need]:
+    n = open_breaks(account_ids)
+    if not n:
+        return []
+    noun = "Break is" if n == 1 else "Breaks are"
+    text = f"{n} {noun} open: books and broker differ."
+    return [Need(text, breaks_address(), "See why", "bad")]
+
+
+def _symbols(account_ids: Collection[int]) -> list[Need]:
+    symbols = unmapped_symbols(account_ids)
+    if not symbols:
+        return []
+    names = ", ".join(str(one) for one in symbols[:NAMED]) + (" …" if len(symbols) > NAMED else "")
+    noun = "symbol is" if len(symbols) == 1 else "symbols are"
+    text = f"{len(symbols)} {noun} not mapped to an instrument: {names}."
+    link = reverse("admin:brokers_brokersymbol_changelist") + "?instrument__isempty=1"
+    return [Need(text, link, "Map them")]
+
+
+def _imports(user: Any) -> list[Need]:
+    recent = Q(created_at__gte=timezone.now() - REFUSED_FOR)
+    rows = StatementImport.objects.for_user(user).filter(state__in=WAITING)
+    rows = rows.exclude(Q(state__in=OVER) & ~recent).values("pk", "state", "file_name", "reason")
+    return [_import(row) for row in rows[:AT_MOST]]
+
+
+def _import(row: Row) -> Need:
+    state = State(row["state"])
+    reason = f": {row['reason']}" if row["reason"] else ""
+    text = f"{row['file_name']} – {state.label.lower()}{reason}"
+    link = reverse("desk:import-detail", args=[row["pk"]])
+    return Need(text, link, "Open", "bad" if state in OVER else "warning")
