@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as Unstorable
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import NinjaAPI
-from ninja.errors import AuthenticationError, AuthorizationError, HttpError, ValidationError
+from ninja import NinjaAPI, Router
+from ninja.errors import (
+    AuthenticationError,
+    AuthorizationError,
+    HttpError,
+    ValidationError,
+    ValidationErrorContext,
+)
 from ninja.operation import Operation
 
 from accounts.api import ROUTERS as ACCOUNTS
 from brokers.api import router as brokers
-from tradershub.core.api import ErrorBody, ErrorDetail, KeyAuth, LoginAuth
+from tradershub.core.api import ErrorBody, ErrorDetail, KeyAuth, LoginAuth, PageQuery
 from tradershub.core.errors import BadInput, Conflict, HubError, NotAllowed, NotFound
 from tradershub.core.own_api import router as own
 from tradershub.core.validation import bad_input
@@ -32,6 +40,20 @@ class HubAPI(NinjaAPI):
 
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return operation.view_func.__name__
+
+    def validation_error_from_error_contexts(
+        self, error_contexts: list[ValidationErrorContext]
+    ) -> ValidationError:
+        """As the library's, with what was found."""
+        found = [
+            error.get("input")
+            for context in error_contexts
+            for error in context.pydantic_validation_error.errors(include_url=False)
+        ]
+        refusal = super().validation_error_from_error_contexts(error_contexts)
+        for error, value in zip(refusal.errors, found, strict=True):
+            error["found"] = value
+        return refusal
 
     def get_openapi_schema(self, **kwargs: Any) -> Any:
         schema = super().get_openapi_schema(**kwargs)
@@ -52,6 +74,25 @@ REFUSED = {
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}},
 }
 
+
+def known_filters_only(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuses a filter that the operation does not have: ignored, it would answer other rows."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, **given: Any) -> Any:
+        known = set(given)
+        for value in given.values():
+            known |= set(type(value).model_fields) if isinstance(value, PageQuery) else set()
+        unknown = sorted(request.GET.keys() - known)
+        if unknown and "rest" not in known:
+            expected = ", ".join(sorted(known - {"query"})) or "none"
+            message = f'There is no filter "{unknown[0][:40]}"; expected one of {expected}'
+            raise BadInput(message, param=unknown[0][:40])
+        return view(request, *args, **given)
+
+    return checked
+
+
 api = HubAPI(
     title="TradersHub",
     version="1",
@@ -63,6 +104,7 @@ api = HubAPI(
     auth=[KeyAuth(), LoginAuth()],
 )
 api.add_router("", brokers)
+api.add_decorator(known_filters_only)
 for router in ACCOUNTS:
     api.add_router("", router)
 api.add_router("", own)
@@ -104,7 +146,9 @@ def _malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 def _sentence(error: dict[str, Any], path: list[str]) -> str:
     where = ".".join(path) or "The request"
-    return f"{where}: {error['msg']}"
+    found = error.get("found")
+    shown = f', found "{str(found)[:60]}"' if isinstance(found, str | int | float) else ""
+    return f"{where}: {error['msg']}{shown}"
 
 
 @api.exception_handler(Unstorable)
@@ -145,3 +189,17 @@ def _other(request: HttpRequest, error: HttpError) -> HttpResponse:
 @api.exception_handler(Http404)
 def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
     return _answer(request, 404, kind="NotFound", code="not_found", message="There is nothing here")
+
+
+last = Router()
+
+
+@last.api_operation(
+    ["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:rest}", include_in_schema=False
+)
+def nothing_here(request: HttpRequest, rest: str) -> HttpResponse:
+    """An address that is none of ours is refused like everything else."""
+    raise NotFound(f"There is nothing at {request.path[:200]}")
+
+
+api.add_router("", last)

@@ -133,3 +133,25 @@ def test_the_openapi_page_loads_nothing_from_elsewhere(administrator):
     assert "http://" not in page
     assert "https://" not in page
     assert administrator.get("openapi.json").json()["info"]["title"] == "TradersHub"
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "words"),
+    [
+        ("deals?sybmol=EURUSD", 422, 'There is no filter "sybmol"; expected one of account_id'),
+        ("deals?account_id=x", 422, 'found "x"'),
+        ("nothing/here", 404, "There is nothing at /api/v1/nothing/here"),
+        ("deals/abc", 422, 'found "abc"'),
+    ],
+)
+def test_a_wrong_address_is_refused_with_a_sentence(administrator, address, status, words):
+    answer = administrator.client.get(f"/api/v1/{address}")
+    assert answer.status_code == status
+    assert words in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("body", [b"{", b"[" * 100_000, b'{"name": "\xff"}', b"null", b"[]"])
+def test_what_is_no_object_of_json_is_refused(administrator, body):
+    answer = administrator.client.generic("POST", "/api/v1/brokers", body, "application/json")
+    assert answer.status_code in (400, 422)
+    assert answer.json()["error"]["type"] == "BadInput"
