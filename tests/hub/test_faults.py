@@ -1,0 +1,66 @@
+"""What a person sees when something is refused, missing or broken: a page of the hub, no traceback."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import User
+from django.template.loader import render_to_string
+from django.test import Client
+from django.urls import path
+
+pytestmark = pytest.mark.django_db
+
+
+def break_down(request):
+    raise RuntimeError("a secret of the inside")
+
+
+urlpatterns = [path("broken", break_down)]
+
+
+@pytest.fixture
+def ada():
+    client = Client(raise_request_exception=False)
+    client.force_login(User.objects.create_superuser("ada"))
+    return client
+
+
+def test_an_unknown_address_says_so_on_a_page_of_the_hub(ada):
+    answer = ada.get("/nothing-here/")
+    assert answer.status_code == 404
+    assert "There is nothing here | TradersHub" in answer.content.decode()
+
+
+def test_what_may_not_be_done_says_so_on_a_page_of_the_hub(ada):
+    viewer = User.objects.create_user("vera", is_staff=True)
+    ada.force_login(viewer)
+    answer = ada.get("/auth/user/")
+    assert answer.status_code == 403
+    assert "This is not yours to do" in answer.content.decode()
+
+
+def test_a_form_without_its_token_says_what_to_do():
+    client = Client(enforce_csrf_checks=True)
+    answer = client.post("/login/", {"username": "ada", "password": "x"})
+    assert answer.status_code == 403
+    assert "go back, reload the page" in answer.content.decode()
+
+
+def test_a_strange_host_is_refused_on_a_page_of_the_hub(client, settings):
+    settings.ALLOWED_HOSTS = ["hub.example.com"]
+    answer = client.get("/login/", HTTP_HOST="evil.example")
+    assert answer.status_code == 400
+    assert "makes no sense" in answer.content.decode()
+
+
+@pytest.mark.urls("tests.hub.test_faults")
+def test_a_fault_shows_no_traceback(ada):
+    answer = ada.get("/broken")
+    assert answer.status_code == 500
+    assert "Something broke" in answer.content.decode()
+    assert "secret" not in answer.content.decode()
+
+
+def test_the_page_of_a_fault_needs_neither_request_nor_database(django_assert_num_queries, ada):
+    with django_assert_num_queries(0):
+        assert "Something broke" in render_to_string("500.html")
