@@ -53,7 +53,13 @@ def test_lots_have_at_least_two_digits():
 
 @pytest.mark.parametrize(
     ("minutes", "text"),
-    [(0, "just now"), (5, "5 min ago"), (180, "3 h ago"), (60 * 24 * 12, "12 days ago")],
+    [
+        (0, "just now"),
+        (5, "5 min ago"),
+        (180, "3 h ago"),
+        (60 * 24 * 12, "12 days ago"),
+        (60 * 24 * 1243, "3 years ago"),
+    ],
 )
 def test_age_is_said_in_one_unit(minutes, text):
     now = dt.datetime(2026, 8, 20, tzinfo=dt.UTC)

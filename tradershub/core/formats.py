@@ -76,7 +76,7 @@ def signed_percent(value: Decimal | None, digits: int = 2) -> str:
 
 
 def age(at: dt.datetime | None, *, now: dt.datetime) -> str:
-    """How long ago, in one unit: "just now", "5 min ago", "3 h ago", "12 days ago"."""
+    """How long ago, in one unit: "just now", "5 min ago", "3 h ago", "12 days ago", "3 years ago"."""
     if at is None:
         return "never"
     minutes = int((now - at).total_seconds() // 60)
@@ -86,7 +86,8 @@ def age(at: dt.datetime | None, *, now: dt.datetime) -> str:
         return f"{minutes} min ago"
     if minutes < 48 * 60:
         return f"{minutes // 60} h ago"
-    return f"{minutes // (24 * 60)} days ago"
+    days = minutes // (24 * 60)
+    return f"{days} days ago" if days < 2 * 365 else f"{days // 365} years ago"
 
 
 def duration(start: dt.datetime, end: dt.datetime) -> str:

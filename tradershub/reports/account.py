@@ -138,7 +138,7 @@ class AccountPage(Report):
                 why=unknown
                 or f"{len(state.positions)} open positions at the price last known, swap included.",
             ),
-            money_figure("Credit", state.credit, code),
+            *([money_figure("Credit", state.credit, code)] if state.credit else []),
             money_figure(
                 "Margin",
                 state.margin,
@@ -183,7 +183,7 @@ def _chart(points: list[CurvePoint], code: str) -> Chart:
     balance = [(one.day.isoformat(), one.balance) for one in points]
     marks = [(one.day.isoformat(), one.equity) for one in points if one.equity is not None]
     flows = [(one.day.isoformat(), one.balance) for one in points if one.flows]
-    series = [Series("Balance", "balance", balance)]
+    series = [Series("Balance", "balance", balance, style="steps")]
     if marks:
         series.append(Series("Equity as stated", "equity", marks, style="marks"))
     if flows:

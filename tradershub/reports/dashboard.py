@@ -125,7 +125,7 @@ class Dashboard(Report):
         for one in days:
             held[one.currency] -= one.balance
         points = self._running(held, days, start)
-        series = [Series("Balance", "balance", points)]
+        series = [Series("Balance", "balance", points, style="steps")]
         digits = formats.currency_digits(self.code)
         return [
             Chart(

@@ -143,7 +143,11 @@ class EquityCurve(Report):
                 "Net of trades", net, code, why=f"Profit + swap + commission + fee + tax. {rule}"
             ),
             flow_figure("Deposits and withdrawals", flows, code, why=rule),
-            money_figure("Balance at the start", opening, code, why=rule),
+            *(
+                [money_figure("Balance at the start", opening, code, why=rule)]
+                if self.filters.period.start
+                else []
+            ),
         ]
 
     def _table(self, points: list[DayPoint]) -> Table:
@@ -231,7 +235,14 @@ def balance_on(points: list[DayPoint], day: dt.date) -> Decimal:
 
 
 def chart(points: list[DayPoint], equity: list[tuple[str, Decimal]], code: str) -> Chart:
-    series = [Series("Balance", "balance", [(one.day.isoformat(), one.balance) for one in points])]
+    series = [
+        Series(
+            "Balance",
+            "balance",
+            [(one.day.isoformat(), one.balance) for one in points],
+            style="steps",
+        )
+    ]
     if equity:
         series.append(Series("Equity as stated", "equity", equity, style="marks"))
     flows = [one for one in points if one.deposits or one.withdrawals]

@@ -84,6 +84,7 @@ class ClosedTrades(Report):
     def _figures(self, days: list[history.TradeDay]) -> list[Figure]:
         code = self.filters.currency
         n, wins = sum(one.closings for one in days), sum(one.wins for one in days)
+        losses = sum(one.losses for one in days)
         net = sum((one.net for one in days), ZERO)
         won = sum((one.gross_profit for one in days), ZERO)
         lost = sum((one.gross_loss for one in days), ZERO)
@@ -102,7 +103,7 @@ class ClosedTrades(Report):
             Figure(
                 "Closed trades",
                 formats.number(n, 0),
-                note=f"{wins} won, {sum(one.losses for one in days)} lost",
+                note=f"{formats.number(wins, 0)} won, {formats.number(losses, 0)} lost",
                 why=f"Each closing deal is one, as MetaTrader counts.\n{basis}",
             ),
             Figure("Won", formats.percent(rate, 1), why=f"Won ÷ closed = {wins} ÷ {n}"),
@@ -130,7 +131,7 @@ class ClosedTrades(Report):
             total += one.net
             points[one.day.isoformat()] = total
         code = self.filters.currency
-        series = [Series("Net profit so far", "balance", list(points.items()))]
+        series = [Series("Net profit so far", "balance", list(points.items()), style="steps")]
         digits = formats.currency_digits(code)
         return Chart(
             "net", "Net profit as it grew", series, code, digits, zooms=True, table="trades"
