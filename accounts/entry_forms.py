@@ -14,9 +14,26 @@ from accounts import manual, services
 from accounts.models import Account, BrokerOrder, Deal, Position
 from brokers.models import BrokerSymbol, SymbolTerms
 from tradershub.core.entries import EntryForm, ExactNumber, MomentField, now_to_the_second
+from tradershub.core.formats import plain, signed
 
 SMALLEST = Decimal("0.01")
 OFFERED = 500
+
+
+def booked(deal: Deal) -> str:
+    """What was booked, in a sentence."""
+    what = deal.get_kind_display()
+    if deal.volume is not None and deal.symbol:
+        what = f"{deal.get_side_display()} {plain(deal.volume)} {deal.symbol.name}"
+        what += f" at {plain(deal.price)}"
+    return f"Booked in {deal.account}: {what}, {signed(deal.amount, deal.currency)} {deal.currency}"
+
+
+def worded(order: BrokerOrder) -> str:
+    """An order in a few words."""
+    price = f" at {plain(order.price)}" if order.price else ""
+    kind = order.get_type_display().lower()
+    return f"{order.side} {plain(order.volume)} {order.symbol.name} {kind}{price}"
 
 
 class AccountChoice(forms.ModelChoiceField):
@@ -54,7 +71,7 @@ class InAccountForm(EntryForm):
         return self.service(values.pop("account"), actor=self.user, **values)
 
     def done(self, row: Any) -> str:
-        return f"Booked in {row.account}: {row}"
+        return booked(row)
 
 
 class SymbolMixin:
@@ -178,7 +195,7 @@ class OrderForm(SymbolMixin, InAccountForm):
         self.fields["volume"].initial = least_volume(last)
 
     def done(self, row: Any) -> str:
-        return f"Noted in {row.account}: {row}"
+        return f"Noted in {row.account}: {worded(row)}"
 
 
 class SubjectForm(EntryForm):
@@ -190,7 +207,7 @@ class SubjectForm(EntryForm):
         self.action = f"{self.action} {subject.pk}"
 
     def done(self, row: Any) -> str:
-        return f"Booked in {row.account}: {row}"
+        return booked(row)
 
 
 class ModifyForm(SubjectForm):
@@ -213,7 +230,7 @@ class ModifyForm(SubjectForm):
         return manual.modify_order(self.subject, actor=self.user, **self.values)
 
     def done(self, row: BrokerOrder) -> str:
-        return f"Modified {row}"
+        return f"Modified: {worded(row)}"
 
 
 class ExecutionForm(SubjectForm):
@@ -263,7 +280,7 @@ class CancelForm(SubjectForm):
         return manual.cancel_order(self.subject, actor=self.user, at=at)
 
     def done(self, row: BrokerOrder) -> str:
-        return f"Cancelled {row}"
+        return f"Cancelled: {worded(row)}"
 
 
 class ReverseForm(SubjectForm):

@@ -17,6 +17,7 @@ from accounts.admin.books import BooksAdmin, chosen_account
 from accounts.entry_forms import ChargeForm, DepositForm, ReverseForm, TradeForm, WithdrawalForm
 from accounts.models import Deal
 from tradershub.core.entries import entry_page
+from tradershub.core.formats import money, signed
 
 ENTRIES = {
     "trade": (TradeForm, "Trade", "What did the broker execute?", "Book the trade"),
@@ -99,10 +100,11 @@ class DealAdmin(BooksAdmin):
         return entry_page(
             request,
             ReverseForm(request.POST or None, user=request.user, subject=deal),
-            title=f"Reverse {deal}?",
+            title=f"Reverse {deal.get_kind_display().lower()} {money(deal.amount, deal.currency)} "
+            f"{deal.currency}?",
             button="Reverse it and keep both",
             back=self.list_address(),
-            lead=f"Books {-deal.amount} {deal.currency} at the same moment in {deal.account}; "
+            lead=f"Books {signed(-deal.amount, deal.currency)} {deal.currency} at the same moment in {deal.account}; "
             "the wrong entry and its reversal both stay.",
             is_dangerous=True,
             crumbs=self.crumbs,

@@ -13,7 +13,7 @@ from unfold.decorators import action
 
 from accounts import manual
 from accounts.admin.books import BooksAdmin, chosen_account
-from accounts.entry_forms import CancelForm, FillForm, ModifyForm, OrderForm
+from accounts.entry_forms import CancelForm, FillForm, ModifyForm, OrderForm, worded
 from accounts.models import BrokerOrder
 from tradershub.core.entries import entry_page
 from tradershub.core.formats import lots
@@ -62,7 +62,9 @@ class BrokerOrderAdmin(BooksAdmin):
     def modify(self, request: HttpRequest, object_id: str) -> HttpResponse:
         order = self.mine(request, object_id)
         form = ModifyForm(request.POST or None, user=request.user, subject=order)
-        return self._page(request, form, title=f"What changes in {order}?", button="Modify it")
+        return self._page(
+            request, form, title=f"What changes in: {worded(order)}?", button="Modify it"
+        )
 
     @action(description="Fill", permissions=[*MAY_CHANGE, "book"])
     def fill(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -71,14 +73,20 @@ class BrokerOrderAdmin(BooksAdmin):
         left = lots(order.volume - order.filled)
         lead = f"{left} lots are left; enter less for a part."
         return self._page(
-            request, form, title=f"How was {order} filled?", button="Book the fill", lead=lead
+            request,
+            form,
+            title=f"How was it filled: {worded(order)}?",
+            button="Book the fill",
+            lead=lead,
         )
 
     @action(description="Cancel", permissions=MAY_CHANGE)
     def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
         order = self.mine(request, object_id)
         form = CancelForm(request.POST or None, user=request.user, subject=order)
-        return self._page(request, form, title=f"Cancel {order}?", button="Cancel the order")
+        return self._page(
+            request, form, title=f"Cancel: {worded(order)}?", button="Cancel the order"
+        )
 
     def _page(
         self, request: HttpRequest, form: Any, *, title: str, button: str, lead: str = ""

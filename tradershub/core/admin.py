@@ -18,9 +18,28 @@ from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSingleDateWi
 from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
 from tradershub.core.errors import HubError
+from tradershub.core.fields import ExactDecimalField, MoneyField
+from tradershub.core.formats import UNKNOWN, number
 from tradershub.core.paging import CappedPaginator
 from tradershub.core.spreadsheets import AuditedImport, SafeExport
 from tradershub.core.terms import add_terms, change_terms, check_change, correct_terms
+
+
+def decimal_column(field: ExactDecimalField) -> Callable[[Any], str]:
+    """A column of a list: money with its cents at least, other numbers with the digits they have."""
+    least = 2 if isinstance(field, MoneyField) else 0
+
+    def column(row: Any) -> str:
+        value = getattr(row, field.name)
+        if value is None:
+            return UNKNOWN
+        exponent = value.normalize().as_tuple().exponent
+        return number(value, max(least, -exponent))
+
+    column.__name__ = field.name
+    column.short_description = field.verbose_name  # type: ignore[attr-defined]
+    column.admin_order_field = field.name  # type: ignore[attr-defined]
+    return column
 
 
 class HubAdmin(ModelAdmin):
@@ -32,6 +51,14 @@ class HubAdmin(ModelAdmin):
     list_per_page = 50
     list_filter_submit = True
     warn_unsaved_form = True
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Exact decimals are shown without the zeros at their end, which they all keep."""
+        decimals = {f.name: f for f in self.opts.fields if isinstance(f, ExactDecimalField)}
+        return [
+            decimal_column(decimals[name]) if name in decimals else name
+            for name in super().get_list_display(request)
+        ]
 
     def save_model(self, request: HttpRequest, obj: Model, form: ModelForm, change: bool) -> None:
         before = (
