@@ -9,6 +9,7 @@ from accounts.models.account import Account
 from accounts.models.owned import OwnedModel
 from brokers.models import BrokerSymbol
 from tradershub.core.fields import LotsField, MoneyField, PriceField
+from tradershub.core.formats import lots, signed
 
 
 class Deal(OwnedModel):
@@ -126,5 +127,8 @@ class Deal(OwnedModel):
         ]
 
     def __str__(self) -> str:
-        what = f"{self.side} {self.volume} " if self.kind == self.Kind.TRADE else ""
-        return f"{self.broker_deal_id or self.key}: {what}{self.kind} {self.amount} {self.currency}"
+        what = self.get_kind_display().lower()
+        if self.kind == self.Kind.TRADE:
+            what = f"{self.side} {lots(self.volume)}"
+        amount = signed(self.amount, self.currency)
+        return f"{self.broker_deal_id or self.key}: {what}, {amount} {self.currency}"

@@ -8,6 +8,7 @@ from accounts.models.account import Account
 from accounts.models.owned import OwnedModel
 from brokers.models import BrokerSymbol
 from tradershub.core.fields import LotsField, MoneyField
+from tradershub.core.formats import plain
 
 
 class DayFigures(OwnedModel):
@@ -40,6 +41,7 @@ class DayFigures(OwnedModel):
 
     class Meta:
         ordering = ["account", "day"]
+        verbose_name = verbose_name_plural = "day figures"
         indexes = [models.Index(fields=["day", "account"], name="day_figures_day")]
         constraints = [
             models.UniqueConstraint(fields=["account", "symbol", "day"], name="day_figures_unique"),
@@ -51,7 +53,7 @@ class DayFigures(OwnedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.account_id} {self.day}: {self.net}"
+        return f"{self.account_id} {self.day}: {plain(self.net)}"
 
 
 class EquitySnapshot(OwnedModel):
@@ -84,4 +86,4 @@ class EquitySnapshot(OwnedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.account_id} {self.at:%Y-%m-%d}: {self.equity}"
+        return f"{self.account_id} {self.at:%Y-%m-%d}: {plain(self.equity)}"

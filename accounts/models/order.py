@@ -9,6 +9,7 @@ from accounts.models.account import Account
 from accounts.models.owned import OwnedModel
 from brokers.models import BrokerSymbol
 from tradershub.core.fields import LotsField, PriceField
+from tradershub.core.formats import lots
 
 
 class BrokerOrder(OwnedModel):
@@ -77,4 +78,4 @@ class BrokerOrder(OwnedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.broker_order_id}: {self.side} {self.volume} {self.type} {self.state}"
+        return f"{self.broker_order_id}: {self.side} {lots(self.volume)} {self.type}, {self.state}"

@@ -9,6 +9,7 @@ from accounts.models.account import Account
 from accounts.models.owned import OwnedModel
 from brokers.models import BrokerSymbol
 from tradershub.core.fields import LotsField, MoneyField, PriceField
+from tradershub.core.formats import lots
 
 
 class Position(OwnedModel):
@@ -68,7 +69,7 @@ class Position(OwnedModel):
         ]
 
     def __str__(self) -> str:
-        return f"{self.ref}: {self.side} {self.volume} {self.symbol.name}"
+        return f"{self.ref}: {self.side} {lots(self.volume)} {self.symbol.name}"
 
     @property
     def is_open(self) -> bool:

@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from brokers.models.instrument import BrokerSymbol
 from tradershub.core.fields import PriceField
+from tradershub.core.formats import plain
 
 
 class Quote(models.Model):
@@ -24,7 +25,7 @@ class Quote(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.symbol} {self.bid}/{self.ask}"
+        return f"{self.symbol} {plain(self.bid)}/{plain(self.ask)}"
 
 
 class FxRate(models.Model):
@@ -43,4 +44,4 @@ class FxRate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"EUR{self.currency} {self.rate} on {self.day}"
+        return f"EUR{self.currency} {plain(self.rate)} on {self.day}"
