@@ -25,6 +25,7 @@
 
   function listen(zone) {
     const field = zone.querySelector("input[type=file]");
+    field.hasChangeListener = true; // the theme's own listener looks for its own markup around the field
     field.addEventListener("change", () => field.files.length && send(zone, field.files));
     ["dragenter", "dragover"].forEach((name) =>
       zone.addEventListener(name, (event) => {

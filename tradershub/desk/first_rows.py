@@ -24,6 +24,11 @@ class FirstRows:
     question: str = ""
     trouble: str = ""
 
+    @property
+    def labelled(self) -> list[list[tuple[str, str]]]:
+        """The raw rows, each text with its heading."""
+        return [list(zip(self.headings, row, strict=False)) for row in self.raw]
+
     @classmethod
     def of(cls, imported: StatementImport, form: ColumnsForm) -> Self:
         """What the form, as it stands, makes of the first rows."""
