@@ -9,9 +9,9 @@ import datetime as dt
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import F, Max, Q, QuerySet, Sum
+from django.db.models import ExpressionWrapper, F, Max, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from accounts.kept import kept
@@ -114,10 +114,19 @@ def last_snapshots(account_ids: Collection[int]) -> dict[int, EquitySnapshot]:
     return {one.account_id: one for one in found if moments[one.account_id] == one.at}
 
 
-def snapshots(account_ids: Collection[int], moments: Q) -> Iterable[EquitySnapshot]:
-    """Marks of equity in a period, oldest first."""
-    found = EquitySnapshot.objects.filter(moments, account__in=account_ids)
-    return found.select_related("account").order_by("at", "id")
+class Marked(NamedTuple):
+    """What a mark of equity says is floating, open swap included, in the account's currency."""
+
+    account_id: int
+    at: dt.datetime
+    floating: Decimal
+
+
+def marks(account_ids: Collection[int], moments: Q) -> Iterable[Marked]:
+    """The marks of equity in a period, oldest first."""
+    found = EquitySnapshot.objects.filter(moments, account__in=account_ids).order_by("at", "id")
+    floating = ExpressionWrapper(F("equity") - F("balance"), output_field=MONEY)
+    return map(Marked._make, found.values_list("account_id", "at", floating).iterator())
 
 
 def last_day(account_ids: Collection[int]) -> dt.date | None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
 from accounts import history
-from accounts.models import EquitySnapshot
 from accounts.queries import booked_money
 from brokers.rate_table import RateTable
 from tradershub.core import formats
@@ -81,21 +81,25 @@ class EquityCurve(Report):
         self, ids: list[int], points: list[DayPoint], rates: RateTable
     ) -> list[tuple[str, Decimal]]:
         """Balance plus what the marks of that day say is floating, one point a day that has marks."""
-        floating: dict[dt.date, Decimal] = defaultdict(Decimal)
-        last: dict[tuple[dt.date, int], EquitySnapshot] = {}
-        brokers = {account.pk: account.broker for account in self.filters.accounts}
-        for mark in history.snapshots(ids, self.filters.moments("at")):
-            broker = brokers[mark.account_id]
+        accounts = {account.pk: account for account in self.filters.accounts}
+        last: dict[tuple[dt.date, int], Decimal] = {}
+        for mark in history.marks(ids, self.filters.moments("at")):
+            broker = accounts[mark.account_id].broker
             day = trading_day(mark.at, zone=broker.zone, rollover=broker.rollover)
-            last[day, mark.account_id] = mark
-        for (day, _), mark in last.items():
-            amount = rates.convert(
-                mark.equity - mark.balance, mark.account.currency, self.filters.currency, day
-            )
-            floating[day] += amount or ZERO
-        return [
-            (day.isoformat(), balance_on(points, day) + floating[day]) for day in sorted(floating)
-        ]
+            last[day, mark.account_id] = mark.floating
+        sums: dict[tuple[dt.date, str], Decimal] = defaultdict(Decimal)
+        for (day, pk), floating in last.items():
+            sums[day, accounts[pk].currency] += floating
+        return stated_equity(points, self._converted(sums, rates))
+
+    def _converted(
+        self, sums: dict[tuple[dt.date, str], Decimal], rates: RateTable
+    ) -> dict[dt.date, Decimal]:
+        """By day, in the currency of the page."""
+        found: dict[dt.date, Decimal] = defaultdict(Decimal)
+        for (day, currency), amount in sums.items():
+            found[day] += rates.convert(amount, currency, self.filters.currency, day) or ZERO
+        return found
 
     def _content(
         self,
@@ -224,14 +228,16 @@ def _point(
     )
 
 
-def balance_on(points: list[DayPoint], day: dt.date) -> Decimal:
-    """The balance at the end of that day."""
-    found = ZERO
-    for one in points:
-        if one.day > day:
-            break
-        found = one.balance
-    return found
+def stated_equity(
+    points: list[DayPoint], floating: dict[dt.date, Decimal]
+) -> list[tuple[str, Decimal]]:
+    """The balance at the end of each of those days, and what was floating then."""
+    days = [one.day for one in points]
+    balances = [ZERO, *(one.balance for one in points)]
+    return [
+        (day.isoformat(), balances[bisect_right(days, day)] + floating[day])
+        for day in sorted(floating)
+    ]
 
 
 def chart(points: list[DayPoint], equity: list[tuple[str, Decimal]], code: str) -> Chart:
