@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import time
 import zipfile
 
 import pytest
@@ -11,7 +12,11 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from accounts.models import Account, Deal, StatementImport
+from accounts import imports
+from accounts.models import Account, Deal, StatementFile, StatementImport
+from brokers.models import Instrument
+from tests.factories import make_account
+from tradershub.core.models import AuditEntry
 from tradershub.example import write_example
 
 pytestmark = pytest.mark.django_db
@@ -147,3 +152,104 @@ def test_a_table_of_trades_is_read_as_the_person_says(trader):
 def test_the_template_is_a_workbook(trader):
     answer = trader.get(reverse("desk:import-template"))
     assert zipfile.is_zipfile(io.BytesIO(answer.content))
+
+
+TRADES = (
+    b"Open time;Close time;Symbol;Side;Lots;Open price;Close price;Profit;Commission\n"
+    b"2025-03-03 10:00:00;2025-03-03 12:00:00;Fiber;buy;0.10;1.08000;1.08100;10.00;-0.70\n"
+    b"2025-03-04 10:00:00;2025-03-04 12:00:00;EURUSD;sell;0.10;1.08200;1.08100;10.00;-0.70\n"
+)
+
+
+def answers(client, imported) -> dict[str, str]:
+    """The form as suggested, each open question by its first answer."""
+    form = client.get(reverse("desk:import-detail", args=[imported.pk])).context["columns"]
+    values = {name: field.initial or "" for name, field in form.fields.items()}
+    for place, question in enumerate(form.suggested.questions):
+        values[f"answer_{place}"] = question.suggested or (question.options or ("EUR",))[0]
+    return values
+
+
+def test_first_rows_are_shown_as_the_form_stands_and_nothing_is_kept(trader):
+    drop(trader, ("trades.csv", TRADES))
+    imported = StatementImport.objects.get()
+    address = reverse("desk:import-first-rows", args=[imported.pk])
+    page = trader.post(address, answers(trader, imported)).content.decode()
+    assert "as they would be read" in page
+    assert "-0.70" in page
+    before = imported.preview
+    imported.refresh_from_db()
+    assert (imported.state, imported.preview) == ("needs_mapping", before)
+
+
+def test_first_rows_say_which_question_is_open(trader):
+    drop(trader, ("trades.csv", TRADES))
+    imported = StatementImport.objects.get()
+    values = {
+        name: "" if name.startswith("answer_") else value
+        for name, value in answers(trader, imported).items()
+    }
+    address = reverse("desk:import-first-rows", args=[imported.pk])
+    assert "Before its rows can be read" in trader.post(address, values).content.decode()
+
+
+def test_a_file_is_discarded_with_its_bytes_before_it_is_booked(trader, example):
+    drop(trader, next(iter(example.items())))
+    imported = StatementImport.objects.get()
+    trader.post(reverse("desk:import-discard", args=[imported.pk]))
+    assert not StatementImport.objects.exists()
+    assert not StatementFile.objects.exists()
+    assert AuditEntry.objects.filter(action="statement.discard").count() == 1
+
+
+def test_bytes_that_another_import_needs_are_kept(trader, example):
+    item = next(iter(example.items()))
+    drop(trader, item)
+    drop(trader, item)
+    trader.post(reverse("desk:import-discard", args=[StatementImport.objects.first().pk]))
+    assert StatementImport.objects.get().file is not None
+
+
+@pytest.mark.parametrize("state", ["reading", "confirmed", "booking", "booked", "undone"])
+def test_what_is_at_work_or_was_booked_cannot_be_discarded(trader, example, state):
+    drop(trader, next(iter(example.items())))
+    StatementImport.objects.update(state=state)
+    pk = StatementImport.objects.get().pk
+    page = trader.post(reverse("desk:import-discard", args=[pk]), follow=True).content.decode()
+    assert "cannot be discarded" in page
+    assert StatementImport.objects.get().state == state
+
+
+def test_only_symbols_that_no_rule_maps_are_asked_about(trader):
+    account = make_account(owner=User.objects.get())
+    upload = SimpleUploadedFile("trades.csv", TRADES)
+    trader.post(reverse("desk:import"), {"files": [upload], "account": account.pk})
+    imported = StatementImport.objects.get()
+    trader.post(reverse("desk:import-columns", args=[imported.pk]), answers(trader, imported))
+    form = trader.get(reverse("desk:import-detail", args=[imported.pk])).context["symbols"]
+    assert form.names == ["Fiber"]
+    euro = Instrument.objects.get(symbol="EURUSD")
+    trader.post(reverse("desk:import-symbols", args=[imported.pk]), {"symbol_0": euro.pk})
+    assert account.broker.symbols.get(name="Fiber").instrument == euro
+    assert trader.get(reverse("desk:import-detail", args=[imported.pk])).context["symbols"] is None
+
+
+def test_a_viewer_maps_no_symbols_and_discards_nothing(trader, client, example):
+    drop(trader, next(iter(example.items())))
+    imported = StatementImport.objects.get()
+    vera = User.objects.create_user("vera", is_staff=True)
+    StatementImport.objects.update(owner=vera)
+    client.force_login(vera)
+    for name in ("import-discard", "import-symbols", "import-first-rows", "import-columns"):
+        assert client.post(reverse(f"desk:{name}", args=[imported.pk])).status_code == 403
+    assert StatementImport.objects.exists()
+
+
+def test_the_time_left_follows_from_the_steps_done(trader, example):
+    drop(trader, next(iter(example.items())))
+    StatementImport.objects.update(state="booking")
+    imported = StatementImport.objects.get()
+    imports.Watcher(imported.pk, began=time.time() - 6)(3, 5)
+    answer = trader.get(reverse("desk:import-waiting", args=[imported.pk]))
+    assert answer["X-Busy"] == "1"
+    assert "step 4 of 5, about 4 s left" in answer.content.decode()
