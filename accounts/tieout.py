@@ -137,7 +137,7 @@ def _of_balances(account: Account) -> Iterator[Finding]:
         )
     known = {rest.statement.pk for rest in unexplained}
     for claim in openings.claims(account):
-        if claim.statement.pk not in known:
+        if claim.before and claim.statement.pk not in known:
             yield from _at_the_end(account, claim)
 
 
@@ -149,7 +149,7 @@ def _at_the_end(account: Account, claim: openings.Claim) -> Iterator[Finding]:
     )
     if theirs is None or Decimal(theirs) != Decimal(by_rows or theirs):
         return
-    at = claim.end if claim.before else claim.at
+    at = claim.end
     deals = Deal.objects.filter(account=account, at__lte=at).exclude(kind=Deal.Kind.CREDIT)
     ours = deals.aggregate(total=Sum("amount"))["total"] or ZERO
     if ours != Decimal(theirs):

@@ -10,6 +10,8 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.db.models import Q, Sum
@@ -26,6 +28,7 @@ from tradershub.finance.decimals import ZERO
 
 Fate = StatementLine.Fate
 SECOND = dt.timedelta(seconds=1)
+CLOCKS_APART = dt.timedelta(hours=14)  # a report's date is its PC's, its rows are the server's
 REF = -3
 OPENING_TEXT = "What was there before the first row of the statement"
 
@@ -86,14 +89,51 @@ def find_balances(account: Account) -> tuple[list[Opening], list[Unexplained]]:
     for claim in everything:
         if claim.balance is not None:
             inferred = sum((o.amount for o in openings if o.at <= claim.at), ZERO)
-            rest = claim.balance - booked_balance(account, claim) - inferred
+            rests = [rest - inferred for rest in _rests(account, claim)]
+            rest = ZERO if ZERO in rests else rests[0]
             is_gap = known_until is not None and claim.start > known_until
             if rest and (known_until is None or is_gap):
+                rest = rest if is_gap else _likeliest(account, rests, everything)
                 openings.append(_opening(claim, everything, rest, is_gap=is_gap))
             elif rest:
                 unexplained.append(Unexplained(claim.statement, claim.at, rest))
         known_until = max(known_until or claim.end, claim.end)
     return openings, unexplained
+
+
+def _rests(account: Account, claim: Claim) -> list[Decimal]:
+    """What the rows leave open of a claimed balance: first at its moment, then at those it may mean.
+
+    A balance that was true when the report was printed is dated by a PC whose zone nobody knows.
+    """
+    rest = (claim.balance or ZERO) - booked_balance(account, claim)
+    if claim.before:
+        return [rest]
+    near = _money(account).order_by("at", "id").values_list("at", "amount")
+    since = max(claim.end, claim.at - CLOCKS_APART)
+    found, later, earlier = [rest], rest, rest
+    for _, amount in _by_moment(near.filter(at__gt=claim.at, at__lte=claim.at + CLOCKS_APART)):
+        later -= amount
+        found.append(later)
+    for _, amount in _by_moment(near.filter(at__gt=since, at__lte=claim.at).reverse()):
+        earlier += amount
+        found.append(earlier)
+    return found
+
+
+def _by_moment(
+    rows: Iterable[tuple[dt.datetime, Decimal]],
+) -> Iterator[tuple[dt.datetime, Decimal]]:
+    for at, group in groupby(rows, key=itemgetter(0)):
+        yield at, sum((amount for _, amount in group), ZERO)
+
+
+def _likeliest(account: Account, rests: list[Decimal], everything: list[Claim]) -> Decimal:
+    """Among the amounts that one claim allows, the first of those that explain most of the claims."""
+    if len(set(rests)) == 1:
+        return rests[0]
+    allowed = [set(_rests(account, claim)) for claim in everything if claim.balance is not None]
+    return max(rests, key=lambda rest: sum(rest in amounts for amounts in allowed))
 
 
 def _opening(claim: Claim, others: Iterable[Claim], amount: Decimal, *, is_gap: bool) -> Opening:
@@ -108,12 +148,16 @@ def booked_balance(account: Account, claim: Claim) -> Decimal:
 
     A claim of what lay before the first row leaves out the rows of its own file at that moment.
     """
-    deals = Deal.objects.filter(account=account).exclude(kind=Deal.Kind.CREDIT)
-    deals = deals.exclude(kind=Deal.Kind.OPENING, inferred=True)
+    deals = _money(account)
     if not claim.before:
         return _sum(deals.filter(at__lte=claim.at))
     here = deals.filter(at=claim.at).exclude(lines__statement=claim.statement)
     return _sum(deals.filter(at__lt=claim.at)) + _sum(here)
+
+
+def _money(account: Account) -> Any:
+    deals = Deal.objects.filter(account=account).exclude(kind=Deal.Kind.CREDIT)
+    return deals.exclude(kind=Deal.Kind.OPENING, inferred=True)
 
 
 def _sum(deals: Any) -> Decimal:

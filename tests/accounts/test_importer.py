@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import permutations
 
@@ -79,6 +79,25 @@ def test_files_without_running_balance_in_any_order_give_the_same_books(account,
         books.pop("snapshots")
         seen.append({k: _without_account(v, mine) for k, v in books.items()})
     assert all(books == seen[0] for books in seen)
+
+
+@pytest.mark.parametrize("hours", [-9, 9])
+@pytest.mark.parametrize("windows", [[(0, 20), (15, 30), (25, 40)], [(10, 22), (18, 34), (30, 40)]])
+def test_a_pc_clock_far_from_the_servers_makes_no_false_opening(account, hours, windows):
+    deals = history(1)
+    for order in permutations(range(3)):
+        mine = another(account)
+        for n in order:
+            statement = printed_later(deals, *windows[n])
+            clock = datetime.strptime(statement.printed_at, CLOCK) + timedelta(hours=hours)  # noqa: DTZ007
+            statement.printed_at = clock.strftime(CLOCK)
+            book_statement(mine, statement, name=f"{n}.html")
+        assert balance_of(mine) == deals[-1].balance_after
+        assert mine.deals.filter(inferred=True, kind="opening").count() == (windows[0][0] > 0)
+        assert not mine.breaks.exclude(kind=Break.Kind.POSITION).filter(state="open").exists()
+
+
+CLOCK = "%Y.%m.%d %H:%M:%S"
 
 
 def _copy(statement):
