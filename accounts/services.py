@@ -99,9 +99,8 @@ def close_account(account: Account, *, actor: Any) -> Account:
     account = Account.objects.select_for_update().get(pk=account.pk)
     if not account.is_open:
         raise Conflict(f"{account} is closed already")
-    reasons = _what_is_open(account)
-    if reasons:
-        raise Conflict(f"{account} cannot be closed: {' and '.join(reasons)} still open")
+    if still_open := _what_is_open(account):
+        raise Conflict(f"{account} cannot be closed: {still_open} still open")
     account.status, account.closed_at = Account.Status.CLOSED, timezone.now()
     account.save()
     record(
@@ -114,11 +113,14 @@ def close_account(account: Account, *, actor: Any) -> Account:
     return account
 
 
-def _what_is_open(account: Account) -> list[str]:
+def _what_is_open(account: Account) -> str:
+    """As "1 position is" or "3 positions and 1 order are"; empty when nothing is."""
     positions = account.positions.filter(open_volume__gt=0).count()
     orders = account.orders.filter(state__in=["working", "partial"]).count()
     counted = ((positions, "position"), (orders, "order"))
-    return [f"{n} {word}{'s are' if n > 1 else ' is'}" for n, word in counted if n]
+    parts = [f"{n} {word}{'s' if n > 1 else ''}" for n, word in counted if n]
+    verb = "is" if positions + orders == 1 else "are"
+    return f"{' and '.join(parts)} {verb}" if parts else ""
 
 
 @transaction.atomic

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as Unstorable
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.text import Truncator
 from ninja import NinjaAPI, Router
 from ninja.errors import (
     AuthenticationError,
@@ -33,6 +34,9 @@ STATUS: dict[type[HubError], int] = {
     NotFound: 404,
     Conflict: 409,
 }
+
+
+LONGEST_MESSAGE = 400  # what somebody sent may stand in it
 
 
 class HubAPI(NinjaAPI):
@@ -113,7 +117,8 @@ api.add_router("", own)
 def _answer(
     request: HttpRequest, status: int, *, kind: str, code: str, message: str, param: str = ""
 ) -> HttpResponse:
-    error = {"type": kind, "code": code, "message": message, "param": param}
+    shown = Truncator(message).chars(LONGEST_MESSAGE)
+    error = {"type": kind, "code": code, "message": shown, "param": param}
     return api.create_response(request, {"error": error}, status=status)
 
 

@@ -14,7 +14,18 @@ from accounts.queries import equity_curve
 from accounts.valuation import AccountState, state_of
 from brokers.models import Broker
 from brokers.rates import Rate
-from tradershub.core.api import Figure, Input, Moment, Number, Page, PageQuery, allow, one, page_of
+from tradershub.core.api import (
+    Day,
+    Figure,
+    Input,
+    Moment,
+    Number,
+    Page,
+    PageQuery,
+    allow,
+    one,
+    page_of,
+)
 from tradershub.core.errors import BadInput
 from tradershub.core.terms import add_terms, change_terms, correct_terms
 
@@ -270,8 +281,8 @@ class CurveOut(Schema):
 def read_curve(
     request: HttpRequest,
     account_id: int,
-    from_day: dt.date | None = None,
-    to_day: dt.date | None = None,
+    from_day: Day | None = None,
+    to_day: Day | None = None,
 ) -> Any:
     allow(request, "accounts.view_dayfigures")
     account = my_account(request, account_id)

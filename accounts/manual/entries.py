@@ -14,6 +14,7 @@ from brokers.models import BrokerSymbol
 from brokers.services import symbol_for
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput, Conflict
+from tradershub.core.validators import BETWEEN, is_countable
 from tradershub.finance.decimals import ZERO, to_decimal
 from tradershub.finance.sides import OPPOSITE
 
@@ -73,6 +74,8 @@ def moment(at: dt.datetime | None, *, param: str = "at") -> dt.datetime:
         raise BadInput(
             f"Expected a time that has passed, found {at:%Y-%m-%d %H:%M:%S %Z}", param=param
         )
+    if not is_countable(at):
+        raise BadInput(f"Expected a time {BETWEEN}, found {at:%Y-%m-%d}", param=param)
     return at.astimezone(dt.UTC)
 
 
@@ -87,7 +90,7 @@ def number(value: Number, name: str) -> Decimal:
 def positive(value: Number, name: str) -> Decimal:
     found = number(value, name)
     if found <= 0:
-        raise BadInput(f"Expected a {name} above zero, found {plain(found)}", param=name)
+        raise BadInput(f"{name}: expected a number above zero, found {plain(found)}", param=name)
     return found
 
 

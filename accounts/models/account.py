@@ -12,7 +12,7 @@ from accounts.models.owned import OwnedModel
 from brokers.models import Broker
 from tradershub.core.dated import DatedTerms
 from tradershub.core.fields import RateField
-from tradershub.core.validators import currency_code
+from tradershub.core.validators import currency_code, not_negative
 
 
 class Account(OwnedModel):
@@ -81,8 +81,8 @@ class AccountTerms(DatedTerms, OwnedModel):
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="terms")
     leverage = models.PositiveIntegerField(default=30, help_text="30 means 1:30")
-    margin_call_level = RateField(default=100, help_text="Percent")
-    stop_out_level = RateField(default=50, help_text="Percent")
+    margin_call_level = RateField(default=100, validators=[not_negative], help_text="Percent")
+    stop_out_level = RateField(default=50, validators=[not_negative], help_text="Percent")
 
     class Meta:
         ordering = ["account", "-valid_from"]

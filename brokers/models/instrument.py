@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 
 from brokers.models.broker import Broker
 from tradershub.core.dated import DatedTerms
-from tradershub.core.fields import LotsField, MoneyField, PriceField, RateField
+from tradershub.core.fields import SCALE, LotsField, MoneyField, PriceField, RateField
+from tradershub.core.validators import above_zero, not_negative
 
 
 class Instrument(models.Model):
@@ -28,10 +30,12 @@ class Instrument(models.Model):
     category = models.CharField(max_length=10, choices=Category)
     base = models.CharField(max_length=12, help_text="Currency or code of what is bought")
     quote = models.CharField(max_length=3, help_text="Currency of the price")
-    pip_size = PriceField(null=True, blank=True)
-    tick_size = PriceField()
-    tick_value = MoneyField(null=True, blank=True, help_text="Futures: quote currency a tick")
-    contract_size = LotsField(help_text="Units in one lot")
+    pip_size = PriceField(null=True, blank=True, validators=[above_zero])
+    tick_size = PriceField(validators=[above_zero])
+    tick_value = MoneyField(
+        null=True, blank=True, validators=[above_zero], help_text="Futures: quote currency a tick"
+    )
+    contract_size = LotsField(validators=[above_zero], help_text="Units in one lot")
     exchange = models.CharField(max_length=20, blank=True)
     aliases = models.JSONField(default=list, blank=True)
 
@@ -39,6 +43,10 @@ class Instrument(models.Model):
         ordering = ["symbol"]
         constraints = [
             models.CheckConstraint(condition=Q(tick_size__gt=0), name="instrument_tick_positive"),
+            models.CheckConstraint(
+                condition=Q(pip_size__isnull=True) | Q(pip_size__gt=0),
+                name="instrument_pip_positive",
+            ),
             models.CheckConstraint(
                 condition=Q(contract_size__gt=0), name="instrument_contract_positive"
             ),
@@ -99,22 +107,27 @@ class SymbolTerms(DatedTerms):
         FUTURES = "futures", "Futures"
 
     symbol = models.ForeignKey(BrokerSymbol, on_delete=models.PROTECT, related_name="terms")
-    contract_size = LotsField()
-    digits = models.PositiveSmallIntegerField(default=5)
-    tick_size = PriceField()
-    tick_value = MoneyField(null=True, blank=True)
-    lot_min = LotsField(default="0.01")
-    lot_step = LotsField(default="0.01")
-    lot_max = LotsField(null=True, blank=True)
+    contract_size = LotsField(validators=[above_zero])
+    digits = models.PositiveSmallIntegerField(default=5, validators=[MaxValueValidator(SCALE)])
+    tick_size = PriceField(validators=[above_zero])
+    tick_value = MoneyField(null=True, blank=True, validators=[above_zero])
+    lot_min = LotsField(default="0.01", validators=[above_zero])
+    lot_step = LotsField(default="0.01", validators=[above_zero])
+    lot_max = LotsField(null=True, blank=True, validators=[above_zero])
     commission_scheme = models.CharField(max_length=20, choices=Commission, default=Commission.NONE)
     commission_rate = RateField(default=0)
     swap_mode = models.CharField(max_length=10, choices=Swap, default=Swap.NONE)
     swap_long = RateField(default=0)
     swap_short = RateField(default=0)
     margin_mode = models.CharField(max_length=20, choices=Margin, default=Margin.FOREX)
-    margin_rate = RateField(default=1)
-    margin_initial = MoneyField(null=True, blank=True)
-    hedged_size = LotsField(null=True, blank=True, help_text="Contract size of the covered part")
+    margin_rate = RateField(default=1, validators=[not_negative])
+    margin_initial = MoneyField(null=True, blank=True, validators=[not_negative])
+    hedged_size = LotsField(
+        null=True,
+        blank=True,
+        validators=[not_negative],
+        help_text="Contract size of the covered part",
+    )
 
     class Meta:
         ordering = ["symbol", "-valid_from"]
@@ -124,6 +137,7 @@ class SymbolTerms(DatedTerms):
             models.CheckConstraint(
                 condition=Q(contract_size__gt=0), name="terms_contract_positive"
             ),
+            models.CheckConstraint(condition=Q(tick_size__gt=0), name="terms_tick_positive"),
             models.CheckConstraint(condition=Q(lot_step__gt=0), name="terms_step_positive"),
         ]
 

@@ -128,3 +128,11 @@ def test_columns_and_size_are_remembered_per_table(page, books):
 def test_today_is_the_persons_own_today(owner):
     with timezone.override("Pacific/Auckland"):
         assert read(owner, "").today == timezone.localdate()
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+@pytest.mark.parametrize("path", ["trades", "equity", "statement", "breaks", "audit"])
+def test_a_day_that_no_calendar_can_count_is_left_out_with_a_sentence(page, books, path, day):
+    response = page(f"/reports/{path}/", **{"from": day, "to": day})
+    assert response.status_code == 200
+    assert "between the years" in response.content.decode()

@@ -13,13 +13,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from ninja import Field, Header, Schema
 from ninja.security import HttpBearer, SessionAuth
-from pydantic import BeforeValidator, ConfigDict, PlainSerializer, field_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, PlainSerializer, field_validator
 
 from tradershub.core.api_keys import IMPORT, READ, WRITE, key_of
 from tradershub.core.errors import BadInput, NotAllowed, NotFound
+from tradershub.core.validators import BETWEEN, is_countable
 
 Item = TypeVar("Item")
 PAGE, LARGEST_PAGE = 50, 500
+LARGEST_NUMBER = 2**63 - 1
 
 
 def _plain(value: Decimal) -> str:
@@ -74,6 +76,19 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(item)
 
 
+def _in_range(value: Any) -> Any:
+    """The value, unless a database or a calendar could not count to it. Raises ValueError."""
+    if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
+        raise ValueError(f"expected a number up to {LARGEST_NUMBER}")
+    if isinstance(value, dt.date) and not is_countable(value):
+        raise ValueError(f"expected a time {BETWEEN}")
+    return value
+
+
+# A day in an address, where no schema of ours stands around it.
+Day = Annotated[dt.date, AfterValidator(_in_range)]
+
+
 class Given(Schema):
     """What somebody sent: its texts can be stored."""
 
@@ -81,6 +96,11 @@ class Given(Schema):
     @classmethod
     def _check(cls, value: Any) -> Any:
         return _storable(value)
+
+    @field_validator("*")
+    @classmethod
+    def _check_range(cls, value: Any) -> Any:
+        return _in_range(value)
 
 
 class Input(Given):
@@ -178,5 +198,6 @@ def _position(cursor: str) -> int:
         return int(pk) if kind == "id" else int("")
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
         raise BadInput(
-            f'The cursor "{cursor}" is not one of ours; expected `next` of a page', param="cursor"
+            f'The cursor "{cursor[:40]}" is not one of ours; expected `next` of a page',
+            param="cursor",
         ) from error

@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import zoneinfo
+from decimal import Decimal
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
 currency_code = RegexValidator(r"^[A-Z]{3}$", "Expected a currency code of three letters, as USD")
+
+
+# Days outside have no trading in them, and no neighbours that a calendar can count to.
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+BETWEEN = f"between the years {FIRST_YEAR} and {LAST_YEAR}"
+
+
+def is_countable(day: dt.date) -> bool:
+    """True for a day, or a moment, whose neighbours can be counted."""
+    return FIRST_YEAR <= day.year <= LAST_YEAR
+
+
+def above_zero(value: Decimal) -> None:
+    """Raises ValidationError for zero and less: a size of which there is nothing."""
+    if value <= 0:
+        raise ValidationError(f"Expected a number above zero, found {value.normalize():f}")
+
+
+def not_negative(value: Decimal) -> None:
+    """Raises ValidationError for less than zero."""
+    if value < 0:
+        raise ValidationError(f"Expected zero or more, found {value.normalize():f}")
 
 
 def check_zone(name: str) -> None:

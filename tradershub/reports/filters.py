@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts.models import Account
 from brokers.models import BrokerSymbol
+from tradershub.core.validators import BETWEEN, is_countable
 from tradershub.finance.trading_day import day_bounds
 from tradershub.reports.periods import PRESETS, Period, preset_period
 
@@ -158,7 +159,11 @@ def _date(text: str, refused: list[str]) -> dt.date | None:
     if not text:
         return None
     try:
-        return dt.date.fromisoformat(text)
+        day = dt.date.fromisoformat(text)
     except ValueError:
         refused.append(f"“{text[:40]}” is not a date; expected year-month-day, as 2026-03-31.")
         return None
+    if not is_countable(day):
+        refused.append(f"“{text[:40]}” was left out; expected a day {BETWEEN}.")
+        return None
+    return day
