@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
-from accounts.statements import base
+from accounts.statements import base, mt5_totals
 from accounts.statements.base import ZERO, DealLine
 from accounts.statements.mt5_matching import CLOSINGS, begins_at_zero
 from accounts.statements.mt5_rows import OPEN, POSITIONS, ClosedPosition, Sheet
@@ -73,8 +73,11 @@ def _signed(deal: DealLine) -> Decimal:
 
 
 def _netted_openings(sheet: Sheet) -> Iterator[DealLine]:
-    """Per symbol, what must have been held before the first row for the deals to end where they do."""
-    if begins_at_zero(sheet.deals):
+    """Per symbol, what must have been held before the first row for the deals to end where they do.
+
+    A report lists the positions of the day it was printed; one whose rows end earlier proves nothing.
+    """
+    if begins_at_zero(sheet.deals) or _ends_early(sheet):
         return
     missing: dict[str, Decimal] = defaultdict(lambda: ZERO)
     for line in sheet.open_positions:
@@ -87,6 +90,20 @@ def _netted_openings(sheet: Sheet) -> Iterator[DealLine]:
         if volume and (source := sources.get(symbol)):
             side = base.BUY if volume > 0 else base.SELL
             yield replace(source, side=side, volume=abs(volume), position_ref="", order_id="")
+
+
+def _ends_early(sheet: Sheet) -> bool:
+    """Whether the summary or an open position shows that rows follow the last one."""
+    if not sheet.deals:
+        return False
+    last = sheet.deals[-1]
+    if any(line.time_text > last.time_text for line in sheet.open_positions):
+        return True
+    printed = mt5_totals.printed(sheet)
+    if "balance" not in printed or last.balance_after is None:
+        return False
+    without_credit = last.balance_after - printed.get("credit", ZERO)
+    return printed["balance"] not in (last.balance_after, without_credit)
 
 
 def _earliest_openings(sheet: Sheet) -> dict[str, DealLine]:

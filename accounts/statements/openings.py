@@ -20,7 +20,7 @@ from accounts import booking
 from accounts.booking import NewDeal
 from accounts.models import Account, Deal, StatementImport, StatementLine
 from accounts.statements import base
-from accounts.statements.lines import new_deal, restored
+from accounts.statements.lines import FACTS, new_deal, restored
 from accounts.statements.matching import SIDE, SYMBOL, VOLUME, known_deals
 from accounts.statements.settling import booked_imports
 from brokers.models import BrokerSymbol
@@ -29,7 +29,7 @@ from tradershub.finance.decimals import ZERO
 Fate = StatementLine.Fate
 SECOND = dt.timedelta(seconds=1)
 CLOCKS_APART = dt.timedelta(hours=14)  # a report's date is its PC's, its rows are the server's
-REF = -3
+REF, AT = -3, FACTS.index("at")
 OPENING_TEXT = "What was there before the first row of the statement"
 
 
@@ -238,10 +238,16 @@ Proof = tuple[StatementLine, tuple[Any, ...]]
 
 def _missing_of_ref(account: Account, symbol_id: int, proofs: list[Proof]) -> list[Proof]:
     """What the real openings of a position leave open of the largest that a file proves."""
-    real = Deal.objects.filter(
-        account=account, symbol_id=symbol_id, position_ref=proofs[0][1][REF],
-        entry__in=(base.IN, base.IN_OUT), inferred=False,
-    )  # fmt: skip
+    ref = proofs[0][1][REF]
+    openings = Deal.objects.filter(
+        account=account, symbol_id=symbol_id, entry__in=(base.IN, base.IN_OUT), inferred=False
+    )
+    if account.mode == Account.Mode.NETTING:
+        known = openings.filter(Q(position_ref=ref) | Q(broker_order_id=ref)).exists()
+        proofs = [] if known else [proof for proof in proofs if not _is_opened_later(proof)]
+    if not proofs:
+        return []
+    real = openings.filter(position_ref=ref)
     booked = _volume(real)
     shown = {
         line.pk: _volume(real.filter(lines__statement=line.statement_id)) for line, _ in proofs
@@ -249,6 +255,12 @@ def _missing_of_ref(account: Account, symbol_id: int, proofs: list[Proof]) -> li
     line, values = max(proofs, key=lambda proof: proof[1][VOLUME] + shown[proof[0].pk])
     missing = values[VOLUME] + shown[line.pk] - booked
     return [(line, _with_volume(values, missing))] if missing > 0 else []
+
+
+def _is_opened_later(proof: Proof) -> bool:
+    """Whether the position was opened after the file's last row: a report lists those of its print."""
+    line, values = proof
+    return bool(line.statement.period_to and values[AT] > line.statement.period_to)
 
 
 def _volume(deals: Any) -> Decimal:

@@ -81,6 +81,24 @@ def test_files_without_running_balance_in_any_order_give_the_same_books(account,
     assert all(books == seen[0] for books in seen)
 
 
+def test_a_netted_position_opened_after_the_files_rows_is_not_invented(account):
+    """A report of an early period lists the positions of its print, by the order that opened them."""
+    account.mode = "netting"
+    account.save()
+    deals = history(2, netting=True)
+    early = period(deals, 0, 15, netting=True)
+    later = next(deal for deal in deals[15:] if deal.entry == "in")
+    shown = replace(later, inferred=True, broker_deal_id="", position_ref=later.order_id)
+    early.deals = [
+        replace(shown, section="open", commission=D(0), balance_after=None),
+        *early.deals,
+    ]
+    book_statement(account, early)
+    assert not account.deals.filter(inferred=True).exists()
+    book_statement(account, period(deals, 10, 40, netting=True), name="rest.html")
+    assert_complete(account, deals)
+
+
 @pytest.mark.parametrize("hours", [-9, 9])
 @pytest.mark.parametrize("windows", [[(0, 20), (15, 30), (25, 40)], [(10, 22), (18, 34), (30, 40)]])
 def test_a_pc_clock_far_from_the_servers_makes_no_false_opening(account, hours, windows):

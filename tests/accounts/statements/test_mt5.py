@@ -456,6 +456,32 @@ def test_stray_trailing_byte_changes_nothing(tmp_path: Path) -> None:
     assert mt5.read(path) == whole
 
 
+@pytest.mark.parametrize(
+    ("printed", "opened", "inferred"),
+    [
+        ("999.60", "2024.01.01 10:00:00", ["0.20"]),
+        ("1 009.00", "2024.01.01 10:00:00", []),
+        ("999.60", "2024.01.09 10:00:00", []),
+    ],
+)
+def test_netted_positions_of_a_later_day_prove_no_opening(
+    tmp_path: Path, printed: str, opened: str, inferred: list[str]
+) -> None:
+    held = f"{opened}|501|EURUSD|buy|0.30|1.10000|||1.10000|0.00|0.00|"
+    statement = read(
+        Report(
+            deals=[BOUGHT],
+            positions=[],
+            open=[held],
+            account="12345 (USD, Server, demo, Netting)",
+            summary=(printed, "0.00", "0.00", printed),
+            results=(),
+        ),
+        tmp_path,
+    )
+    assert [str(deal.volume) for deal in statement.deals if deal.inferred] == inferred
+
+
 def test_newest_first_reads_as_oldest_first(tmp_path: Path) -> None:
     statement = read(Report(deals=[SOLD, BOUGHT, DEPOSIT]), tmp_path)
     assert [line.broker_deal_id for line in statement.deals] == ["100", "101", "102"]
