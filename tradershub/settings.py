@@ -3,26 +3,25 @@
 import sys
 from pathlib import Path
 
-import environ
 from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+from tradershub.core.environment import Environment, data_folder, database, usable_keys
 from tradershub.core.keys import kept_key, kept_secret
 from tradershub.core.logs import logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = Environment()
 env.read_env(BASE_DIR / ".env")
 
 # -- Where things are kept ---------------------------------------------------------------------
-DATA_DIR = Path(env("TRADERSHUB_DATA", default=str(BASE_DIR / "var")))
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+DATA_DIR = data_folder(Path(env("TRADERSHUB_DATA", default=str(BASE_DIR / "var"))))
 
 # -- Keys --------------------------------------------------------------------------------------
 # FIELD_KEYS: the first encrypts, all decrypt; apart from SECRET_KEY so that either can be changed alone.
 SECRET_KEY = env("SECRET_KEY", default="") or kept_secret(DATA_DIR / "secret_key")
-FIELD_KEYS = env.list("FIELD_KEYS", default=[]) or [kept_key(DATA_DIR / "field_key")]
+FIELD_KEYS = usable_keys(env.list("FIELD_KEYS", default=[]) or [kept_key(DATA_DIR / "field_key")])
 
 # -- Who may ask -------------------------------------------------------------------------------
 DEBUG = env.bool("DEBUG", default=False)
@@ -134,13 +133,14 @@ UNFOLD = {
 
 # -- Database ----------------------------------------------------------------------------------
 # SQLite: immediate transactions and WAL, or writers fail under load (django docs, "Database is locked").
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'hub.sqlite3'}")}
+DATABASES = {"default": database(env, default=f"sqlite:///{DATA_DIR / 'hub.sqlite3'}")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
         "init_command": (
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=27103364;"
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=27103364; "
+            "PRAGMA cache_size=-32768;"  # KB: with the default of 2 MB a large import thrashes its indexes
         ),
     }
 else:
