@@ -14,7 +14,7 @@ from tradershub.backup.sealed import BLOCK, SealedReader, SealingWriter
 from tradershub.core import audit
 from tradershub.core.append_only import protect, unprotect
 from tradershub.core.errors import BadInput, Conflict
-from tradershub.core.models import AuditEntry
+from tradershub.core.models import AuditEntry, Heartbeat
 from tradershub.core.tasks import beat
 
 KEY = Fernet.generate_key().decode()
@@ -116,6 +116,14 @@ def test_nothing_is_replaced_while_the_hub_runs(saved):
     beat("batch")
     with pytest.raises(Conflict, match="is running"):
         restore(saved, force=True)
+
+
+def test_the_signs_of_life_in_a_backup_are_not_taken_for_a_running_hub(books):
+    beat("batch")
+    create(books / "alive.backup")
+    Heartbeat.objects.all().delete()
+    for _ in range(2):
+        assert restore(books / "alive.backup", force=True)[1] == []
 
 
 def test_a_damaged_backup_changes_nothing(saved):

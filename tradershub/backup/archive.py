@@ -108,6 +108,7 @@ def restore(path: Path, *, force: bool = False) -> tuple[Manifest, list[str]]:
     faults = compare(manifest.rows)
     call_command("migrate", verbosity=0, interactive=False)
     Session.objects.all().delete()
+    Heartbeat.objects.all().delete()  # of the hub that made the backup; none runs here
     audit.renew_anchor(stamp=timezone.now().strftime("%Y%m%d-%H%M%S"))
     faults += [f.sentence for f in audit.verify(noted=noted_head(manifest))]
     audit.record("backup.restore", actor="restore", target=path.name, details={"faults": faults})
