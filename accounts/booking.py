@@ -21,6 +21,7 @@ from accounts import bulk
 from accounts.derivation import bring_up
 from accounts.models import Account, Deal, Position, StatementImport, StatementLine
 from tradershub.core.errors import BadInput, Conflict
+from tradershub.core.garbage import uncollected
 from tradershub.core.validation import bad_input
 from tradershub.finance.decimals import ZERO
 
@@ -158,6 +159,7 @@ def derive(
     bring_up(lock(account), symbols=symbols, since=since)
 
 
+@uncollected()
 @transaction.atomic
 def rebuild(account: Account, *, check: bool = False) -> list[str]:
     """Recompute everything of the account; what differed from the stored, one sentence each.

@@ -18,7 +18,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import tieout
+from accounts import booking, tieout
 from accounts.models import Account, FileMapping, StatementFile, StatementImport
 from accounts.services import open_account
 from accounts.statements import importer, mapping, storage
@@ -37,6 +37,7 @@ from brokers.services import open_broker
 from tradershub.core.audit import record
 from tradershub.core.crypto import Unreadable
 from tradershub.core.errors import BadInput, Conflict, HubError, NotFound
+from tradershub.core.garbage import uncollected
 from tradershub.core.queue import enqueue
 from tradershub.core.validation import bad_input
 
@@ -112,6 +113,7 @@ def _new(
 
 
 # -- Reading -------------------------------------------------------------------------------------
+@uncollected()
 def read_file(path: Path, *, columns: dict[str, Any] | None = None) -> Statement:
     """What the file says, read in a child process. Raises NotAStatement with one sentence."""
     return read_in_child(
@@ -302,6 +304,7 @@ def book(imported: StatementImport) -> StatementImport:
     return imported
 
 
+@uncollected()
 def book_read(imported: StatementImport, statement: Statement, *, actor: Any) -> StatementImport:
     """Book a statement that was just read, tie the account out, and write it to the audit log.
 
@@ -310,6 +313,8 @@ def book_read(imported: StatementImport, statement: Statement, *, actor: Any) ->
     head = report(imported.file_name, statement, importer.Plan([], []), imported.account)
     try:
         with transaction.atomic():
+            if _is_booked_meanwhile(imported):
+                return imported
             plan = importer.book(imported, statement, progress=Watcher(imported.pk))
             counts = plan.counts() | {"inferred": imported.deals.filter(inferred=True).count()}
             imported.preview = imported.preview | head | {"lines": counts}
@@ -322,6 +327,15 @@ def book_read(imported: StatementImport, statement: Statement, *, actor: Any) ->
     except ValidationError as error:
         raise bad_input(error) from error
     return imported
+
+
+def _is_booked_meanwhile(imported: StatementImport) -> bool:
+    """Whether another worker has booked the file by now; else nobody can while we hold the account."""
+    booking.lock(imported.account)
+    if not StatementImport.objects.filter(pk=imported.pk, state=State.BOOKED).exists():
+        return False
+    imported.refresh_from_db()
+    return True
 
 
 def _write_down(action: str, imported: StatementImport, actor: Any, counts: dict[str, int]) -> None:
