@@ -24,7 +24,7 @@ from tradershub.reports import REPORTS
 
 FEW, MANY = 100_000, 1_000_000
 OWNERS = 20
-TIMES = 4  # the first of them with nothing kept from before
+TIMES = 3  # the first of them with nothing kept from before
 MOST_SECONDS, MOST_RATIO, SHARE = 0.3, 3, 0.95
 TABS = ("positions", "trades", "orders", "deals", "statements", "terms", "breaks")
 DEALS, POSITIONS = "/accounts/deal/", "/accounts/position/"
