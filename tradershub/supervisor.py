@@ -137,6 +137,7 @@ class Supervisor:
             log.error("member_hung", member=member.name, seconds=settings.HEARTBEAT_LIMIT)
             kill_tree(process.pid)
             return
+        dog.resume_dead()
         dog.send_beat()
 
     def _without_database(self, member: Member, error: Error) -> None:

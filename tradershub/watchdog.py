@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from tradershub.core import signs
 from tradershub.core.models import Heartbeat
-from tradershub.core.queue import enqueue, release_claims
+from tradershub.core.queue import BATCH, enqueue, release_claims
 from tradershub.core.tasks import here, record_beat
 
 RESEND_AFTER = 60.0  # a beat that nobody has taken for so long is sent again
@@ -33,6 +33,15 @@ class Watchdog:
         signs.forget(self.cluster)
         if not self._runs_elsewhere():
             release_claims(self.cluster)
+
+    def resume_dead(self) -> None:
+        """A worker of the batch cluster was killed at its task: have the next one take it up at once.
+
+        The cluster has one worker, so that no living one can be at what is given back. Orders are left
+        to their own state.
+        """
+        if self.cluster == BATCH and signs.bury(BATCH) and not self._runs_elsewhere():
+            release_claims(BATCH)
 
     def leave(self) -> None:
         """The cluster was stopped on purpose: nobody here is to be expected any more."""

@@ -201,6 +201,17 @@ def test_confirming_twice_books_once(report, owner, account):
     assert account.deals.count() == 40
 
 
+def test_a_worker_that_comes_second_adds_nothing(report, owner, account):
+    """It began while the first was at work, as after a claim that was given back too early."""
+    imported = imports.confirm(receive(report, owner), actor=owner)
+    once = books_of(account)
+    second = StatementImport.objects.get(pk=imported.pk)
+    second.state = StatementImport.State.BOOKING
+    assert imports.book_read(second, imports.read_file(report), actor=owner).state == "booked"
+    assert second.preview["lines"] == imported.preview["lines"]
+    assert books_of(account) == once
+
+
 def test_a_failure_while_booking_leaves_nothing(report, owner, account, monkeypatch):
     imported = receive(report, owner)
     before = books_of(account)

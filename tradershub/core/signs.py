@@ -12,6 +12,7 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
+import psutil
 from django.conf import settings
 
 MARGIN = 15.0  # seconds a worker may need beyond its time limit to be put down
@@ -41,6 +42,18 @@ def last_sign(cluster: str) -> float:
 def is_busy(cluster: str, *, pids: Collection[int]) -> bool:
     """True while one of these processes is at a task that may still run."""
     return any(_deadline(_mark(cluster, pid)) > time.time() for pid in pids)
+
+
+def bury(cluster: str) -> int:
+    """Forget the processes that died at a task; returns how many there were."""
+    dead = [mark for mark in _folder().glob(f"{cluster}.*.busy") if not _is_alive(mark)]
+    for mark in dead:
+        mark.unlink(missing_ok=True)
+    return len(dead)
+
+
+def _is_alive(mark: Path) -> bool:
+    return psutil.pid_exists(int(mark.name.split(".")[-2]))
 
 
 def forget(cluster: str) -> None:

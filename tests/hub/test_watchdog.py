@@ -1,0 +1,61 @@
+"""What a worker that was killed at its task leaves behind, and who takes it up."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import sys
+
+import pytest
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from tradershub.core import signs
+from tradershub.watchdog import Watchdog
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def folder(tmp_path, settings):
+    settings.DATA_DIR = tmp_path
+    (tmp_path / "workers").mkdir()
+    return tmp_path / "workers"
+
+
+def claimed(cluster):
+    """A task that a worker of the cluster has taken, for hours."""
+    later = timezone.now() + dt.timedelta(hours=1)
+    return OrmQ.objects.create(key=cluster, payload="", lock=later)
+
+
+def is_free(task):
+    return OrmQ.objects.get(pk=task.pk).lock <= timezone.now()
+
+
+def dead_pid():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_the_task_of_a_killed_import_worker_is_given_back(folder):
+    task = claimed("batch")
+    (folder / f"batch.{dead_pid()}.busy").write_text("9999999999")
+    Watchdog("batch").resume_dead()
+    assert is_free(task)
+    assert not list(folder.glob("*.busy"))
+
+
+def test_a_living_worker_keeps_its_task(folder):
+    task = claimed("batch")
+    signs.task_begins("batch", seconds=60)
+    Watchdog("batch").resume_dead()
+    assert not is_free(task)
+
+
+def test_an_order_is_never_given_back(folder):
+    task = claimed("execution")
+    (folder / f"execution.{dead_pid()}.busy").write_text("9999999999")
+    Watchdog("execution").resume_dead()
+    assert not is_free(task)
