@@ -90,6 +90,12 @@ def test_yes_and_open_book_into_a_new_account(report):
     assert account.deals.count() == 40
 
 
+def test_standard_error_is_for_refusals_alone(report, caplog):
+    make_owner()
+    assert run(report, "--open", "--yes")[2] == []
+    assert not caplog.records  # the handler of the logs writes there too
+
+
 def test_without_open_an_unknown_account_is_refused_and_nothing_written(report):
     make_owner()
     status, shown, [error] = run(report, "--yes")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +49,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         check_use(options)
-        run = Run(self, options)
-        for path in options["files"]:
-            run.add(path)
+        with quiet_logs():
+            run = Run(self, options)
+            for path in options["files"]:
+                run.add(path)
         if run.refused:
             sys.exit(REFUSED)
 
@@ -63,6 +67,17 @@ def check_use(options: dict[str, Any]) -> None:
             "Booking asks first, and there is no terminal to ask on; add --yes or --dry-run.",
             returncode=WRONG_USE,
         )
+
+
+@contextmanager
+def quiet_logs() -> Iterator[None]:
+    """Standard error is for refusals, one line each: what is done stands in the audit chain anyway."""
+    before = logging.root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def owner_of(name: str, *, needed: bool) -> Any:
