@@ -81,6 +81,7 @@ def judge(statement: Statement) -> None:
         for key, name in NAMES.items()
         if key in theirs and theirs[key] != ours[key]
     ]
+    statement.breaks += _opening_below_zero(statement.deals)
     sentences = list(_running_balance(statement.deals))
     if not sentences and theirs.get("balance", ours["balance"]) != ours["balance"]:
         statement.breaks.append(
@@ -92,6 +93,17 @@ def judge(statement: Statement) -> None:
     if len(sentences) > MOST_SENTENCES:
         rest = len(sentences) - MOST_SENTENCES
         statement.breaks.append(f"The running balance breaks in {rest} more rows.")
+
+
+def _opening_below_zero(deals: list[DealLine]) -> list[str]:
+    """A first row that the balance after it denies; one that ends a debt at zero is none."""
+    first = next((deal for deal in deals if not deal.inferred), None)
+    if first is None or not first.balance_after or first.balance_after >= first.amount:
+        return []
+    return [
+        f"The first row (row {first.row}, deal {first.broker_deal_id}) books {first.amount}, its balance "
+        f"is {first.balance_after}: {first.balance_after - first.amount} would have been there before."
+    ]
 
 
 def _running_balance(deals: Iterable[DealLine]) -> Iterator[str]:

@@ -482,6 +482,18 @@ def test_netted_positions_of_a_later_day_prove_no_opening(
     assert [str(deal.volume) for deal in statement.deals if deal.inferred] == inferred
 
 
+def test_a_first_row_beyond_its_balance_is_a_break(tmp_path: Path) -> None:
+    rows = [DEPOSIT.replace("|1 000.00|1 000.00|", "|7 000.00|1 000.00|"), BOUGHT, SOLD]
+    (sentence,) = read(Report(deals=rows), tmp_path).breaks
+    assert "deal 100) books 7000.00, its balance is 1000.00: -6000.00" in sentence
+
+
+def test_a_debt_written_off_is_no_break(tmp_path: Path) -> None:
+    row = "2024.01.02 09:00:00|100||balance|||||0.00|0.00|0.00|12.34|0.00|Negative balance"
+    report = Report(deals=[row], positions=[], summary=("0.00", "0.00", "0.00", "0.00"), results=())
+    assert read(report, tmp_path).breaks == []
+
+
 def test_newest_first_reads_as_oldest_first(tmp_path: Path) -> None:
     statement = read(Report(deals=[SOLD, BOUGHT, DEPOSIT]), tmp_path)
     assert [line.broker_deal_id for line in statement.deals] == ["100", "101", "102"]
