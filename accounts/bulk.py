@@ -108,7 +108,7 @@ def _convert(model: type[models.Model], name: str) -> Convert | None:
     on_sqlite = connection.vendor == "sqlite"
     field = model._meta.get_field(name)
     if isinstance(field, ExactDecimalField):
-        return _scaled if on_sqlite else _exact
+        return (_Scaled() if on_sqlite else _Exact()).__getitem__
     if on_sqlite and isinstance(field, models.DateTimeField):
         return _moment_text
     if on_sqlite and isinstance(field, models.DateField):
@@ -116,21 +116,33 @@ def _convert(model: type[models.Model], name: str) -> Convert | None:
     return None
 
 
-def _scaled(value: Decimal | None) -> int | None:
-    if not value:
-        return None if value is None else 0
-    return to_stored(value)
+class _Known(dict[Decimal | None, Any]):
+    """What each decimal goes in as, worked out once: most amounts, lots and costs of a column repeat."""
+
+    def __missing__(self, value: Decimal | None) -> Any:
+        if len(self) > CHUNK:
+            self.clear()
+        found = self[value] = None if value is None else self.of(value)
+        return found
+
+    def of(self, value: Decimal) -> Any:
+        raise NotImplementedError
 
 
-def _exact(value: Decimal | None) -> Decimal | None:
+class _Scaled(_Known):
+    def of(self, value: Decimal) -> int:
+        return to_stored(value)
+
+
+class _Exact(_Known):
     """The value itself, where numeric keeps it as it is."""
-    if not value:
+
+    def of(self, value: Decimal) -> Decimal:
+        if not value.is_finite() or abs(value) >= NUMERIC_END:
+            raise ValidationError(f"{value:f} is too large: expected less than {NUMERIC_END:f}")
+        if value and value.quantize(UNIT) != value:
+            raise ValidationError(f"{value:f} has more than {SCALE} decimals")
         return value
-    if not value.is_finite() or abs(value) >= NUMERIC_END:
-        raise ValidationError(f"{value:f} is too large: expected less than {NUMERIC_END:f}")
-    if value.quantize(UNIT) != value:
-        raise ValidationError(f"{value:f} has more than {SCALE} decimals")
-    return value
 
 
 def _moment_text(value: dt.datetime | None) -> str | None:
