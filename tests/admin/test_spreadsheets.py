@@ -107,6 +107,19 @@ def test_a_wrong_row_is_refused_before_anything_is_written(root):
     assert not Instrument.objects.filter(symbol="WRONG").exists()
 
 
+@pytest.mark.parametrize("found", ["abc", "NaN", "1,5", "٣", "1E+999999", "-1"])
+def test_a_wrong_number_is_named_beside_its_field(root, found):
+    data = export(root, Instrument, CSV).decode().splitlines()
+    row = dict(zip(data[0].split(","), data[1].split(","), strict=False))
+    row |= {"symbol": "WRONG", "tick_size": f'"{found}"', "aliases": "[]"}
+    upload = SimpleUploadedFile("t.csv", f"{data[0]}\n{','.join(row.values())}\n".encode())
+    body = {"import_file": upload, "format": CSV, "resource": "0"}
+    shown = root.post(reverse("admin:brokers_instrument_import"), body)
+    (wrong,) = shown.context["result"].invalid_rows
+    assert list(wrong.field_specific_errors) == ["tick_size"]
+    assert found in str(wrong.field_specific_errors) or "digits" in str(wrong.error)
+
+
 def test_no_cell_of_an_export_is_a_formula(root):
     account = make_account(owner=root.user, broker=make_broker(name=EVIL), name="@SUM(A1)")
     manual.charge(account, actor="me", kind="swap", amount="-1.25", symbol="+EUR", comment=EVIL)
@@ -148,3 +161,12 @@ def test_an_export_takes_as_many_queries_for_many_rows_as_for_one(
         manual.charge(account, actor="me", kind="swap", amount=Decimal(number + 1), symbol="EURUSD")
     with django_assert_max_num_queries(24):
         assert export(root, type(account.deals.first()), CSV).count(b"\n") == 13
+
+
+def test_a_form_shows_numbers_without_the_zeros_of_storage(root):
+    reference_rows()
+    terms = SymbolTerms.objects.get()
+    page = root.get(reverse("admin:brokers_symbolterms_change", args=[terms.pk]))
+    shown = page.content.decode()
+    assert 'value="100000"' in shown and 'value="0.00001"' in shown
+    assert 'value="-7.123456789"' in shown and "00000000" not in shown

@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.expressions import BaseExpression
@@ -26,6 +27,13 @@ def to_stored(value: Decimal) -> int:
     if abs(value) > LARGEST:
         raise ValidationError(f"{value:f} is larger than {LARGEST:f}, the most the database keeps")
     return int(scaled)
+
+
+class ExactFormField(forms.DecimalField):
+    """Shows a stored number without the zeros at its end."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{value.normalize():f}" if isinstance(value, Decimal) else value
 
 
 class ExactDecimalField(models.DecimalField):
@@ -56,6 +64,9 @@ class ExactDecimalField(models.DecimalField):
             return value
         number = value if prepared and isinstance(value, Decimal) else self.to_python(value)
         return to_stored(number) if connection.vendor == "sqlite" else number
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{"form_class": ExactFormField, **kwargs})
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
         if value is None or connection.vendor != "sqlite":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
 
@@ -43,6 +44,16 @@ def as_typed(value: Any) -> Any:
 
 class ExactWidget(DecimalWidget):
     """A decimal without the zeros at its end; a true number in a workbook."""
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Decimal | None:
+        """Raises ValueError, which is shown beside the row and field."""
+        try:
+            number = super().clean(value, row, **kwargs)
+        except ArithmeticError:
+            number = Decimal("NaN")
+        if number is not None and not (number.is_finite() and str(value).isascii()):
+            raise ValueError(f'Expected a number such as 1234.50, found "{str(value)[:40]}"')
+        return number
 
     def render(self, value: Any, obj: Any = None, **kwargs: Any) -> Any:
         if value is None:

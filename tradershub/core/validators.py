@@ -24,14 +24,18 @@ def is_countable(day: dt.date) -> bool:
 
 def above_zero(value: Decimal) -> None:
     """Raises ValidationError for zero and less: a size of which there is nothing."""
-    if value <= 0:
-        raise ValidationError(f"Expected a number above zero, found {value.normalize():f}")
+    if not value.is_finite() or value <= 0:
+        raise ValidationError(f"Expected a number above zero, found {_shown(value)}")
 
 
 def not_negative(value: Decimal) -> None:
     """Raises ValidationError for less than zero."""
-    if value < 0:
-        raise ValidationError(f"Expected zero or more, found {value.normalize():f}")
+    if not value.is_finite() or value < 0:
+        raise ValidationError(f"Expected zero or more, found {_shown(value)}")
+
+
+def _shown(value: Decimal) -> str:
+    return str(value)[:40] if value else "0"
 
 
 def check_zone(name: str) -> None:
