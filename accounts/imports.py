@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -278,6 +279,7 @@ def open_as_stated(opening: dict[str, Any], *, actor: Any, owner: Any) -> Accoun
         raise BadInput(
             "An account needs a broker and a currency; the file does not say both.", param="broker"
         )
+    get_user_model().objects.select_for_update(no_key=True).get(pk=owner.pk)  # a file at a time
     broker = known_broker(name) or open_broker(
         actor=actor, name=name, aliases=opening.get("aliases") or []
     )

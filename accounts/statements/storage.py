@@ -64,9 +64,10 @@ def store(path: Path, *, owner: Any) -> StatementFile:
                 f"The file is larger than {MOST_STORED / 1e6:.0f} MB even when compressed; "
                 "expected a statement."
             )
-    return StatementFile.objects.create(
-        owner=owner, sha256=sha256, size=path.stat().st_size, data=bytes(data)
+    kept, _ = StatementFile.objects.get_or_create(  # another worker may have been faster
+        owner=owner, sha256=sha256, defaults={"size": path.stat().st_size, "data": bytes(data)}
     )
+    return kept
 
 
 @contextmanager
