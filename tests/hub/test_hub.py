@@ -172,6 +172,16 @@ def test_the_whole_hub_starts_answers_and_stops_with_nothing_left(environment):
     assert not hub.left_alive()
 
 
+def test_a_first_log_in_is_shown_once_directly_before_the_address(environment):
+    hub = Hub(environment, "--prepare", "--no-demo")
+    wait_for(lambda: "TradersHub runs at" in hub.text(), "the address")
+    hub.members()
+    hub.process.send_signal(signal.SIGINT)
+    hub.process.wait(timeout=PATIENCE)
+    assert hub.text().count("with the password") == 1
+    assert "changepassword admin\nTradersHub runs at" in hub.text()
+
+
 def test_killing_the_hub_itself_leaves_no_orphans(hub):
     assert len(hub.members()) >= 6
     hub.process.kill()

@@ -6,7 +6,8 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -56,6 +57,18 @@ def logging_settings(*, json: bool) -> dict[str, Any]:
             "axes": {"level": "WARNING"},
         },
     }
+
+
+@contextmanager
+def warnings_only() -> Iterator[None]:
+    """Keeps what is below a warning off the console, where a person reads what a command says."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(max(level, logging.WARNING))
+    try:
+        yield
+    finally:
+        root.setLevel(level)
 
 
 def current_request_id() -> str:

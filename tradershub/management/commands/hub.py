@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import socket
 import sys
 import threading
@@ -46,23 +47,40 @@ class Command(BaseCommand):
             )
         if WEB in parts:
             claim_port(options["host"], options["port"])
+        self.log_in = io.StringIO()
+        try:
+            self._run(parts, options)
+        finally:
+            self._tell_log_in()
+        self.stdout.write("TradersHub has stopped.")
+
+    def _run(self, parts: list[str], options: dict[str, Any]) -> None:
         if options["prepare"]:
-            call_command("prepare", no_demo=options["no_demo"], stdout=self.stdout)
+            call_command("prepare", no_demo=options["no_demo"], stdout=self.log_in)
         if set(parts) & set(CLUSTERS):
             schedules.sync()
         supervisor = Supervisor([member(part, options) for part in parts])
         supervisor.stop_on_signals()
         if WEB in parts:
             self._announce(options["host"], options["port"], supervisor.stopping)
+        else:
+            self._tell_log_in()
         supervisor.run()
-        self.stdout.write("TradersHub has stopped.")
+
+    def _tell_log_in(self) -> None:
+        """Print what `prepare` said of a first log-in, once; nothing when there is none to tell."""
+        told, self.log_in = self.log_in.getvalue(), io.StringIO()
+        if told:
+            self.stdout.write(told)
+            self.stdout.flush()
 
     def _announce(self, host: str, port: int, stopping: threading.Event) -> None:
-        """Print the address as soon as the web server answers there."""
+        """Print the log-in and the address as soon as the web server answers there."""
 
         def wait_and_tell() -> None:
             while not stopping.wait(0.1):
                 if answers(host, port):
+                    self._tell_log_in()
                     self.stdout.write(f"TradersHub runs at {address(host, port)} (Ctrl-C stops it)")
                     self.stdout.flush()
                     return

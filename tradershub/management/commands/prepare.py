@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from tradershub.core import audit
+from tradershub.core.logs import warnings_only
 from tradershub.roles import set_up_groups
 
 NAME = "admin"
@@ -28,6 +29,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--no-demo", action="store_true", help="Leave the books empty")
 
+    @warnings_only()
     def handle(self, *args: Any, **options: Any) -> None:
         migrate_when_due()
         collect_when_changed()
