@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 from tests.factories import make_owner
 from tests.reports.books import make_books
 from tradershub.core.models import Preference
-from tradershub.reports.export import safe_text
+from tradershub.core.spreadsheets import safe_text
 
 pytestmark = pytest.mark.django_db
 

@@ -18,11 +18,11 @@ from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from tradershub.core.errors import BadInput
+from tradershub.core.spreadsheets import safe_text
 from tradershub.reports.table_view import TableView
 from tradershub.reports.tables import Column, Row
 
 XLSX_ROWS = 100_000
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -50,11 +50,6 @@ def as_xlsx(view: TableView, *, name: str) -> HttpResponse:
     response = HttpResponse(buffer.getvalue(), content_type=XLSX_TYPE)
     response["Content-Disposition"] = f'attachment; filename="{name}.xlsx"'
     return response
-
-
-def safe_text(text: str) -> str:
-    """The text, made harmless where a spreadsheet would take it for a formula."""
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA_STARTS) else text
 
 
 def _lines(view: TableView, zone: dt.tzinfo) -> Iterator[list[Any]]:
