@@ -20,10 +20,10 @@ def preference_of(user: Any) -> Preference:
 def remembered_query(preference: Preference) -> str:
     """The filters as the query of an address; empty where none are remembered."""
     query = QueryDict(mutable=True)
-    kept = preference.remembered.get(FILTERS, {})
+    kept = _table(preference, FILTERS)
     for key in KEYS:  # PostgreSQL keeps no order of its own
-        if key in kept:
-            query.setlist(key, kept[key])
+        if values := _texts(kept.get(key)):
+            query.setlist(key, values)
     return query.urlencode()
 
 
@@ -41,12 +41,12 @@ def forget_filters(preference: Preference) -> None:
 
 def remember_columns(preference: Preference, table: str, keys: list[str]) -> None:
     """Keep which columns of that table are shown; none chosen means its own choice."""
-    columns = {**preference.remembered.get(COLUMNS, {}), table: keys}
+    columns = {**_table(preference, COLUMNS), table: keys}
     _store(preference, COLUMNS, {key: value for key, value in columns.items() if value})
 
 
 def remembered_columns(preference: Preference, table: str) -> list[str]:
-    return list(preference.remembered.get(COLUMNS, {}).get(table, []))
+    return _texts(_table(preference, COLUMNS).get(table))
 
 
 def remember_size(preference: Preference, size: int) -> None:
@@ -54,11 +54,29 @@ def remember_size(preference: Preference, size: int) -> None:
 
 
 def remembered_size(preference: Preference) -> int | None:
-    return preference.remembered.get(SIZE)
+    size = _kept(preference).get(SIZE)
+    return size if type(size) is int else None  # a bool is no size
+
+
+def _kept(preference: Preference) -> dict[str, Any]:
+    """What is remembered; nothing where the stored value has another shape."""
+    return preference.remembered if isinstance(preference.remembered, dict) else {}
+
+
+def _table(preference: Preference, key: str) -> dict[str, Any]:
+    found = _kept(preference).get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _texts(value: Any) -> list[str]:
+    """The list of texts that it is; none where it is anything else."""
+    is_meant = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    return list(value) if is_meant else []
 
 
 def _store(preference: Preference, key: str, value: Any) -> None:
-    if preference.remembered.get(key, type(value)()) == value:
+    kept = _kept(preference)
+    if kept.get(key, type(value)()) == value:
         return
-    preference.remembered = {**preference.remembered, key: value}
+    preference.remembered = {**kept, key: value}
     preference.save()
