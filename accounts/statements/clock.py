@@ -19,11 +19,14 @@ STAMP = re.compile(
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
-def moment(text: str, zone: zoneinfo.ZoneInfo) -> dt.datetime | None:
+def moment(
+    text: str, zone: zoneinfo.ZoneInfo, *, after: dt.datetime | None = None
+) -> dt.datetime | None:
     """The moment in UTC that a time text of a server in that zone means; None if it is no time.
 
     An hour that the clock shows twice is its first; an hour that it skips is read as if the clock
-    had not yet been put forward. A text with its own offset keeps it.
+    had not yet been put forward. A text with its own offset keeps it. after: a moment that cannot
+    be later, which tells the second showing of an hour from its first.
     """
     naive = server_time(text)
     if naive is None:
@@ -31,9 +34,13 @@ def moment(text: str, zone: zoneinfo.ZoneInfo) -> dt.datetime | None:
     if naive.tzinfo is None:
         naive = naive.replace(tzinfo=zone)
     try:
-        return naive.astimezone(dt.UTC)
+        first = naive.astimezone(dt.UTC)
+        if after is None or first >= after:
+            return first
+        second = naive.replace(fold=1).astimezone(dt.UTC)
     except OverflowError:
         return None
+    return second if second >= after else first
 
 
 @lru_cache(maxsize=4096)

@@ -73,8 +73,10 @@ def read_rows(
     rows: list[Row] = []
     refusals = list(statement.refusals)
     seen: dict[str, int] = defaultdict(int)
+    before: dt.datetime | None = None  # a running balance proves that rows stand in their order
     for deal in used_up(statement.deals) if use_up else statement.deals:
-        at = moment(deal.time_text, zone)
+        at = moment(deal.time_text, zone, after=before)
+        before = at if deal.balance_after is not None else before
         reason = _why_not(deal, at)
         if at is None or reason:
             refusals.append(Refusal(deal.row, deal.section, reason))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import zoneinfo
 
 import pytest
@@ -35,6 +36,14 @@ def test_the_hour_that_is_shown_twice_is_its_first():
     assert utc("2024.10.27 02:59:59") == "2024-10-26 23:59:59"
     assert utc("2024.10.27 03:30:00") == "2024-10-27 00:30:00"
     assert utc("2024.10.27 04:00:00") == "2024-10-27 02:00:00"
+
+
+def test_the_hour_shown_twice_is_its_second_after_a_row_of_its_first():
+    first = dt.datetime(2024, 10, 27, 0, 50, tzinfo=dt.UTC)
+    text = "2024.10.27 03:05:00"
+    assert moment(text, ATHENS, after=first) == dt.datetime(2024, 10, 27, 1, 5, tzinfo=dt.UTC)
+    other_day = first + dt.timedelta(days=1)
+    assert moment(text, ATHENS, after=other_day) == moment(text, ATHENS)
 
 
 def test_the_hour_that_is_skipped_is_read_with_the_offset_before():
