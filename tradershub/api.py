@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as Unstorable
 from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver
 from django.utils.text import Truncator
 from ninja import NinjaAPI, Router
 from ninja.errors import (
@@ -45,6 +47,14 @@ class HubAPI(NinjaAPI):
     def get_openapi_operation_id(self, operation: Operation) -> str:
         return operation.view_func.__name__
 
+    @property
+    def urls(self) -> tuple[list[URLResolver | URLPattern], str, str]:
+        """As the library's; a method that an address does not have is refused like everything else."""
+        patterns, app_name, namespace = super().urls
+        for pattern in patterns:
+            pattern.callback = known_methods_only(pattern.callback)
+        return patterns, app_name, namespace
+
     def validation_error_from_error_contexts(
         self, error_contexts: list[ValidationErrorContext]
     ) -> ValidationError:
@@ -77,6 +87,23 @@ REFUSED = {
     "description": "Refused, with one sentence",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}},
 }
+
+
+def known_methods_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Gives the library's refusal of a method, a plain text, the body of every other refusal."""
+
+    @wraps(view)
+    def answered(request: HttpRequest, *args: Any, **given: Any) -> HttpResponse:
+        response = view(request, *args, **given)
+        if response.status_code != HTTPStatus.METHOD_NOT_ALLOWED:
+            return response
+        allowed = ", ".join(sorted(response.headers["Allow"].split(", ")))
+        message = f"{request.method} was asked of {request.path[:200]}: expected {allowed}"
+        refusal = _answer(request, 405, kind="BadInput", code="method_not_allowed", message=message)
+        refusal.headers["Allow"] = allowed
+        return refusal
+
+    return answered
 
 
 def known_filters_only(view: Callable[..., Any]) -> Callable[..., Any]:
