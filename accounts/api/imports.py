@@ -1,4 +1,4 @@
-"""Statements over the API: upload, read what was found, name columns, confirm, undo."""
+"""Statements over the API: upload, read what was found, name columns, confirm, undo, discard."""
 
 from __future__ import annotations
 
@@ -255,6 +255,14 @@ def undo_import(request: HttpRequest, import_id: int) -> Any:
     imported = _my_import(request, import_id)
     counts = imports.undo(imported, actor=user)
     return {**counts, "state": imported.state}
+
+
+@router.post("/imports/{import_id}/discard", response={204: None}, summary="Discard an import")
+def discard_import(request: HttpRequest, import_id: int) -> Any:
+    """Drops a file that was never booked, with its bytes where no other import needs them."""
+    user = allow(request, "accounts.change_statementimport", scope=IMPORT)
+    imports.discard(_my_import(request, import_id), actor=user)
+    return Status(204, None)
 
 
 @router.delete("/imports/{import_id}/file", response={204: None}, summary="Forget the original")

@@ -135,6 +135,30 @@ def test_a_file_is_confirmed_and_undone_once(administrator, mt4):
     assert administrator.delete(f"{path}/file").status_code == 204
 
 
+def test_a_file_is_discarded_once_and_not_after_it_was_booked(administrator, mt4):
+    def receive():
+        answer = administrator.client.post("/api/v1/imports", {"files": [as_upload(mt4)]})
+        return f"imports/{answer.json()['data'][0]['id']}"
+
+    path = receive()
+    assert administrator.post(f"{path}/discard").status_code == 204
+    assert administrator.get(path).status_code == 404
+    assert administrator.post(f"{path}/discard").status_code == 404
+    path = receive()
+    administrator.post(f"{path}/confirm", {"opening": {}})
+    refused = administrator.post(f"{path}/discard")
+    assert (refused.status_code, refused.json()["error"]["type"]) == (409, "Conflict")
+    assert administrator.get(path).json()["state"] == "booked"
+
+
+def test_a_discard_needs_the_scope_of_imports(mt4):
+    user = User.objects.create_superuser("root3")
+    answer = Program(user).client.post("/api/v1/imports", {"files": [as_upload(mt4)]})
+    path = f"imports/{answer.json()['data'][0]['id']}"
+    refused = Program(user, scopes=("read", "write")).post(f"{path}/discard")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "scope_missing")
+
+
 def test_an_upload_without_files_says_what_is_missing(administrator):
     answer = administrator.client.post("/api/v1/imports", {})
     assert (answer.status_code, answer.json()["error"]["param"]) == (422, "files")
