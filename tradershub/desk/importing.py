@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -48,11 +49,15 @@ def page(request: HttpRequest) -> HttpResponse:
         title="What is in these files, and is it right?",
         files=found,
         batch=_batch(request),
-        accounts=Account.objects.for_user(request.user).filter(status="open"),
+        accounts=_open_accounts(request),
         ready=[file for file in found if file.is_ready],
         booked=[file for file in found if file.row.state == State.BOOKED],
         largest=_largest(),
     )
+
+
+def _open_accounts(request: HttpRequest) -> QuerySet[Account]:
+    return Account.objects.for_user(request.user).filter(status="open").select_related("broker")
 
 
 def _receive(request: HttpRequest) -> HttpResponse:

@@ -40,7 +40,8 @@ class OpeningForm(forms.Form):
 
     def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["account"].queryset = Account.objects.for_user(owner).filter(status="open")
+        mine = Account.objects.for_user(owner).filter(status="open")
+        self.fields["account"].queryset = mine.select_related("broker")
         for name in ("kind", "mode"):
             self.fields[name].required = False
 
