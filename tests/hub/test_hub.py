@@ -237,6 +237,35 @@ def test_a_port_in_use_gets_one_sentence(environment):
     assert "Traceback" not in done.stderr
 
 
+def second(environment, *arguments):
+    return subprocess.run(
+        [sys.executable, "manage.py", "hub", "--port", str(free_port()), *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
+def test_a_second_hub_on_the_same_data_is_refused_and_the_first_works_on(hub, environment):
+    before = workers(hub)
+    done = second(environment)
+    assert done.returncode == 1
+    assert "A hub runs on the data folder" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert workers(hub) == before
+
+
+def test_another_part_may_run_beside_it_on_the_same_data(hub, environment):
+    other = Hub(environment, "--only", "batch")
+    wait_for(lambda: other.leader("batch"), "the other part")
+    other.members()
+    other.process.terminate()
+    assert other.process.wait(timeout=PATIENCE) == 0
+    assert not other.left_alive()
+
+
 def test_an_unknown_part_gets_one_sentence(environment):
     done = subprocess.run(
         [sys.executable, "manage.py", "hub", "--only", "wbe"],

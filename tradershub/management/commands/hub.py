@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tradershub import schedules
 from tradershub.core.queue import CLUSTERS
+from tradershub.soleness import Taken, alone
 from tradershub.supervisor import Member, Supervisor
 from tradershub.watchdog import Watchdog
 
@@ -49,7 +50,10 @@ class Command(BaseCommand):
             claim_port(options["host"], options["port"])
         self.log_in = io.StringIO()
         try:
-            self._run(parts, options)
+            with alone(settings.DATA_DIR, sorted(set(parts) & set(CLUSTERS))):
+                self._run(parts, options)
+        except Taken as taken:
+            raise CommandError(second_hub(str(taken))) from taken
         finally:
             self._tell_log_in()
         self.stdout.write("TradersHub has stopped.")
@@ -107,6 +111,13 @@ def claim_port(host: str, port: int) -> None:
             raise CommandError(refusal(error, host, port)) from error
         except OverflowError as error:
             raise CommandError(f"{port} is not a port; expected 1 to 65535.") from error
+
+
+def second_hub(part: str) -> str:
+    return (
+        f'A hub runs on the data folder {settings.DATA_DIR} already (its part "{part}"); stop that one, '
+        "or give this one a folder of its own with TRADERSHUB_DATA."
+    )
 
 
 def refusal(error: OSError, host: str, port: int) -> str:
