@@ -19,7 +19,7 @@ from accounts.admin.books import MayEnter
 from accounts.entry_forms import AccountForm
 from accounts.models import Account, AccountTerms
 from brokers.models import Broker
-from tradershub.core.admin import DatedTermsAdmin, OwnedAdmin
+from tradershub.core.admin import DatedTermsAdmin, OwnedAdmin, readable
 from tradershub.core.entries import ExactNumber, entry_page, refuse
 from tradershub.core.errors import Conflict, HubError
 from tradershub.core.validation import cleaned
@@ -68,7 +68,9 @@ class TermsInline(TabularInline):
     """The account's terms, to read; they are changed on their own page."""
 
     model = AccountTerms
-    fields = readonly_fields = ["valid_from", "leverage", "margin_call_level", "stop_out_level"]
+    fields = readonly_fields = readable(
+        AccountTerms, ["valid_from", "leverage", "margin_call_level", "stop_out_level"]
+    )
     extra = 0
     can_delete = False
     show_change_link = True

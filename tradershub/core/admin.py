@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import forms
@@ -26,7 +26,7 @@ from tradershub.core.terms import add_terms, change_terms, check_change, correct
 
 
 def decimal_column(field: ExactDecimalField) -> Callable[[Any], str]:
-    """A column of a list: money with its cents at least, other numbers with the digits they have."""
+    """A column or a line of a row: money with its cents at least, other numbers with the digits they have."""
     least = 2 if isinstance(field, MoneyField) else 0
 
     def column(row: Any) -> str:
@@ -42,6 +42,19 @@ def decimal_column(field: ExactDecimalField) -> Callable[[Any], str]:
     return column
 
 
+def readable(model: type[Model], names: Iterable[Any]) -> list[Any]:
+    """The names, those of exact decimals as columns without the zeros that storage keeps at their end."""
+    decimals = {f.name: f for f in model._meta.fields if isinstance(f, ExactDecimalField)}
+    return [
+        readable(model, name)
+        if isinstance(name, list | tuple)
+        else decimal_column(decimals[name])
+        if name in decimals
+        else name
+        for name in names
+    ]
+
+
 class HubAdmin(ModelAdmin):
     """A tuned list; every change by a form is in the audit log."""
 
@@ -53,11 +66,16 @@ class HubAdmin(ModelAdmin):
     warn_unsaved_form = True
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """Exact decimals are shown without the zeros at their end, which they all keep."""
-        decimals = {f.name: f for f in self.opts.fields if isinstance(f, ExactDecimalField)}
+        return readable(self.model, super().get_list_display(request))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Decimals of a row that is only read are shown as in the list."""
+        sections = super().get_fieldsets(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return sections
         return [
-            decimal_column(decimals[name]) if name in decimals else name
-            for name in super().get_list_display(request)
+            (title, {**options, "fields": readable(self.model, options["fields"])})
+            for title, options in sections
         ]
 
     def save_model(self, request: HttpRequest, obj: Model, form: ModelForm, change: bool) -> None:
