@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from accounts.statements.headings import TARGETS, plain
+from accounts.statements.table_values import DAY_FIRST, MONTH_FIRST, YEAR_FIRST
 
 ROUND_TRIPS, EXECUTIONS, CASH_ROWS = "round trips", "executions", "cash rows"
 LAYOUTS = (ROUND_TRIPS, EXECUTIONS, CASH_ROWS)
@@ -18,6 +19,14 @@ GROSS, NET = "gross", "net"
 AS_BOOKED, COST_POSITIVE = "cost is negative", "cost is positive"
 IGNORE = "ignore"
 WORD, COLUMN = "word: ", "column: "
+TEXTS = ("sheet", "time_zone", "currency", "known_as")
+CHOICES: dict[str, tuple[str, ...]] = {
+    "layout": LAYOUTS,
+    "decimal": (".", ","),
+    "date_order": ("", DAY_FIRST, MONTH_FIRST, YEAR_FIRST),
+    "profit_is": (GROSS, NET),
+    "costs": (AS_BOOKED, COST_POSITIVE),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +124,74 @@ class Mapping:
         """The mapping that `to_dict` gave. Raises ValueError for anything else."""
         try:
             rest = dict(values)
-            return cls(
-                columns=tuple(Column(**column) for column in rest.pop("columns")),
+            found = cls(
+                columns=tuple(Column(**column) for column in _list("columns", rest.pop("columns"))),
                 questions=tuple(
                     Question(**(question | {"options": tuple(question["options"])}))
-                    for question in rest.pop("questions", ())
+                    for question in _list("questions", rest.pop("questions", ()))
                 ),
-                words=tuple((word, side) for word, side in rest.pop("words", ())),
-                notes=tuple(rest.pop("notes", ())),
-                headings=tuple(rest.pop("headings", ())),
+                words=tuple((word, side) for word, side in _list("words", rest.pop("words", ()))),
+                notes=tuple(_list("notes", rest.pop("notes", ()))),
+                headings=tuple(_list("headings", rest.pop("headings", ()))),
                 **rest,
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"This is no column mapping: {error}.") from error
+        _check(found)
+        return found
+
+
+def _check(mapping: Mapping) -> None:
+    """Raises ValueError for the first value that has another type or meaning than it must have."""
+    for name in TEXTS:
+        _expect(getattr(mapping, name), str, name)
+    _expect(mapping.header_row, int, "header_row")
+    for column in mapping.columns:
+        _expect(column.index, int, "The index of a column")
+        _expect(column.heading, str, "The heading of a column")
+        _expect_one_of(column.target, TARGETS, "The meaning of a column")
+    for name, texts in _lists_of_texts(mapping):
+        for text in texts:
+            _expect(text, str, name)
+    for name, options in CHOICES.items():
+        if name == "layout" and not mapping.layout and _is_asked(mapping, name):
+            continue  # the table does not say it: a person will
+        _expect_one_of(getattr(mapping, name), options, name)
+
+
+def _is_asked(mapping: Mapping, key: str) -> bool:
+    return any(question.key == key for question in mapping.questions)
+
+
+def _lists_of_texts(mapping: Mapping) -> Iterable[tuple[str, Iterable[Any]]]:
+    yield "Each of headings", mapping.headings
+    yield "Each of notes", mapping.notes
+    for pair in mapping.words:
+        yield "Each of words and its meaning", pair
+    for question in mapping.questions:
+        yield "A question", (question.key, question.text, question.suggested, *question.options)
+
+
+def _list(name: str, value: Any) -> Iterable[Any]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{name} was {_brief(value)}; expected a list.")
+    return value
+
+
+def _expect(value: Any, kind: type, name: str) -> None:
+    if type(value) is not kind or (kind is int and value < 0):
+        expected = "a whole number from 0" if kind is int else "a text"
+        raise ValueError(f"{name} was {_brief(value)}; expected {expected}.")
+
+
+def _expect_one_of(value: Any, options: tuple[str, ...], name: str) -> None:
+    if value not in options:
+        expected = ", ".join(option or '""' for option in options)
+        raise ValueError(f"{name} was {_brief(value)}; expected one of {expected}.")
+
+
+def _brief(value: Any) -> str:
+    return repr(value)[:60]
 
 
 def headings_hash(headings: Iterable[str]) -> str:

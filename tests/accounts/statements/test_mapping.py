@@ -292,6 +292,46 @@ def test_mapping_survives_json(tmp_path):
         Mapping.from_dict({"layout": "round trips"})
 
 
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"costs": 7}, "costs was 7; expected one of cost is negative, cost is positive"),
+        ({"costs": []}, r"costs was \[\]; expected one of"),
+        ({"headings": [1, 2]}, "Each of headings was 1; expected a text"),
+        ({"headings": "abc"}, "headings was 'abc'; expected a list"),
+        ({"layout": "sideways"}, "layout was 'sideways'; expected one of round trips, executions"),
+        ({"layout": ""}, "layout was ''; expected one of round trips"),
+        ({"header_row": -1}, "header_row was -1; expected a whole number from 0"),
+        ({"header_row": True}, "header_row was True; expected a whole number from 0"),
+        ({"decimal": ";"}, "decimal was ';'; expected one of"),
+        ({"date_order": "year last"}, 'date_order was .*; expected one of "", day first'),
+        ({"time_zone": None}, "time_zone was None; expected a text"),
+        ({"columns": 7}, "columns was 7; expected a list"),
+        ({"columns": [7]}, "no column mapping"),
+        (
+            {"columns": [{"target": "luck", "index": 0, "heading": "x"}]},
+            "The meaning of a column was 'luck'; expected one of open_time",
+        ),
+        (
+            {"columns": [{"target": "price", "index": "0", "heading": "x"}]},
+            "The index of a column was '0'; expected a whole number",
+        ),
+        ({"words": [["kauf", 7]]}, "Each of words and its meaning was 7; expected a text"),
+        ({"words": [["kauf"]]}, "no column mapping"),
+        (
+            {"questions": [{"key": "costs", "text": 7, "options": []}]},
+            "A question was 7; expected a text",
+        ),
+        ({"luck": 7}, "no column mapping"),
+    ],
+)
+def test_a_mapping_with_a_value_of_another_kind_is_refused_with_a_sentence(
+    tmp_path, changed, sentence
+):
+    with pytest.raises(ValueError, match=sentence):
+        Mapping.from_dict(suggested(tmp_path, JFD).to_dict() | changed)
+
+
 def test_answer_that_is_no_option_is_refused(tmp_path):
     found = suggested(tmp_path, JFD)
     with pytest.raises(ValueError, match="was 'perhaps'"):
