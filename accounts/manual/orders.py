@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.manual.entries import (
     SOURCE,
@@ -19,6 +20,7 @@ from accounts.manual.entries import (
     side_of,
     symbol_of,
 )
+from accounts.manual.order_checks import LEVELS, check_levels, check_volume
 from accounts.manual.trades import Costs, trade
 from accounts.models import Account, BrokerOrder, Deal, Position
 from brokers.models import BrokerSymbol
@@ -68,6 +70,8 @@ def place_order(
         **_values(details),
     )
     _check(order)
+    check_levels(order)
+    check_volume(order, on=order.placed_at.date())
     taken = BrokerOrder.objects.filter(account=account, broker_order_id=order.broker_order_id)
     if taken.exists():
         raise Conflict(f"Order {order.broker_order_id} is in {account} already")
@@ -84,9 +88,15 @@ def modify_order(order: BrokerOrder, *, actor: Any, **changes: Any) -> BrokerOrd
     order = _working(order)
     _check_names(changes, allowed=CHANGEABLE)
     before = state_of(order, changes)
-    for name, value in _values(changes).items():
+    values = _values(changes)
+    changed = {name for name, value in values.items() if value != getattr(order, name)}
+    for name, value in values.items():
         setattr(order, name, value)
     _check(order)
+    if LEVELS & changed:
+        check_levels(order)
+    if "volume" in changed:
+        check_volume(order, on=timezone.now().date())
     order.save(update_fields=list(changes))
     record(
         "order.modify",

@@ -265,6 +265,83 @@ def test_an_order_that_makes_no_sense_is_refused(account, fields, param):
     assert not BrokerOrder.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("fields", "param", "words"),
+    [
+        ({"stop_loss": "1.2"}, "stop_loss", "below the price 1.1, found 1.2"),
+        ({"stop_loss": "1.1"}, "stop_loss", "below the price 1.1, found 1.1"),
+        ({"take_profit": "1.05"}, "take_profit", "above the price 1.1, found 1.05"),
+        ({"side": "sell", "stop_loss": "1.05"}, "stop_loss", "of a sell above"),
+        ({"side": "sell", "take_profit": "1.2"}, "take_profit", "of a sell below"),
+        (
+            {"type": "stop_limit", "limit_price": "1.08", "stop_loss": "1.09"},
+            "stop_loss",
+            "below the price 1.08",
+        ),
+        (
+            {"type": "market", "price": None, "stop_loss": "1.2", "take_profit": "1.1"},
+            "stop_loss",
+            "below the take profit 1.1",
+        ),
+    ],
+)
+def test_a_level_on_the_wrong_side_is_refused(account, fields, param, words):
+    with pytest.raises(BadInput, match=words) as refusal:
+        place(account, **fields)
+    assert refusal.value.param == param
+    assert not BrokerOrder.objects.exists()
+
+
+def test_levels_on_the_right_side_are_taken_and_kept_right_when_modified(account):
+    place(account, side="sell", stop_loss="1.2", take_profit="1.0")
+    order = place(account, stop_loss="1.0", take_profit="1.2")
+    with pytest.raises(BadInput, match="above the price 1.3, found 1.2"):
+        manual.modify_order(order, actor="me", price="1.3")
+    order.refresh_from_db()
+    assert order.price == D("1.1")
+
+
+def test_an_odd_order_of_the_broker_can_still_be_noted_upon(account):
+    order = place(account)
+    BrokerOrder.objects.update(stop_loss="1.2")
+    order.refresh_from_db()
+    same = {"stop_loss": D("1.2"), "price": D("1.1"), "volume": D(2)}
+    assert manual.modify_order(order, actor="me", comment="so it was", **same).comment
+
+
+@pytest.mark.parametrize(
+    ("volume", "words"),
+    [
+        ("0.005", "at least 0.01 lots by its terms of 2020-01-01, found 0.005"),
+        ("10.01", "at most 10 lots"),
+        ("0.015", "a multiple of 0.01 lots"),
+    ],
+)
+def test_a_volume_outside_the_terms_is_refused(account, volume, words):
+    symbol = with_terms(account, lot_min="0.01", lot_step="0.01", lot_max="10")
+    with pytest.raises(BadInput, match=words) as refusal:
+        place(account, symbol=symbol, volume=volume)
+    assert refusal.value.param == "volume"
+    order = place(account, symbol=symbol, volume="0.03")
+    with pytest.raises(BadInput, match=words):
+        manual.modify_order(order, actor="me", volume=volume)
+
+
+def test_a_volume_without_terms_in_force_is_not_checked(account):
+    symbol = with_terms(account, lot_min="0.01", lot_step="0.01")
+    assert place(account, symbol="XAUUSD", volume="0.005").volume == D("0.005")
+    early = place(account, symbol=symbol, volume="0.005", placed_at=moment("2019-12-31 10:00"))
+    assert early.volume == D("0.005")
+
+
+def test_what_the_broker_did_is_booked_whatever_the_terms_say(account):
+    symbol = with_terms(account, lot_min="0.01", lot_step="0.01")
+    deal = buy(account, symbol, volume="0.005", stop_loss="1.2")
+    assert deal.volume == D("0.005")
+    held = Position.objects.get()
+    assert place(account, symbol=symbol, side="sell", volume="0.005", position=held).pk
+
+
 # -- Reversal ----------------------------------------------------------------------------------
 def test_a_reversed_trade_is_kept_and_nothing_follows_from_it(any_account):
     manual.deposit(any_account, actor="me", amount="1000", at=moment("2024-03-04 08:00"))

@@ -173,6 +173,13 @@ def test_an_order_is_placed_modified_filled_in_parts_and_cancelled(trader, accou
     assert "is cancelled already" in trader.said(late)
 
 
+def test_a_stop_loss_on_the_wrong_side_is_refused_beside_its_field(trader, account):
+    fields = {"symbol": "EURUSD", "volume": "2", "price": "1.10", "stop_loss": "1.2"}
+    answer = trader.send(at("brokerorder_add"), **fields)
+    assert "below the price 1.1" in answer.context["form"].errors["stop_loss"][0]
+    assert not BrokerOrder.objects.exists()
+
+
 def test_a_position_is_closed_in_part_and_whole(trader, account):
     position = open_position(account)
     page = trader.said(trader.client.get(at("position_close", position.pk)))
