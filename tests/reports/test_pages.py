@@ -14,6 +14,7 @@ from tests.factories import make_account, make_owner
 from tests.reports.books import make_books
 from tradershub.core import formats
 from tradershub.core.audit import record
+from tradershub.core.models import Preference
 from tradershub.reports import REPORTS
 
 PAGES = [f"/reports/{key}/" for key in REPORTS if not REPORTS.load(key).about_row]
@@ -107,6 +108,13 @@ def test_the_statement_runs_from_opening_to_closing_balance(page, books):
     parts = content.table("parts")
     assert sum(row["amount"] for row in parts.rows.rows) == parts.totals[0]["amount"]
     assert parts.totals[0]["amount"] == booked_money([account])[account.pk].balance
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "UTC"])
+def test_the_statement_names_the_zone_of_its_times(page, books, zone):
+    Preference.objects.update_or_create(owner=books.owner, defaults={"time_zone": zone})
+    response = page("/reports/statement/", account=books.accounts[0].pk)
+    assert f"Times are in {zone}." in response.content.decode()
 
 
 def test_the_balance_after_the_last_deal_is_the_closing_balance(page, books):

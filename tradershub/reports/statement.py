@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts import history
 from accounts.models import Account, Deal
@@ -57,7 +58,7 @@ class AccountStatement(Report):
         return Content(
             title=f"What did the broker book in {account.name or account.number}?",
             lead=f"{account.broker}, account {account.number}, in {account.currency}. "
-            f"{self.filters.period.label}.",
+            f"{self.filters.period.label}. Times are in {timezone.get_current_timezone()}.",
             notices=self._notices(account),
             figures=self._figures(account, opening, closing, totals),
             tables=[
