@@ -6,7 +6,8 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import action, display
 
@@ -14,6 +15,23 @@ from brokers import services
 from brokers.models import Broker, BrokerSymbol, FxRate, Instrument, Quote, SymbolTerms
 from brokers.resources import BrokerResource, InstrumentResource, SymbolResource, TermsResource
 from tradershub.core.admin import DatedTermsAdmin, ReadOnlyTableAdmin, TableAdmin
+from tradershub.core.entries import EntryForm, entry_page
+
+
+class BrokerStateForm(EntryForm):
+    """Closes or reopens a broker."""
+
+    def __init__(self, *args: Any, broker: Broker, verb: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.broker, self.verb = broker, verb
+        self.action = f"{verb} broker {broker.pk}"
+
+    def carry_out(self) -> Broker:
+        service = {"close": services.close_broker, "reopen": services.reopen_broker}[self.verb]
+        return service(self.broker, actor=self.user)
+
+    def done(self, row: Broker) -> str:
+        return f"{row} is {row.get_status_display().lower()}"
 
 
 @admin.register(Broker)
@@ -24,6 +42,7 @@ class BrokerAdmin(TableAdmin):
     search_fields = ["name__icontains", "legal_entity__icontains"]
     readonly_fields = ["status", "closed_at"]
     actions = ["close", "reopen"]
+    actions_detail = ["close_this", "reopen_this"]
     fieldsets = [
         (None, {"fields": ["name", "status", "closed_at", "legal_entity", "regulator", "website"]}),
         ("Server", {"fields": [("time_zone", "rollover"), "triple_swap_weekday", "aliases"]}),
@@ -51,6 +70,28 @@ class BrokerAdmin(TableAdmin):
     @action(description="Reopen the selected brokers", permissions=["change"])
     def reopen(self, request: HttpRequest, queryset: QuerySet[Broker]) -> None:
         self.apply_to_each(request, queryset, services.reopen_broker, done="reopened")
+
+    @action(description="Close the broker", permissions=["change"])
+    def close_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._ask(request, object_id, verb="close")
+
+    @action(description="Reopen the broker", permissions=["change"])
+    def reopen_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._ask(request, object_id, verb="reopen")
+
+    def _ask(self, request: HttpRequest, object_id: str, *, verb: str) -> HttpResponse:
+        broker = self.get_object(request, object_id)
+        if broker is None:
+            raise Http404("There is no such broker")
+        form = BrokerStateForm(request.POST or None, user=request.user, broker=broker, verb=verb)
+        return entry_page(
+            request,
+            form,
+            title=f"{verb.capitalize()} {broker}?",
+            button=f"{verb.capitalize()} {broker}",
+            back=reverse("admin:brokers_broker_change", args=[broker.pk]),
+            lead="Nothing is deleted: no account is opened at a closed broker, and it can be reopened.",
+        )
 
 
 @admin.register(Instrument)
