@@ -39,6 +39,10 @@ class Costs(NamedTuple):
     fee: Number = ZERO
     tax: Number = ZERO
 
+    def checked(self) -> dict[str, Decimal]:
+        """The exact numbers by name. Raises BadInput naming the field."""
+        return {name: number(value, name) for name, value in self._asdict().items()}
+
 
 class Effect(NamedTuple):
     """What a trade does to the positions: its entry, the position it names, and what it closes of which."""
@@ -71,9 +75,8 @@ def trade(
 ) -> Deal:
     """A buy or sell that the broker executed. volume: lots.
 
-    position: what it closes, on a hedging account; a netting account's own position is found. profit: what
-    the closing earned, before costs; computed from the terms where it is not given.
-    Raises BadInput "unchecked: no terms" where it can be neither.
+    position: what it closes, on a hedging account; a netting account's own is found. profit: what the
+    closing earned, before costs; else computed from the terms, or BadInput "unchecked: no terms".
     """
     account = open_and_locked(account)
     named, lots, at = symbol_of(account, symbol), positive(volume, "volume"), moment(at)
@@ -91,17 +94,13 @@ def trade(
         volume=lots,
         price=paid,
         profit=earned,
-        swap=number(costs.swap, "swap"),
-        commission=number(costs.commission, "commission"),
-        fee=number(costs.fee, "fee"),
-        tax=number(costs.tax, "tax"),
+        **costs.checked(),
         position_ref=effect.ref,
         comment=comment or _note(rate),
         broker_deal_id=broker_deal_id,
         broker_order_id=broker_order_id,
     )
-    words = f"{side} {lots} {named.name} at {paid}"
-    booked = entered(account, deal, actor=actor, action=action, words=words)
+    booked = entered(account, deal, actor=actor, action=action, words=_words(deal, named))
     _keep_marks(account, booked, effect, stop_loss=stop_loss, take_profit=take_profit)
     return booked
 
@@ -232,6 +231,10 @@ def _earned(
     if gain.amount is None:
         raise BadInput(f"{symbol.name} is {gain.reason}: give the profit yourself", param="profit")
     return gain.amount, gain.rate
+
+
+def _words(deal: NewDeal, symbol: BrokerSymbol) -> str:
+    return f"{deal.side} {deal.volume} {symbol.name} at {deal.price}"
 
 
 def _note(rate: Rate | None) -> str:
