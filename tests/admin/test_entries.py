@@ -168,9 +168,13 @@ def test_an_order_is_placed_modified_filled_in_parts_and_cancelled(trader, accou
     assert trader.send(at("brokerorder_fill", order.pk), volume="0.5").status_code == 302
     order.refresh_from_db()
     assert (order.state, order.price) == ("partial", order.price)
+    opened_before = trader.shown(at("brokerorder_fill", order.pk)) | {"volume": "1"}
     assert trader.send(at("brokerorder_cancel", order.pk)).status_code == 302
-    late = trader.send(at("brokerorder_fill", order.pk), volume="1")
+    late = trader.client.post(at("brokerorder_fill", order.pk), opened_before)
     assert "is cancelled already" in trader.said(late)
+    for what in ("modify", "fill", "cancel"):
+        opened_after = trader.client.get(at(f"brokerorder_{what}", order.pk))
+        assert "is cancelled already" in trader.said(opened_after)
 
 
 def test_a_stop_loss_on_the_wrong_side_is_refused_beside_its_field(trader, account):
