@@ -226,6 +226,9 @@ class ModifyForm(SubjectForm):
         super().__init__(*args, subject=subject, **kwargs)
         self.initial = {name: getattr(subject, name) for name in self.NAMES}
 
+    def check_possible(self) -> None:
+        manual.check_working(self.subject)
+
     def carry_out(self) -> BrokerOrder:
         return manual.modify_order(self.subject, actor=self.user, **self.values)
 
@@ -252,6 +255,9 @@ class FillForm(ExecutionForm):
         self.fields["volume"].initial = subject.volume - subject.filled
         self.fields["price"].initial = subject.limit_price or subject.price
 
+    def check_possible(self) -> None:
+        manual.check_working(self.subject)
+
     def carry_out(self) -> Deal:
         return manual.fill_order(self.subject, actor=self.user, **with_costs(self.values))
 
@@ -266,6 +272,9 @@ class CloseForm(ExecutionForm):
         self.fields["volume"].initial = subject.open_volume
         self.fields["price"].initial = price
 
+    def check_possible(self) -> None:
+        manual.check_closable(self.subject)
+
     def carry_out(self) -> Deal:
         return manual.close_position(self.subject, actor=self.user, **with_costs(self.values))
 
@@ -274,6 +283,9 @@ class CancelForm(SubjectForm):
     action = "cancel"
 
     at = MomentField(label="When", initial=now_to_the_second)
+
+    def check_possible(self) -> None:
+        manual.check_working(self.subject)
 
     def carry_out(self) -> BrokerOrder:
         at: dt.datetime = self.cleaned_data["at"]
@@ -288,6 +300,9 @@ class ReverseForm(SubjectForm):
 
     comment = comment_field()
 
+    def check_possible(self) -> None:
+        manual.check_reversible(self.subject)
+
     def carry_out(self) -> Deal:
         return manual.reverse(self.subject, actor=self.user, **self.values)
 
@@ -298,6 +313,10 @@ class AccountForm(SubjectForm):
     def __init__(self, *args: Any, subject: Account, verb: str, **kwargs: Any) -> None:
         self.action = self.verb = verb
         super().__init__(*args, subject=subject, **kwargs)
+
+    def check_possible(self) -> None:
+        may = {"close": services.check_may_close, "reopen": services.check_may_reopen}
+        may[self.verb](self.subject)
 
     def carry_out(self) -> Account:
         service = {"close": services.close_account, "reopen": services.reopen_account}[self.verb]

@@ -97,10 +97,7 @@ def follow_mode(account: Account, changed: Iterable[str]) -> None:
 def close_account(account: Account, *, actor: Any) -> Account:
     """Nothing is booked there any more. Raises Conflict while a position or an order is open."""
     account = Account.objects.select_for_update().get(pk=account.pk)
-    if not account.is_open:
-        raise Conflict(f"{account} is closed already")
-    if still_open := _what_is_open(account):
-        raise Conflict(f"{account} cannot be closed: {still_open} still open")
+    check_may_close(account)
     account.status, account.closed_at = Account.Status.CLOSED, timezone.now()
     account.save()
     record(
@@ -113,6 +110,14 @@ def close_account(account: Account, *, actor: Any) -> Account:
     return account
 
 
+def check_may_close(account: Account) -> None:
+    """Raises Conflict, saying what is open, where the account cannot be closed."""
+    if not account.is_open:
+        raise Conflict(f"{account} is closed already")
+    if still_open := _what_is_open(account):
+        raise Conflict(f"{account} cannot be closed: {still_open} still open")
+
+
 def _what_is_open(account: Account) -> str:
     """As "1 position is" or "3 positions and 1 order are"; empty when nothing is."""
     positions = account.positions.filter(open_volume__gt=0).count()
@@ -123,13 +128,18 @@ def _what_is_open(account: Account) -> str:
     return f"{' and '.join(parts)} {verb}" if parts else ""
 
 
-@transaction.atomic
-def reopen_account(account: Account, *, actor: Any) -> Account:
-    """Undo of closing. Raises Conflict while its broker is closed."""
+def check_may_reopen(account: Account) -> None:
+    """Raises Conflict, saying why, where the account cannot be reopened."""
     if account.is_open:
         raise Conflict(f"{account} is open already")
     if not account.broker.is_open:
         raise Conflict(f"{account.broker} is closed: reopen it first")
+
+
+@transaction.atomic
+def reopen_account(account: Account, *, actor: Any) -> Account:
+    """Undo of closing. Raises Conflict while its broker is closed."""
+    check_may_reopen(account)
     account.status, account.closed_at = Account.Status.OPEN, None
     account.save()
     record(

@@ -26,6 +26,10 @@ class BrokerStateForm(EntryForm):
         self.broker, self.verb = broker, verb
         self.action = f"{verb} broker {broker.pk}"
 
+    def check_possible(self) -> None:
+        may = {"close": services.check_may_close, "reopen": services.check_may_reopen}
+        may[self.verb](self.broker)
+
     def carry_out(self) -> Broker:
         service = {"close": services.close_broker, "reopen": services.reopen_broker}[self.verb]
         return service(self.broker, actor=self.user)

@@ -50,25 +50,35 @@ def follow_clock(broker: Broker, changed: Iterable[str]) -> None:
 def close_broker(broker: Broker, *, actor: Any) -> Broker:
     """No new accounts there any more. Raises Conflict while an account is open."""
     broker = Broker.objects.select_for_update().get(pk=broker.pk)
-    if not broker.is_open:
-        raise Conflict(f"{broker} is closed already")
-    still_open = broker.accounts.filter(status="open").count()
-    if still_open:
-        raise Conflict(f"{broker} cannot be closed: {_accounts_open(still_open)}")
+    check_may_close(broker)
     broker.status, broker.closed_at = Broker.Status.CLOSED, timezone.now()
     broker.save()
     record("broker.close", actor=actor, target=broker, summary=f"Closed {broker}")
     return broker
 
 
+def check_may_close(broker: Broker) -> None:
+    """Raises Conflict, saying what is open, where the broker cannot be closed."""
+    if not broker.is_open:
+        raise Conflict(f"{broker} is closed already")
+    still_open = broker.accounts.filter(status="open").count()
+    if still_open:
+        raise Conflict(f"{broker} cannot be closed: {_accounts_open(still_open)}")
+
+
 def _accounts_open(count: int) -> str:
     return "one account is still open there" if count == 1 else f"{count} accounts are still open"
 
 
-@transaction.atomic
-def reopen_broker(broker: Broker, *, actor: Any) -> Broker:
+def check_may_reopen(broker: Broker) -> None:
+    """Raises Conflict where the broker is open."""
     if broker.is_open:
         raise Conflict(f"{broker} is open already")
+
+
+@transaction.atomic
+def reopen_broker(broker: Broker, *, actor: Any) -> Broker:
+    check_may_reopen(broker)
     broker.status, broker.closed_at = Broker.Status.OPEN, None
     broker.save()
     record("broker.reopen", actor=actor, target=broker, summary=f"Reopened {broker}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action
 
@@ -91,13 +91,6 @@ class BrokerOrderAdmin(BooksAdmin):
     def _page(
         self, request: HttpRequest, form: Any, *, title: str, button: str, lead: str = ""
     ) -> HttpResponse:
-        order: BrokerOrder = form.subject
-        if request.method == "GET" and order.state in BrokerOrder.OVER:
-            over = order.get_state_display().lower()
-            messages.error(
-                request, f"The order {worded(order)} is {over} already; nothing is left to do."
-            )
-            return HttpResponseRedirect(self.list_address())
         return entry_page(
             request,
             form,

@@ -5,15 +5,24 @@ it now) with one sentence; nothing of it is written.
 """
 
 from accounts.manual.money import CHARGES, charge, deposit, withdrawal
-from accounts.manual.orders import cancel_order, fill_order, modify_order, place_order
-from accounts.manual.reversal import reverse
-from accounts.manual.trades import Costs, close_position, trade
+from accounts.manual.orders import (
+    cancel_order,
+    check_working,
+    fill_order,
+    modify_order,
+    place_order,
+)
+from accounts.manual.reversal import check_reversible, reverse
+from accounts.manual.trades import Costs, check_closable, close_position, trade
 
 __all__ = [
     "CHARGES",
     "Costs",
     "cancel_order",
     "charge",
+    "check_closable",
+    "check_reversible",
+    "check_working",
     "close_position",
     "deposit",
     "fill_order",

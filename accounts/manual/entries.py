@@ -38,9 +38,14 @@ def entered(account: Account, deal: NewDeal, *, actor: Any, action: str, words: 
 def open_and_locked(account: Account) -> Account:
     """The account, ours until the transaction ends. Raises Conflict where it is closed."""
     account = lock(account)
+    check_open(account)
+    return account
+
+
+def check_open(account: Account) -> None:
+    """Raises Conflict where the account is closed."""
     if not account.is_open:
         raise Conflict(f"{account} is closed: reopen it before you book there")
-    return account
 
 
 def symbol_of(account: Account, symbol: BrokerSymbol | str) -> BrokerSymbol:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.manual.entries import (
     SOURCE,
     Number,
+    check_open,
     moment,
     open_and_locked,
     own_key,
@@ -171,11 +172,17 @@ def _working(order: BrokerOrder) -> BrokerOrder:
         pk=order.pk
     )
     order.account = account
+    check_working(order)
+    return order
+
+
+def check_working(order: BrokerOrder) -> None:
+    """Raises Conflict where the order is over, or its account closed."""
+    check_open(order.account)
     if order.state not in BrokerOrder.LIVE:
         raise Conflict(
             f"Order {order.broker_order_id} is {order.get_state_display().lower()} already"
         )
-    return order
 
 
 def _check_names(given: dict[str, Any], *, allowed: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.booking import NewDeal
-from accounts.manual.entries import SOURCE, entered, open_and_locked
+from accounts.manual.entries import SOURCE, check_open, entered, open_and_locked
 from accounts.models import Account, BrokerOrder, Deal, Position
 from tradershub.core.errors import Conflict
 from tradershub.finance.sides import OPPOSITE
@@ -24,7 +24,7 @@ def reverse(deal: Deal, *, actor: Any, comment: str = "") -> Deal:
     """
     account = open_and_locked(deal.account)
     deal = Deal.objects.select_related("symbol").get(pk=deal.pk)
-    _check_reversible(deal)
+    check_reversible(deal)
     unknown = _unknown_openings(account, deal)
     opposite = NewDeal(
         key=f"reversal-{deal.pk}",
@@ -54,7 +54,9 @@ def reverse(deal: Deal, *, actor: Any, comment: str = "") -> Deal:
     return booked
 
 
-def _check_reversible(deal: Deal) -> None:
+def check_reversible(deal: Deal) -> None:
+    """Raises Conflict, saying why, where the deal is no entry that could be reversed."""
+    check_open(deal.account)
     if deal.reverses_id:
         raise Conflict(f"Deal {deal} is itself a reversal: enter the deal again instead")
     if Deal.objects.filter(reverses=deal).exists():

@@ -12,6 +12,7 @@ from accounts.booking import Mark, NewDeal, mark
 from accounts.manual.entries import (
     SOURCE,
     Number,
+    check_open,
     entered,
     moment,
     number,
@@ -123,8 +124,7 @@ def close_position(
     position = Position.objects.select_related("symbol__instrument", "symbol__broker").get(
         pk=position.pk
     )
-    if not position.is_open:
-        raise Conflict(f"Position {position.ref} is closed already")
+    check_closable(position)
     return trade(
         account,
         actor=actor,
@@ -140,6 +140,13 @@ def close_position(
         broker_deal_id=broker_deal_id,
         action="position.close",
     )
+
+
+def check_closable(position: Position) -> None:
+    """Raises Conflict where the position is closed, or its account."""
+    check_open(position.account)
+    if not position.is_open:
+        raise Conflict(f"Position {position.ref} is closed already")
 
 
 def _effect(

@@ -64,6 +64,12 @@ class Browser:
         """The answer to the form as it was shown, with these fields changed."""
         return self.client.post(address, {**self.shown(address), **fields})
 
+    def refused(self, address: str) -> str:
+        """The words of the page that one is sent back to where an entry cannot be made at all."""
+        answer = self.client.get(address)
+        assert answer.status_code == 302, (address, answer.status_code)
+        return self.said(answer)
+
     def said(self, answer: Any) -> str:
         """The words of the page that an answer leads to."""
         page = self.client.get(answer["Location"]) if answer.status_code == 302 else answer

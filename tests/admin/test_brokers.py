@@ -37,8 +37,8 @@ def test_a_broker_is_closed_and_reopened(keeper):
 
 def test_a_broker_with_an_open_account_is_not_closed_and_the_page_says_why(keeper):
     broker = make_account().broker
-    refused = keeper.send(at("close_this", broker))
-    assert "one account is still open there" in keeper.said(refused)
+    assert "one account is still open there" in keeper.refused(at("close_this", broker))
+    assert "is open already" in keeper.refused(at("reopen_this", broker))
     assert Broker.objects.get(pk=broker.pk).is_open
 
 

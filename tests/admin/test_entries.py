@@ -69,11 +69,12 @@ def test_an_account_is_edited_closed_and_reopened(trader, account):
     assert answer.status_code == 302, trader.said(answer)
     assert Account.objects.get().name == "Better"
     position = open_position(account)
-    refused = trader.send(at("account_close_this", account.pk))
-    assert "1 position is still open" in trader.said(refused)
+    assert "1 position is still open" in trader.refused(at("account_close_this", account.pk))
+    assert "is open already" in trader.refused(at("account_reopen_this", account.pk))
     manual.close_position(position, actor="me", price="1.2", profit="10")
     assert trader.send(at("account_close_this", account.pk)).status_code == 302
     assert not Account.objects.get().is_open
+    assert "is closed already" in trader.refused(at("account_close_this", account.pk))
     assert trader.send(at("account_reopen_this", account.pk)).status_code == 302
     assert Account.objects.get().is_open
 
@@ -173,8 +174,7 @@ def test_an_order_is_placed_modified_filled_in_parts_and_cancelled(trader, accou
     late = trader.client.post(at("brokerorder_fill", order.pk), opened_before)
     assert "is cancelled already" in trader.said(late)
     for what in ("modify", "fill", "cancel"):
-        opened_after = trader.client.get(at(f"brokerorder_{what}", order.pk))
-        assert "is cancelled already" in trader.said(opened_after)
+        assert "is cancelled already" in trader.refused(at(f"brokerorder_{what}", order.pk))
 
 
 def test_a_stop_loss_on_the_wrong_side_is_refused_beside_its_field(trader, account):
@@ -195,6 +195,7 @@ def test_a_position_is_closed_in_part_and_whole(trader, account):
     trader.send(at("position_close", position.pk), price="1.2", profit="6")
     position.refresh_from_db()
     assert (position.open_volume, position.net) == (0, 10)
+    assert "is closed already" in trader.refused(at("position_close", position.pk))
 
 
 def test_a_wrong_entry_is_reversed_and_both_stay(trader, account):
@@ -202,8 +203,15 @@ def test_a_wrong_entry_is_reversed_and_both_stay(trader, account):
     answer = trader.send(at("deal_reverse", wrong.pk))
     assert answer.status_code == 302, trader.said(answer)
     assert [deal.amount for deal in Deal.objects.order_by("id")] == [5, -5]
-    again = trader.send(at("deal_reverse", wrong.pk))
-    assert "was reversed already" in trader.said(again)
+    assert "was reversed already" in trader.refused(at("deal_reverse", wrong.pk))
+
+
+def test_a_form_opened_before_the_books_changed_is_still_refused(trader, account):
+    shown = trader.shown(at("account_close_this", account.pk))
+    open_position(account)
+    late = trader.client.post(at("account_close_this", account.pk), shown)
+    assert "1 position is still open" in trader.said(late)
+    assert Account.objects.get().is_open
 
 
 def test_several_entries_are_reversed_from_the_list_and_refusals_counted(trader, account):

@@ -79,6 +79,9 @@ class EntryForm(forms.Form):
         self.user = user
         self.fields["token"].initial = new_token
 
+    def check_possible(self) -> None:
+        """Raises HubError where it cannot be done at all now, whatever is entered."""
+
     def carry_out(self) -> Any:
         raise NotImplementedError
 
@@ -109,6 +112,15 @@ def carried_out(form: EntryForm) -> Any | None:
     return None
 
 
+def why_impossible(form: EntryForm) -> str:
+    """The reason in a sentence; empty where it can be done."""
+    try:
+        form.check_possible()
+    except HubError as refusal:
+        return refusal.message
+    return ""
+
+
 def entry_page(
     request: HttpRequest,
     form: EntryForm,
@@ -121,10 +133,13 @@ def entry_page(
     crumbs: tuple[Crumb, ...] = (),
     tabs: tuple[tuple[str, str, bool], ...] = (),
 ) -> HttpResponse:
-    """Show the form, or carry it out and go back.
+    """Show the form, or carry it out and go back; back at once, with the reason, where it cannot be done.
 
     button: what it will do, in words. tabs: (label, address, is this one) of entries of the same kind.
     """
+    if request.method != "POST" and (why_not := why_impossible(form)):
+        messages.error(request, why_not)
+        return HttpResponseRedirect(back)
     if request.method == "POST" and form.is_valid():
         row = carried_out(form)
         if row is not None:
