@@ -11,13 +11,14 @@ from itertools import permutations
 import pytest
 from django.db.models import Sum
 
-from accounts import booking, imports
+from accounts import booking, imports, manual
 from accounts.booking import NewDeal
 from accounts.models import Break, Deal, Position, StatementLine
 from brokers.services import symbol_for
 from tests.accounts.books import assert_derived, books_of, money_of
 from tests.accounts.histories import book_statement, history, period, printed_later
 from tests.factories import make_account, make_broker, make_owner, moment
+from tradershub.core.errors import Conflict
 
 pytestmark = pytest.mark.django_db
 D = Decimal
@@ -273,6 +274,41 @@ def test_an_entry_by_hand_is_confirmed_by_its_row_and_comes_back_on_undo(account
     assert Position.objects.get(account=account).pk == held.pk
 
 
+@pytest.mark.parametrize("came", permutations(range(3)))
+def test_undone_in_any_order_files_give_back_what_was_entered_by_hand(account, came):
+    """Three files that each say something else of one deal and one order, the last of them the latest."""
+    deals = history(6, 12)
+    line = next(deal for deal in deals if deal.entry == "in")
+    files = [period(_with(deals, line, commission=D(-n)), 0, 10 + n) for n in range(3)]
+    for n, statement in enumerate(files):
+        statement.orders = [replace(order, comment=f"said by {n}") for order in statement.orders]
+    for went in permutations(came):
+        mine = another(account)
+        hand_entry(mine, line, commission=D("-0.5"))
+        manual.place_order(
+            mine, actor="me", symbol=line.symbol, side=line.side, volume="7", comment="mine",
+            broker_order_id=line.order_id, bracket="pair",
+        )  # fmt: skip
+        before = books_of(mine)
+        booked = {n: book_statement(mine, _copy(files[n]), name=f"{n}.html") for n in came}
+        left = set(came)
+        for n in went:
+            assert _said_of(mine, line) == (-max(left), f"said by {max(left)}")
+            imports.undo(booked[n], actor="test")
+            left.remove(n)
+        assert books_of(mine) == before
+
+
+def _with(deals, line, **changed):
+    return [replace(deal, **changed) if deal is line else deal for deal in deals]
+
+
+def _said_of(account, line):
+    """What the books say of one deal and of its order."""
+    deal = account.deals.get(broker_deal_id=line.broker_deal_id)
+    return deal.commission, account.orders.get(broker_order_id=line.order_id).comment
+
+
 def test_an_entry_by_hand_with_other_money_takes_the_statements_and_opens_a_break(account):
     deals = history(6)
     line = next(deal for deal in deals if deal.entry == "in")
@@ -380,6 +416,6 @@ def test_undo_is_refused_where_a_deal_was_reversed_by_hand(account):
         source="manual", reverses=target,
     )  # fmt: skip
     before = books_of(account)
-    with pytest.raises(imports.Conflict, match="reversed by hand"):
+    with pytest.raises(Conflict, match="reversed by hand"):
         imports.undo(imported, actor="test")
     assert books_of(account) == before

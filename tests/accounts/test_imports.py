@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from accounts import imports
+from accounts import imports, tieout
 from accounts.models import Account, Deal, FileMapping, StatementFile, StatementImport
+from accounts.statements import mapping
 from tests.accounts.books import books_of
 from tests.accounts.histories import history
 from tests.accounts.reports import mt5_report
@@ -181,7 +182,7 @@ def test_a_table_of_no_format_waits_for_its_columns_and_is_then_known(tmp_path, 
     path.write_text(CSV)
     imported = receive(path, owner, account=account)
     if imported.state == "needs_mapping":
-        suggested = imports.mapping.Mapping.from_dict(imported.preview["mapping"])
+        suggested = mapping.Mapping.from_dict(imported.preview["mapping"])
         for question in suggested.questions:
             answer = question.suggested or (question.options or ("USD",))[0]
             suggested = suggested.answered(question.key, answer)
@@ -219,7 +220,7 @@ def test_a_failure_while_booking_leaves_nothing(report, owner, account, monkeypa
     def fail(*args, **kwargs):
         raise BadInput("The books cannot keep this")
 
-    monkeypatch.setattr(imports.tieout, "reconcile", fail)
+    monkeypatch.setattr(tieout, "reconcile", fail)
     assert imports.confirm(imported, actor=owner).state == "failed"
     assert books_of(account) == before
 
