@@ -59,6 +59,7 @@ INSERTED = ("account_id", "statement_id", "source", "bracket", "position_ref", *
 LONGEST_ID = 64
 
 OrderRow = tuple[Any, ...]
+Replaced = list[Any]  # [source, what the order said in the terms of COLUMNS, as texts]
 
 
 def order_rows(statement: Statement, zone: zoneinfo.ZoneInfo) -> list[OrderRow]:
@@ -221,6 +222,7 @@ def unbook_orders(account: Account, imported: StatementImport) -> None:
     mine = BrokerOrder.objects.filter(account=account, statement=imported)
     waiting = set(mine.values_list("broker_order_id", flat=True))
     replaced = load(imported).get("replaced", [])
+    inherited: list[Replaced] = []
     for other in reversed(booked_imports(account)):
         if not waiting:
             break
@@ -232,8 +234,26 @@ def unbook_orders(account: Account, imported: StatementImport) -> None:
         if texts[0] in waiting:
             _write(account, None, [_order(texts)], source)
             waiting.discard(texts[0])
+        else:
+            inherited.append([source, texts])
+    _hand_on(account, inherited)
     for chunk in bulk.chunks(waiting, 900):
         BrokerOrder.objects.filter(account=account, broker_order_id__in=chunk).delete()
+
+
+def _hand_on(account: Account, inherited: list[Replaced]) -> None:
+    """Keep what orders said before any statement with the file that speaks for each of them now."""
+    ids = [texts[0] for _, texts in inherited]
+    speakers = BrokerOrder.objects.filter(account=account, broker_order_id__in=ids)
+    by_order = {order.broker_order_id: order.statement for order in speakers if order.statement}
+    by_file: dict[StatementImport, list[Replaced]] = defaultdict(list)
+    for source, texts in inherited:
+        if texts[0] in by_order:
+            by_file[by_order[texts[0]]].append([source, texts])
+    for heir, replaced in by_file.items():
+        kept = load(heir)
+        orders = map(_order, islice(_stored_lines(heir), 1, None))
+        _save(heir, orders, kept | {"replaced": [*kept.get("replaced", []), *replaced]})
 
 
 def settle_marks(account: Account) -> None:

@@ -274,7 +274,7 @@ def test_an_entry_by_hand_is_confirmed_by_its_row_and_comes_back_on_undo(account
     assert Position.objects.get(account=account).pk == held.pk
 
 
-@pytest.mark.parametrize("came", permutations(range(3)))
+@pytest.mark.parametrize("came", list(permutations(range(3))))
 def test_undone_in_any_order_files_give_back_what_was_entered_by_hand(account, came):
     """Three files that each say something else of one deal and one order, the last of them the latest."""
     deals = history(6, 12)
