@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts import booking
 from accounts.models import Account, Break, Deal, Position, StatementImport, StatementLine
-from accounts.statements import extras, openings
+from accounts.statements import extras, opening_balances
 from accounts.statements.lines import net, restored
 from accounts.statements.settling import booked_imports
 from tradershub.finance.decimals import ZERO
@@ -119,7 +119,7 @@ def _of_the_file(statement: StatementImport) -> Iterator[Finding]:
 
 def _of_balances(account: Account) -> Iterator[Finding]:
     """Gaps between files, balances that no opening explains, and the balance at each file's end."""
-    gaps, unexplained = openings.find_balances(account)
+    gaps, unexplained = opening_balances.find_balances(account)
     for gap in (opening for opening in gaps if opening.is_gap):
         yield Finding(
             Kind.MISSING,
@@ -136,12 +136,12 @@ def _of_balances(account: Account) -> Iterator[Finding]:
             statement=rest.statement,
         )
     known = {rest.statement.pk for rest in unexplained}
-    for claim in openings.claims(account):
+    for claim in opening_balances.claims(account):
         if claim.before and claim.statement.pk not in known:
             yield from _at_the_end(account, claim)
 
 
-def _at_the_end(account: Account, claim: openings.Claim) -> Iterator[Finding]:
+def _at_the_end(account: Account, claim: opening_balances.Claim) -> Iterator[Finding]:
     """The printed balance of a file that ties out in itself, beside ours at its end."""
     theirs, by_rows = (
         claim.statement.preview.get(name, {}).get("balance")
