@@ -7,17 +7,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
+from threading import Thread
 from typing import IO, Any
 
 import psutil
 
 from accounts.statements import wire
 from accounts.statements.base import NotAStatement, Statement, UnknownTable
+from accounts.statements.meter import Reading, heard
 
 try:
     import resource
@@ -30,11 +32,15 @@ SECONDS = 120
 REFUSED, OUT_OF_MEMORY = 3, 4
 MOST_OUTPUT = 1 << 30
 LOOK_EVERY = 0.2
+LONGEST_NEWS = 100  # letters of a line in which the child tells how far it is
 # What the interpreter and the operating system need; no address or password of ours.
 KEPT = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
 PYTHON = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}
 TOO_SLOW, TOO_LARGE = "time", "memory"
 READ, SUGGEST, FITS, PREVIEW = "read", "suggest", "fits", "preview"  # what the child may be asked
+
+
+Tell = Callable[[Reading], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +57,16 @@ def read_in_child(
     mapping: dict[str, Any] | None = None,
     memory_mb: int = MEMORY_MB,
     seconds: int = SECONDS,
+    tell: Tell | None = None,
 ) -> Statement:
     """`read_statement` in a child process that may use so much memory and time.
 
     A file that crashes the child, exhausts the memory or takes too long raises NotAStatement with a
-    sentence, like any other that cannot be read; the caller lives on.
+    sentence, like any other that cannot be read; the caller lives on. tell: hears several times a
+    second how far the child is; what it raises ends the child.
     """
-    with _answer(path, {"do": READ, "mapping": mapping}, Bounds(memory_mb, seconds)) as output:
+    request = {"do": READ, "mapping": mapping}
+    with _answer(path, request, Bounds(memory_mb, seconds), tell) as output:
         return wire.read(output)
 
 
@@ -88,7 +97,9 @@ def preview_in_child(
 
 
 @contextmanager
-def _answer(path: Path, request: dict[str, Any], bounds: Bounds) -> Iterator[IO[str]]:
+def _answer(
+    path: Path, request: dict[str, Any], bounds: Bounds, tell: Tell | None = None
+) -> Iterator[IO[str]]:
     """What the child wrote, once it has ended well. Raises NotAStatement with its sentence or ours."""
     request = request | {"memory_mb": bounds.memory_mb, "seconds": bounds.seconds}
     with (
@@ -101,11 +112,11 @@ def _answer(path: Path, request: dict[str, Any], bounds: Bounds) -> Iterator[IO[
             [sys.executable, "-m", "accounts.statements.reading", str(path.resolve())],
             stdin=question,
             stdout=output,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE if tell else subprocess.DEVNULL,
             cwd=ROOT,
             env={name: os.environ[name] for name in KEPT if name in os.environ} | PYTHON,
         )
-        passed = _watch(child, memory_mb=bounds.memory_mb, seconds=bounds.seconds)
+        passed = _watch(child, bounds, tell)
         output.seek(0)
         if child.returncode == 0 and not passed:
             yield output
@@ -141,19 +152,45 @@ def limit_this_process(*, memory_mb: int, seconds: int) -> None:
         resource.setrlimit(kind, (within, hard))
 
 
-def _watch(child: subprocess.Popen[bytes], *, memory_mb: int, seconds: int) -> str:
+def _watch(child: subprocess.Popen[bytes], bounds: Bounds, tell: Tell | None) -> str:
     """Wait for the child and end it at a bound; which bound that was, or nothing."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            child.wait(LOOK_EVERY)
-            return ""
-        except subprocess.TimeoutExpired:
-            passed = _passed(child, memory_mb, until)
-        if passed:
+    until = time.monotonic() + bounds.seconds
+    news = _News(child.stderr) if child.stderr else None
+    try:
+        while True:
+            try:
+                child.wait(LOOK_EVERY)
+                return ""
+            except subprocess.TimeoutExpired:
+                passed = _passed(child, bounds.memory_mb, until)
+            if passed:
+                return passed
+            if tell and news:
+                tell(news.latest)
+    finally:
+        if child.poll() is None:
             child.kill()
             child.wait()
-            return passed
+        if news:
+            news.end()
+
+
+class _News:
+    """What the child told last, heard by a thread so that its pipe never fills up."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.latest = Reading(0, 0.0)
+        self._stream = stream
+        self._thread = Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        while line := self._stream.readline(LONGEST_NEWS):
+            self.latest = heard(line.decode("ascii", errors="replace")) or self.latest
+
+    def end(self) -> None:
+        self._thread.join()
+        self._stream.close()
 
 
 def _passed(child: subprocess.Popen[bytes], memory_mb: int, until: float) -> str:

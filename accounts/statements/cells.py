@@ -23,6 +23,7 @@ from accounts.statements.archive import clean_copy, is_workbook
 from accounts.statements.base import NotAStatement
 from accounts.statements.encodings import encoding_of, text_chunks
 from accounts.statements.html_table import Cell, html_rows, html_texts
+from accounts.statements.meter import METER, STEP
 from accounts.statements.numbers import from_float, to_decimal, to_id
 
 __all__ = [
@@ -83,9 +84,14 @@ def csv_rows(path: Path) -> Iterator[list[Cell]]:
     start = next(text_chunks(path, encoding), "")[: 1 << 16].removeprefix("\ufeff")
     delimiter = _delimiter(start) or ","
     csv.field_size_limit(LONGEST_CELL)
+    size = path.stat().st_size
     with path.open(encoding=encoding, errors="replace", newline="") as file:
         try:
-            for row in csv.reader((line.replace("\0", "") for line in file), delimiter=delimiter):
+            rows = csv.reader((line.replace("\0", "") for line in file), delimiter=delimiter)
+            for number, row in enumerate(rows, 1):
+                if not number % STEP:
+                    METER.at(file.buffer.tell(), size)
+                    METER.at_row(number)
                 yield [
                     Cell(text.replace("\u00a0", " ").strip().removeprefix("\ufeff")) for text in row
                 ]
@@ -117,7 +123,8 @@ def _xlsx_values(path: Path) -> Iterator[tuple[str, list[Any]]]:
     stat = path.stat()
     for name, sheet in _sheets(path, stat.st_mtime_ns, stat.st_size):
         margin = [""] * (sheet.start[1] if sheet.start else 0)
-        yield from ((name, margin + row if margin else row) for row in sheet.iter_rows())
+        rows = METER.counted(sheet.iter_rows(), sheet.total_height)
+        yield from ((name, margin + row if margin else row) for row in rows)
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from accounts.statements.meter import METER
+
 CHUNK = 1 << 20
 SAMPLE = 1 << 16
 
@@ -44,8 +46,10 @@ def encoding_of(path: Path) -> str:
 def text_chunks(path: Path, encoding: str = "") -> Iterator[str]:
     """The file's text in pieces of about a megabyte; a stray byte is replaced, never an error."""
     decoder = codecs.getincrementaldecoder(encoding or encoding_of(path))(errors="replace")
+    size = path.stat().st_size
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
+            METER.at(file.tell(), size)
             yield decoder.decode(chunk).replace("\0", "")
     yield decoder.decode(b"", final=True)
 

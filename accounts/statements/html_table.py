@@ -11,6 +11,7 @@ from lxml.etree import HTMLParser, ParserError, XMLSyntaxError
 
 from accounts.statements.base import NotAStatement
 from accounts.statements.encodings import text_chunks
+from accounts.statements.meter import METER
 
 MUTE = frozenset({"script", "style", "noscript", "template"})
 CELLS = frozenset({"td", "th"})
@@ -171,6 +172,7 @@ def read_rows(path: Path, target: RowTarget) -> Iterator[list[Any]]:
             ) from error
         rows, target.rows = target.rows, []
         count += len(rows)
+        METER.at_row(count)
         yield from rows
     if ends.is_open:
         raise NotAStatement(

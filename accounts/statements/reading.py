@@ -28,6 +28,7 @@ from accounts.statements.bounded import (
 from accounts.statements.cells import Cell, csv_rows, html_rows, sniff, xlsx_rows
 from accounts.statements.columns import Mapping
 from accounts.statements.encodings import text_chunks
+from accounts.statements.meter import METER
 
 __all__ = ["read_in_child", "read_statement"]
 
@@ -162,6 +163,7 @@ JOBS = {READ: read, SUGGEST: suggest, FITS: fits, PREVIEW: preview}
 def main(path: Path, request: dict[str, Any]) -> int:
     """Do what is asked of the file, write the answer; a status of its own for each kind of failure."""
     gc.disable()  # the process ends before garbage matters; collecting would cost a fifth of its time
+    METER.tell_to(sys.stderr)
     limit_this_process(memory_mb=request["memory_mb"], seconds=request["seconds"])
     try:
         JOBS[request["do"]](path, request)

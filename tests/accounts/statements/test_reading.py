@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from accounts.statements import bounded, columns, mapping
 from accounts.statements.base import NotAStatement, UnknownTable
+from accounts.statements.meter import Reading
 from accounts.statements.reading import read_in_child, read_statement
 from tests.accounts.statements.mt5_pages import DEPOSIT, Report, write_xlsx
 
@@ -110,6 +114,40 @@ def test_time_bound_ends_the_child_with_a_sentence(tmp_path: Path) -> None:
     path = Report(deals=deals).html(tmp_path / "large.html")
     with pytest.raises(NotAStatement, match="longer than 0 seconds"):
         read_in_child(path, seconds=0)
+
+
+def large_report(folder: Path, kind: str) -> Path:
+    deals = [DEPOSIT.replace("|100|", f"|{number}|") for number in range(1000, 30_000)]
+    return getattr(Report(deals=deals), kind)(folder / "large")
+
+
+@pytest.mark.parametrize("kind", ["html", "xlsx"])
+def test_child_tells_rows_and_share_as_it_reads(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "LOOK_EVERY", 0.05)
+    told: list[Reading] = []
+    read_in_child(large_report(tmp_path, kind), tell=told.append)
+    last = told[-1]
+    assert 1000 <= last.rows <= 29_100 and 0 < last.share <= 1
+    assert len({reading.rows for reading in told}) > 1
+
+
+def test_who_listens_may_end_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    children: list[subprocess.Popen[bytes]] = []
+    real = bounded.subprocess.Popen
+
+    def spy(*arguments: Any, **keywords: Any) -> Any:
+        children.append(real(*arguments, **keywords))
+        return children[-1]
+
+    def stop(reading: Reading) -> None:
+        raise InterruptedError
+
+    monkeypatch.setattr(bounded.subprocess, "Popen", spy)
+    with pytest.raises(InterruptedError):
+        read_in_child(large_report(tmp_path, "html"), tell=stop)
+    assert children[0].returncode == -signal.SIGKILL
 
 
 def test_child_knows_nothing_of_our_environment(
