@@ -1,6 +1,6 @@
 """Deals in, positions out: the only writer of both.
 
-Deals are added in bulk and never changed in what they say. Positions and day figures follow from them: `derive`
+Deals are added in bulk; what takes them out leaves a trail. Positions and day figures follow from them: `derive`
 recomputes those of some symbols, `rebuild` all of an account and says what differed. Whatever the order of
 arrival, the result is the same. Every function locks the account, so that two workers take turns.
 """
@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from accounts import bulk
+from accounts import bulk, trail
 from accounts.derivation import bring_up
 from accounts.models import Account, Deal, Position, StatementImport, StatementLine
 from tradershub.core.errors import BadInput, Conflict
@@ -128,7 +128,8 @@ def _ids(account: Account, keys: list[str]) -> dict[str, int]:
 def remove(account: Account, deal_ids: Collection[int]) -> set[int]:
     """Take deals out: for the undo of an import, and for inferred deals that the real rows replace.
 
-    Returns the symbols to `derive`. Raises Conflict where a deal that stays reverses one that goes.
+    Returns the symbols to `derive`. Raises Conflict where a deal that stays reverses one that goes,
+    LookupError outside of a `trail`.
     """
     lock(account)
     ids, symbols = set(deal_ids), set()
@@ -136,9 +137,19 @@ def remove(account: Account, deal_ids: Collection[int]) -> set[int]:
         deals = Deal.objects.filter(account=account, id__in=chunk)
         symbols.update(deals.values_list("symbol_id", flat=True))
         _refuse_reversed(deals, ids)
+        _note(deals)
         StatementLine.objects.filter(deal_id__in=chunk).update(deal=None)
         deals._raw_delete(deals.db)  # what refers to deals is dealt with above
     return symbols - {None}
+
+
+def _note(deals: Any) -> None:
+    told = trail.current()
+    for key, symbol, *facts in deals.order_by("id").values_list("key", "symbol__name", *FACTS):
+        told.remove(key, {"symbol": symbol, **dict(zip(FACTS, facts, strict=True))})
+
+
+FACTS = ("kind", "side", "volume", "price", "at", "profit", "swap", "commission", "fee", "tax")
 
 
 def _refuse_reversed(deals: Any, going: set[int]) -> None:

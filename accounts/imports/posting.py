@@ -17,6 +17,7 @@ from accounts.statements import importer, storage
 from accounts.statements.addressee import addressee
 from accounts.statements.base import NotAStatement, Statement
 from accounts.statements.preview import report
+from accounts.trail import Trail, trail
 from tradershub.core.audit import record
 from tradershub.core.crypto import Unreadable
 from tradershub.core.errors import BadInput, Conflict, HubError
@@ -51,7 +52,8 @@ def book_read(imported: StatementImport, statement: Statement, *, actor: Any) ->
         with transaction.atomic():
             if _is_booked_meanwhile(imported):
                 return imported
-            plan = importer.book(imported, statement, progress=Watcher(imported.pk))
+            with trail(actor=actor, target=imported) as changed:
+                plan = importer.book(imported, statement, progress=Watcher(imported.pk))
             counts = plan.counts() | {"inferred": imported.deals.filter(inferred=True).count()}
             imported.preview = imported.preview | head | {"lines": counts}
             imported.format, imported.state = head["format"], State.BOOKED
@@ -59,7 +61,7 @@ def book_read(imported: StatementImport, statement: Statement, *, actor: Any) ->
             imported.progress = imported.progress_total = importer.STEPS
             imported.save()
             tieout.reconcile(imported.account)
-            _write_down("statement.book", imported, actor, counts)
+            _write_down("statement.book", imported, actor, counts, changed)
     except ValidationError as error:
         raise bad_input(error) from error
     return imported
@@ -74,13 +76,20 @@ def _is_booked_meanwhile(imported: StatementImport) -> bool:
     return True
 
 
-def _write_down(action: str, imported: StatementImport, actor: Any, counts: dict[str, int]) -> None:
+def _write_down(
+    action: str, imported: StatementImport, actor: Any, counts: dict[str, int], changed: Trail
+) -> None:
     record(
         action,
         actor=actor,
         target=imported,
         summary=f"{imported.file_name}: {', '.join(f'{n} {word}' for word, n in counts.items() if n)}",
-        details={"sha256": imported.sha256, "account": imported.account_id, **counts},
+        details={
+            "sha256": imported.sha256,
+            "account": imported.account_id,
+            **counts,
+            **changed.details(),
+        },
         owner=imported.owner,
     )
 
@@ -94,9 +103,10 @@ def undo(imported: StatementImport, *, actor: Any) -> dict[str, int]:
     """
     if not take(imported, of=(State.BOOKED,), to=State.BOOKED):
         raise Conflict(f"The file is {imported.get_state_display().lower()}; nothing to undo.")
-    counts = importer.undo(imported)
+    with trail(actor=actor, target=imported) as changed:
+        counts = importer.undo(imported)
     imported.undone_at = timezone.now()
     imported.save(update_fields=["undone_at"])
     tieout.reconcile(imported.account, undone=imported)
-    _write_down("statement.undo", imported, actor, counts)
+    _write_down("statement.undo", imported, actor, counts, changed)
     return counts

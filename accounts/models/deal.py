@@ -15,6 +15,9 @@ from tradershub.core.formats import lots, signed
 class Deal(OwnedModel):
     """One booked row, append-only; a mistake is reversed by another deal (`reverses`).
 
+    What it says changes only where another source has the same row and the later word, and it goes only
+    with the undo of its last source; the audit log keeps what it said (accounts.trail).
+
     Money is in `currency`, signed from the trader's side; amount = profit + swap + commission + fee + tax.
     `key` says which row of the broker this is: its deal id, or a hash of its content with the number of
     its occurrence, so that the same row booked twice is one row.

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from accounts import booking, bulk
+from accounts import booking, bulk, trail
 from accounts.booking import Identity
 from accounts.models import Account, Deal, StatementImport, StatementLine
 from accounts.statements.lines import FACTS, MONEY, disagreement, merged, net, restored
@@ -150,6 +150,8 @@ def _rewrite(
     account: Account, deal: Known, key: str, values: tuple[Any, ...], ids: dict[str, int]
 ) -> set[int]:
     facts = dict(zip(FACTS, values, strict=False))
+    before = dict(zip(FACTS, deal.values, strict=False))
+    trail.current().rewrite({"key": deal.key} | before, {"key": key} | facts)
     symbols = {ids.get(name) for name in (deal.values[KIND + 1], facts.pop("symbol")) if name}
     time_text, deal_id, ref, order_id, comment = values[len(FACTS) :]
     names = Identity(None if key == deal.key else key, deal_id, ref, order_id, time_text)

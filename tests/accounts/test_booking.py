@@ -20,6 +20,7 @@ from accounts.booking import (
     unmark,
 )
 from accounts.models import Account, DayFigures, Deal, Position
+from accounts.trail import trail
 from tests.factories import make_account, make_symbol, moment
 from tradershub.core.errors import BadInput, Conflict
 
@@ -132,7 +133,8 @@ def test_an_older_mark_does_not_replace_a_newer_one(account, eurusd):
 def test_removing_deals_removes_what_followed_from_them(account, eurusd):
     booked = book(account, [deposit(), trade("7", eurusd, "buy", "in", ref="7")])
     derive(account, symbols=None)
-    assert remove(account, booked.new.values()) == {eurusd.pk}
+    with trail(actor="me", target=None):
+        assert remove(account, booked.new.values()) == {eurusd.pk}
     derive(account, symbols={eurusd.pk})
     assert not Position.objects.exists() and not DayFigures.objects.exists()
 

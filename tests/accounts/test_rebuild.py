@@ -16,6 +16,7 @@ from accounts import manual
 from accounts.booking import NewDeal, book, derive, rebuild, remove
 from accounts.models import DayFigures, Deal, Position
 from accounts.queries import booked_money
+from accounts.trail import trail
 from tests.factories import make_account, make_symbol, moment
 
 D = Decimal
@@ -121,7 +122,8 @@ def check_removal(account, random):
     before, ids = stored(account), ids_by_name()
     some = list(Deal.objects.order_by("id")[: random.randint(1, 5)])
     again = [NewDeal(**{name: getattr(d, name) for name in NewDeal._fields}) for d in some]
-    symbols = remove(account, [deal.pk for deal in some])
+    with trail(actor="me", target=None):
+        symbols = remove(account, [deal.pk for deal in some])
     since = min(deal.at for deal in some)
     derive(account, symbols=symbols, since=since)
     assert rebuild(account, check=True) == []
