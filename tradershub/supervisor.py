@@ -9,14 +9,13 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from django.conf import settings
 from django.db import Error, close_old_connections
 
 from tradershub.processes import kill_tree
-from tradershub.watchdog import Watchdog
 
 TICK = 0.25  # seconds between two looks at the members
 GRACE = 15.0  # seconds a member may take to end its work
@@ -26,13 +25,32 @@ LONGEST_PAUSE = 30.0
 log = structlog.get_logger("tradershub.hub")
 
 
+class Guard(Protocol):
+    """Knows whether a member that is alive also works."""
+
+    def restart(self) -> None:
+        """The member is about to be started."""
+
+    def is_hung(self, *, pid: int) -> bool:
+        """True when it has given no sign for HEARTBEAT_LIMIT."""
+
+    def tend(self) -> None:
+        """Ask for the next sign when its hour has come. Called every moment."""
+
+    def excuse(self) -> None:
+        """No sign could be asked for: none is missed so far."""
+
+    def leave(self) -> None:
+        """The member was stopped on purpose."""
+
+
 @dataclass(slots=True)
 class Member:
     """One process group: how it is started, whether it lives, when it may be started again."""
 
     name: str
     arguments: list[str]
-    watchdog: Watchdog | None = None
+    guard: Guard | None = None
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     deaths: int = 0
@@ -43,8 +61,8 @@ class Member:
         return self.process is not None and self.process.poll() is None
 
     def start(self) -> None:
-        if self.watchdog:
-            self.watchdog.restart()
+        if self.guard:
+            self.guard.restart()
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tradershub.member", self.name, *self.arguments],
@@ -130,22 +148,21 @@ class Supervisor:
             self._without_database(member, error)
 
     def _watch(self, member: Member) -> None:
-        dog, process = member.watchdog, member.process
-        if dog is None or process is None:
+        guard, process = member.guard, member.process
+        if guard is None or process is None:
             return
-        if dog.is_hung(pid=process.pid):
+        if guard.is_hung(pid=process.pid):
             log.error("member_hung", member=member.name, seconds=settings.HEARTBEAT_LIMIT)
             kill_tree(process.pid)
             return
-        dog.resume_dead()
-        dog.send_beat()
+        guard.tend()
 
     def _without_database(self, member: Member, error: Error) -> None:
         """No beat can be sent, so none can be missed."""
         log.warning("database_unreachable", member=member.name, error=str(error).strip())
         close_old_connections()
-        if member.watchdog:
-            member.watchdog.begun = time.time()
+        if member.guard:
+            member.guard.excuse()
         self.stopping.wait(2)
 
     def _stop_all(self) -> None:
@@ -160,8 +177,8 @@ class Supervisor:
 
 def take_leave(member: Member) -> None:
     try:
-        if member.watchdog:
-            member.watchdog.leave()
+        if member.guard:
+            member.guard.leave()
     except Error as error:
         log.warning("database_unreachable", member=member.name, error=str(error).strip())
 

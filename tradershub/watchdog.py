@@ -43,6 +43,14 @@ class Watchdog:
         if self.cluster == BATCH and signs.bury(BATCH) and not self._runs_elsewhere():
             release_claims(BATCH)
 
+    def tend(self) -> None:
+        self.resume_dead()
+        self.send_beat()
+
+    def excuse(self) -> None:
+        """No beat could be sent, so none can be missed."""
+        self.begun = time.time()
+
     def leave(self) -> None:
         """The cluster was stopped on purpose: nobody here is to be expected any more."""
         Heartbeat.objects.filter(name=here(self.cluster)).delete()

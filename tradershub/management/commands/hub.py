@@ -16,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tradershub import schedules
 from tradershub.core.queue import CLUSTERS
+from tradershub.doorbell import ANYWHERE, Doorbell
 from tradershub.soleness import Taken, alone
 from tradershub.supervisor import Member, Supervisor
 from tradershub.watchdog import Watchdog
@@ -95,8 +96,8 @@ class Command(BaseCommand):
 def member(part: str, options: dict[str, Any]) -> Member:
     if part == WEB:
         place = [options["host"], str(options["port"]), str(options["web_workers"])]
-        return Member(part, place)
-    return Member(part, [], watchdog=Watchdog(part), not_before=time.monotonic() + HEAD_START)
+        return Member(part, place, guard=Doorbell(options["host"], options["port"]))
+    return Member(part, [], guard=Watchdog(part), not_before=time.monotonic() + HEAD_START)
 
 
 def claim_port(host: str, port: int) -> None:
@@ -130,9 +131,8 @@ def refusal(error: OSError, host: str, port: int) -> str:
 
 
 def answers(host: str, port: int) -> bool:
-    place = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared only
     try:
-        socket.create_connection((place, port), timeout=1).close()
+        socket.create_connection((ANYWHERE.get(host, host), port), timeout=1).close()
     except OSError:
         time.sleep(0.1)
         return False
