@@ -19,6 +19,7 @@ class BreakAdmin(FactsAdmin):
 @admin.register(DayFigures)
 class DayFiguresAdmin(FactsAdmin):
     list_display = ["day", "account", "symbol", "deals", "closings", "net", "deposits", "other"]
+    ordering = ["-day", "-account_id"]
     list_select_related = ["account__broker", "symbol__broker"]
 
 
