@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from typing import NamedTuple
 
 from accounts.models import Account
@@ -13,7 +12,7 @@ from tradershub.finance.trading_day import day_bounds, trading_day
 class Calendar(NamedTuple):
     """The trading days of a broker: its zone, and when its day ends on that clock."""
 
-    zone: zoneinfo.ZoneInfo
+    zone: dt.tzinfo
     rollover: dt.time
 
     @classmethod

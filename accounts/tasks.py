@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from accounts import imports
 from accounts.booking import rebuild
 from accounts.models import Account, StatementImport
+from brokers.models import Broker
 
 
 def read_statement(import_id: int) -> str:
@@ -26,3 +29,9 @@ def rebuild_account(account_id: int) -> int:
 def rebuild_broker(broker_id: int) -> int:
     """The same for every account of the broker, each in its own transaction."""
     return sum(len(rebuild(account)) for account in Account.objects.filter(broker=broker_id))
+
+
+def reread_broker(broker_id: int, actor: str, since: str | None = None) -> int:
+    """Read the booked files of the broker's accounts anew on its clock as it is set now; how many."""
+    day = dt.date.fromisoformat(since) if since else None
+    return imports.reread_broker(Broker.objects.get(pk=broker_id), actor=actor, since=day)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.contrib.filters.admin import RangeDateFilter
 from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSingleDateWidget
 
 from brokers import services
 from brokers.models import Broker, BrokerSymbol, FxRate, Instrument, Quote, SymbolTerms
 from brokers.resources import BrokerResource, InstrumentResource, SymbolResource, TermsResource
 from tradershub.core.admin import DatedTermsAdmin, ReadOnlyTableAdmin, TableAdmin
-from tradershub.core.entries import EntryForm, entry_page
+from tradershub.core.entries import EntryForm, entry_page, refuse
+from tradershub.core.errors import HubError
 
 
 class BrokerStateForm(EntryForm):
@@ -38,8 +41,47 @@ class BrokerStateForm(EntryForm):
         return f"{row} is {row.get_status_display().lower()}"
 
 
+class AliasesForm(forms.ModelForm):
+    def clean_aliases(self) -> list[str]:
+        """An emptied field means no aliases."""
+        return self.cleaned_data["aliases"] or []
+
+
+class BrokerForm(AliasesForm):
+    """Asks of another time zone whether it corrects the old one or is a change of the clock."""
+
+    time_zone_edit = forms.ChoiceField(
+        label="Another time zone",
+        choices=[
+            (services.CORRECT, "corrects what was written down wrongly"),
+            (services.CHANGE, "is a change of the server's clock, from the day below"),
+        ],
+        initial=services.CORRECT,
+        widget=UnfoldAdminRadioSelectWidget,
+        help_text="Either way every file imported from this broker is read anew, by a worker.",
+    )
+    time_zone_changed_on = forms.DateField(
+        label="Changed on", required=False, widget=UnfoldAdminSingleDateWidget
+    )
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean()
+        if "time_zone" in self.changed_data and not self.errors:
+            stored = Broker.objects.get(pk=self.instance.pk)
+            edit, day = values["time_zone_edit"], values["time_zone_changed_on"]
+            try:
+                services.check_zone_edit(stored, edit=edit, day=day)
+            except HubError as refusal:
+                refuse(self, refusal)
+        return values
+
+
+SERVER = ["triple_swap_weekday", "aliases"]
+
+
 @admin.register(Broker)
 class BrokerAdmin(TableAdmin):
+    form = AliasesForm
     resource_classes = [BrokerResource]
     list_display = ["name", "state", "regulator", "time_zone", "rollover", "triple_swap_weekday"]
     list_filter = ["status"]
@@ -49,7 +91,7 @@ class BrokerAdmin(TableAdmin):
     actions_detail = ["close_this", "reopen_this"]
     fieldsets = [
         (None, {"fields": ["name", "status", "closed_at", "legal_entity", "regulator", "website"]}),
-        ("Server", {"fields": [("time_zone", "rollover"), "triple_swap_weekday", "aliases"]}),
+        ("Server", {"fields": [("time_zone", "rollover"), *SERVER]}),
         (
             "Rules",
             {"fields": ["negative_balance_protection", ("conversion", "rounding"), "notes"]},
@@ -63,9 +105,30 @@ class BrokerAdmin(TableAdmin):
     def state(self, broker: Broker) -> str:
         return broker.get_status_display()
 
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        if obj is not None:
+            kwargs["form"] = BrokerForm
+        return super().get_form(request, obj, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        sections = super().get_fieldsets(request, obj)
+        if obj is None or not self.has_change_permission(request, obj):
+            return sections
+        clock = [("time_zone", "rollover"), "time_zone_edit", "time_zone_changed_on"]
+        return [sections[0], ("Server", {"fields": [*clock, *SERVER]}), *sections[2:]]
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        services.follow_clock(obj, form.changed_data if change else [])
+        if not change:
+            super().save_model(request, obj, form, change)
+            return
+        changes = {name: form.cleaned_data[name] for name in form.changed_data}
+        edit = {
+            name: form.cleaned_data[name] for name in ("time_zone_edit", "time_zone_changed_on")
+        }
+        stored = Broker.objects.get(pk=obj.pk)
+        services.edit_broker(stored, actor=request.user, **(changes | edit))
+        if "time_zone" in changes:
+            messages.info(request, f"A worker reads the files imported from {obj} anew.")
 
     @action(description="Close the selected brokers", permissions=["change"])
     def close(self, request: HttpRequest, queryset: QuerySet[Broker]) -> None:
@@ -100,6 +163,7 @@ class BrokerAdmin(TableAdmin):
 
 @admin.register(Instrument)
 class InstrumentAdmin(TableAdmin):
+    form = AliasesForm
     resource_classes = [InstrumentResource]
     list_display = ["symbol", "name", "category", "quote", "pip_size", "tick_size", "contract_size"]
     list_filter = ["category"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
@@ -36,6 +36,19 @@ class BrokerIn(BrokerFields):
 
 class BrokerEdit(BrokerFields):
     name: str = ""
+    time_zone_edit: Literal["", "correct", "change"] = Field(
+        "",
+        description="With another time_zone, once files are booked: whether it corrects the old one, or is a "
+        "change of the server's clock on time_zone_changed_on. All files are then read anew",
+    )
+    time_zone_changed_on: dt.date | None = Field(
+        None, description="First day, on the server's clock, on which the new time zone holds"
+    )
+
+
+class ZoneBefore(Schema):
+    zone: str
+    until: dt.date = Field(description="First day on which it held no more")
 
 
 class BrokerOut(Schema):
@@ -46,6 +59,7 @@ class BrokerOut(Schema):
     regulator: str
     website: str
     time_zone: str
+    earlier_zones: list[ZoneBefore]
     rollover: dt.time
     triple_swap_weekday: int
     negative_balance_protection: bool

@@ -24,7 +24,7 @@ class BrokerResource(HubResource):
     class Meta(HubResource.Meta):
         model = Broker
         import_id_fields = ("name",)
-        exclude = ("id", "status", "closed_at")
+        exclude = ("id", "status", "closed_at", "earlier_zones")
 
     def before_save_instance(self, instance: Broker, row: Any, **kwargs: Any) -> None:
         stored = Broker.objects.filter(pk=instance.pk).first()
@@ -34,9 +34,12 @@ class BrokerResource(HubResource):
             if stored and getattr(stored, name) != getattr(instance, name)
         ]
 
+        if stored and "time_zone" in self.changed:
+            services.check_zone_edit(stored, edit="", day=None)
+
     def after_save_instance(self, instance: Broker, row: Any, **kwargs: Any) -> None:
         if not kwargs.get("dry_run"):
-            services.follow_clock(instance, self.changed)
+            services.follow_clock(instance, self.changed, actor=kwargs.get("user") or "spreadsheet")
 
 
 class InstrumentResource(HubResource):

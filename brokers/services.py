@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,12 +13,14 @@ from brokers.models import Broker, BrokerSymbol, Instrument
 from brokers.symbols import instrument_for
 from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
-from tradershub.core.errors import Conflict
+from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.queue import enqueue
 from tradershub.core.validation import cleaned
 
 BY_RULE = "rule"
 CLOCK = {"time_zone", "rollover"}
+CORRECT, CHANGE = "correct", "change"  # what another time zone may be
+ONE_DAY = dt.timedelta(days=1)
 
 
 @transaction.atomic
@@ -30,20 +33,85 @@ def open_broker(*, actor: Any, name: str, **fields: Any) -> Broker:
 
 
 @transaction.atomic
-def edit_broker(broker: Broker, *, actor: Any, **changes: Any) -> Broker:
+def edit_broker(
+    broker: Broker,
+    *,
+    actor: Any,
+    time_zone_edit: str = "",
+    time_zone_changed_on: dt.date | None = None,
+    **changes: Any,
+) -> Broker:
+    """Change what is known of a broker; with another time zone, all imported files are read anew.
+
+    time_zone_edit: CORRECT, or CHANGE from the day `time_zone_changed_on` on the server's clock; what is
+    refused about it is told by `check_zone_edit`.
+    """
+    since = None
+    if changes.get("time_zone", broker.time_zone) != broker.time_zone:
+        check_zone_edit(broker, edit=time_zone_edit, day=time_zone_changed_on)
+        if time_zone_edit == CHANGE:
+            since = time_zone_changed_on
+            former = {"zone": broker.time_zone, "until": f"{since:%Y-%m-%d}"}
+            changes["earlier_zones"] = [*broker.earlier_zones, former]
     before = state_of(broker, changes)
     for name, value in changes.items():
         setattr(broker, name, value)
     cleaned(broker).save()
     record("broker.edit", actor=actor, target=broker, details=changes_since(before, broker))
-    follow_clock(broker, changes)
+    follow_clock(broker, before, actor=actor, since=since)
     return broker
 
 
-def follow_clock(broker: Broker, changed: Iterable[str]) -> None:
-    """Have the day figures of its accounts follow, where the trading day of a broker was changed."""
-    if CLOCK & set(changed):
+def follow_clock(
+    broker: Broker, changed: Iterable[str], *, actor: Any, since: dt.date | None = None
+) -> None:
+    """Have what was booked follow a changed clock: the times of imported rows, and all day figures.
+
+    since: the first day on which the clock was set otherwise; None where it had always been so.
+    """
+    if "time_zone" in changed:
+        enqueue("accounts.tasks.reread_broker", broker.pk, str(actor), since and str(since))
+    elif CLOCK & set(changed):
         enqueue("accounts.tasks.rebuild_broker", broker.pk)
+
+
+def check_zone_edit(broker: Broker, *, edit: str, day: dt.date | None) -> None:
+    """Raises BadInput while it is not said since when another time zone holds, Conflict where files that
+    must be read anew are kept no more.
+    """
+    imported = broker.accounts.filter(statements__state="booked")
+    if not edit and imported.exists():
+        raise BadInput(
+            f"Files of {broker} are booked: say whether the new time zone corrects the old one "
+            f'("{CORRECT}") or holds from a day on ("{CHANGE}")',
+            param="time_zone_edit",
+        )
+    if edit == CHANGE:
+        imported = imported.filter(statements__period_to__gte=_change_of_zone(broker, day))
+    unread = broker.accounts.filter(
+        pk__in=imported.values("pk"), statements__state="booked", statements__file=None
+    ).count()
+    if unread:
+        raise Conflict(
+            f"The originals of {unread} booked files were deleted, so that they cannot be read anew: "
+            "undo the import of those files first",
+            param="time_zone",
+        )
+
+
+def _change_of_zone(broker: Broker, day: dt.date | None) -> dt.datetime:
+    """A moment before any that the changed clock reads otherwise. Raises BadInput for an impossible day."""
+    if day is None:
+        raise BadInput(
+            "Expected the first day on which the new time zone holds", param="time_zone_changed_on"
+        )
+    last = broker.earlier_zones[-1]["until"] if broker.earlier_zones else ""
+    if str(day) <= last:
+        raise BadInput(
+            f"Expected a day after {last}, when the clock was last set otherwise, found {day}",
+            param="time_zone_changed_on",
+        )
+    return dt.datetime.combine(day, dt.time(), tzinfo=dt.UTC) - ONE_DAY
 
 
 @transaction.atomic

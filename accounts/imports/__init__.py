@@ -8,6 +8,7 @@ from accounts.imports.posting import book, book_read, undo
 from accounts.imports.progress import Watcher, progress, seconds_left
 from accounts.imports.reading import first_rows, name_columns, read, read_file
 from accounts.imports.receiving import DISCARDABLE, delete_file, discard, receive
+from accounts.imports.rereading import reread, reread_broker
 
 __all__ = [
     "DISCARDABLE",
@@ -24,6 +25,8 @@ __all__ = [
     "read",
     "read_file",
     "receive",
+    "reread",
+    "reread_broker",
     "seconds_left",
     "undo",
 ]

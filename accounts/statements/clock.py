@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import zoneinfo
 from functools import lru_cache
 
 FORM = re.compile(
@@ -19,9 +18,7 @@ STAMP = re.compile(
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
-def moment(
-    text: str, zone: zoneinfo.ZoneInfo, *, after: dt.datetime | None = None
-) -> dt.datetime | None:
+def moment(text: str, zone: dt.tzinfo, *, after: dt.datetime | None = None) -> dt.datetime | None:
     """The moment in UTC that a time text of a server in that zone means; None if it is no time.
 
     An hour that the clock shows twice is its first; an hour that it skips is read as if the clock

@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import zlib
-import zoneinfo
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
@@ -62,7 +61,7 @@ OrderRow = tuple[Any, ...]
 Replaced = list[Any]  # [source, what the order said in the terms of COLUMNS, as texts]
 
 
-def order_rows(statement: Statement, zone: zoneinfo.ZoneInfo) -> list[OrderRow]:
+def order_rows(statement: Statement, zone: dt.tzinfo) -> list[OrderRow]:
     """The orders of a file that the books can keep, in the terms of COLUMNS, each id once.
 
     The statement is left without its orders, so that memory holds a large file once.
@@ -75,7 +74,7 @@ def order_rows(statement: Statement, zone: zoneinfo.ZoneInfo) -> list[OrderRow]:
     return list(rows.values())
 
 
-def _order_row(order: OrderLine, placed: dt.datetime, zone: zoneinfo.ZoneInfo) -> OrderRow:
+def _order_row(order: OrderLine, placed: dt.datetime, zone: dt.tzinfo) -> OrderRow:
     done = moment(order.done_time_text, zone) if order.done_time_text else None
     state = STATES.get(order.state.lower().strip())
     if state is None:

@@ -30,7 +30,7 @@ STEPS = 5  # matched, deals, lines, orders, positions
 Progress = Callable[[int, int], None]
 
 
-def zone_of(statement: Statement, account: Account | None) -> zoneinfo.ZoneInfo:
+def zone_of(statement: Statement, account: Account | None) -> dt.tzinfo:
     """The zone of the file's times: what it states itself, else its broker's."""
     if statement.time_zone in zoneinfo.available_timezones():
         return zoneinfo.ZoneInfo(statement.time_zone)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import zoneinfo
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -64,7 +63,7 @@ def new_deal(
 
 
 def read_rows(
-    statement: Statement, zone: zoneinfo.ZoneInfo, *, use_up: bool = False
+    statement: Statement, zone: dt.tzinfo, *, use_up: bool = False
 ) -> tuple[list[Row], list[Refusal]]:
     """The rows of the file with their keys, and those that cannot be booked with the reason.
 

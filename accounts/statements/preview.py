@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import zoneinfo
 from collections import defaultdict
 from decimal import Decimal
 from typing import Any
@@ -156,7 +155,7 @@ def _disagreements(plan: Plan, account: Account | None) -> list[dict[str, Any]]:
     return found[:MOST_SAMPLES]
 
 
-def facts_of(statement: Statement, rows: list[Row], zone: zoneinfo.ZoneInfo) -> dict[str, Any]:
+def facts_of(statement: Statement, rows: list[Row], zone: dt.tzinfo) -> dict[str, Any]:
     """What the books must remember of a file: its span, its word on the balance, its last figures.
 
     A file with a running balance proves what was there before its first row; another only that its

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models.functions import Lower
 
 from tradershub.core.validators import check_zone
+from tradershub.finance.server_clock import ServerClock
 
 
 class Broker(models.Model):
@@ -46,6 +47,12 @@ class Broker(models.Model):
         validators=[check_zone],
         help_text="Zone of the server's clock, in which its statements are written",
     )
+    earlier_zones = models.JSONField(
+        default=list,
+        blank=True,
+        editable=False,
+        help_text="Zones the clock was set to before, each with the first day it held no more",
+    )
     rollover = models.TimeField(
         default=dt.time(0, 0), help_text="When the trading day ends, on the server's clock"
     )
@@ -78,5 +85,13 @@ class Broker(models.Model):
         return self.status == self.Status.OPEN
 
     @property
-    def zone(self) -> zoneinfo.ZoneInfo:
-        return zoneinfo.ZoneInfo(self.time_zone)
+    def zone(self) -> dt.tzinfo:
+        """The server's clock: its zone, and those that it was set to before."""
+        last = zoneinfo.ZoneInfo(self.time_zone)
+        if not self.earlier_zones:
+            return last
+        earlier = (
+            (zoneinfo.ZoneInfo(change["zone"]), dt.date.fromisoformat(change["until"]))
+            for change in self.earlier_zones
+        )
+        return ServerClock(tuple(earlier), last)

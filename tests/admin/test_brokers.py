@@ -6,8 +6,10 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
+from accounts.models import StatementImport
 from brokers.models import Broker
 from tests.factories import make_account, make_broker
+from tradershub.core.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 
@@ -52,3 +54,32 @@ def test_who_only_reads_brokers_closes_none(trader):
     broker = make_broker()
     assert trader.client.post(at("close_this", broker)).status_code == 403
     assert Broker.objects.get(pk=broker.pk).is_open
+
+
+def test_another_time_zone_asks_whether_it_corrects_or_changes_the_old(keeper):
+    account = make_account()
+    broker = account.broker
+    StatementImport.objects.create(owner=account.owner, account=account, state="booked")
+    refused = keeper.send(at("change", broker), time_zone="Europe/London", time_zone_edit="correct")
+    assert "originals of 1 booked files were deleted" in keeper.said(refused)
+    refused = keeper.send(at("change", broker), time_zone="Europe/London", time_zone_edit="change")
+    assert "first day on which the new time zone holds" in keeper.said(refused)
+    changed = {"time_zone_edit": "change", "time_zone_changed_on": "2024-06-01"}
+    done = keeper.send(at("change", broker), time_zone="Europe/London", **changed)
+    assert "A worker reads the files" in keeper.said(done)
+    broker.refresh_from_db()
+    assert broker.earlier_zones == [{"zone": "Europe/Athens", "until": "2024-06-01"}]
+    assert (broker.time_zone, broker.name) == ("Europe/London", broker.name)
+
+
+def test_an_edit_that_leaves_the_time_zone_reads_nothing_anew(keeper):
+    broker = make_account().broker
+    saved = keeper.send(
+        at("change", broker),
+        legal_entity="Example Ltd",
+        time_zone_edit="correct",
+        negative_balance_protection="on",
+    )
+    assert "A worker reads the files" not in keeper.said(saved)
+    entry = AuditEntry.objects.get(action="broker.edit")
+    assert entry.details == {"legal_entity": ["", "Example Ltd"]}

@@ -7,8 +7,10 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import StatementImport
 from brokers.models import Instrument
 from tests.api.conftest import Program
+from tests.factories import make_account, make_broker
 from tradershub.core.api_keys import create_key, key_of, revoke_key
 from tradershub.core.errors import BadInput
 from tradershub.core.models import ApiKey
@@ -155,3 +157,20 @@ def test_what_is_no_object_of_json_is_refused(administrator, body):
     answer = administrator.client.generic("POST", "/api/v1/brokers", body, "application/json")
     assert answer.status_code in (400, 422)
     assert answer.json()["error"]["type"] == "BadInput"
+
+
+def test_another_time_zone_must_say_since_when_once_files_are_booked(administrator):
+    account = make_account(broker=make_broker(time_zone="Europe/Athens"))
+    StatementImport.objects.create(owner=account.owner, account=account, state="booked")
+    path = f"brokers/{account.broker_id}"
+    asked = administrator.patch(path, {"time_zone": "UTC"})
+    assert asked.status_code == 422
+    assert asked.json()["error"]["param"] == "time_zone_edit"
+    kept_no_more = administrator.patch(path, {"time_zone": "UTC", "time_zone_edit": "correct"})
+    assert (kept_no_more.status_code, kept_no_more.json()["error"]["param"]) == (409, "time_zone")
+    change = {"time_zone_edit": "change", "time_zone_changed_on": "2024-06-01"}
+    changed = administrator.patch(path, {"time_zone": "UTC", **change})
+    assert changed.status_code == 200, changed.content
+    assert changed.json()["earlier_zones"] == [{"zone": "Europe/Athens", "until": "2024-06-01"}]
+    again = administrator.patch(path, {"time_zone": "Asia/Tokyo", **change})
+    assert again.json()["error"]["param"] == "time_zone_changed_on"

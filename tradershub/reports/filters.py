@@ -86,15 +86,14 @@ class Filters:
         """Rows whose moment lies in the trading days of the period, by each broker's own clock."""
         if not self.period.start and not self.period.end:
             return Q()
-        clocks: dict[tuple[str, dt.time], list[int]] = {}
+        clocks: dict[tuple[dt.tzinfo, dt.time], list[int]] = {}
         for account in self.accounts:
-            clock = (account.broker.time_zone, account.broker.rollover)
+            clock = (account.broker.zone, account.broker.rollover)
             clocks.setdefault(clock, []).append(account.pk)
         found = Q(pk__in=[])
-        for (_, rollover), ids in clocks.items():
-            broker = next(one.broker for one in self.accounts if one.pk == ids[0])
-            found |= Q(account__in=ids) & self._between(name, broker.zone, rollover)
-        return found if len(clocks) != 1 else self._between(name, broker.zone, rollover)
+        for (zone, rollover), ids in clocks.items():
+            found |= Q(account__in=ids) & self._between(name, zone, rollover)
+        return found if len(clocks) != 1 else self._between(name, zone, rollover)
 
     def _between(self, name: str, zone: dt.tzinfo, rollover: dt.time) -> Q:
         found = Q()
