@@ -36,6 +36,10 @@ def worded(order: BrokerOrder) -> str:
     return f"{order.side} {plain(order.volume)} {order.symbol.name} {kind}{price}"
 
 
+def holding(position: Position) -> str:
+    return f"{position.side} {plain(position.open_volume)} {position.symbol.name}"
+
+
 class AccountChoice(forms.ModelChoiceField):
     def label_from_instance(self, obj: Any) -> str:
         return f"{obj} {obj.number}" if obj.name else str(obj)
@@ -82,7 +86,7 @@ class SymbolMixin:
         if self.chosen:
             rows = BrokerSymbol.objects.filter(broker=self.chosen.broker_id)
         names = rows.order_by("name").values_list("name", flat=True).distinct()
-        self.symbols = list(names[:OFFERED])
+        self.offers = {"symbols": [(name, "") for name in names[:OFFERED]]}
 
     def last_symbol(self) -> BrokerSymbol | None:
         deals = Deal.objects.filter(account=self.chosen, symbol__isnull=False)
@@ -90,9 +94,14 @@ class SymbolMixin:
         return last.symbol if last else None
 
 
+def offered_field(offers: str, *, max_length: int, **kwargs: Any) -> forms.CharField:
+    """A text that one of the form's `offers` completes."""
+    widget = UnfoldAdminTextInputWidget(attrs={"list": offers, "autocomplete": "off"})
+    return forms.CharField(max_length=max_length, widget=widget, **kwargs)
+
+
 def symbol_field(**kwargs: Any) -> forms.CharField:
-    widget = UnfoldAdminTextInputWidget(attrs={"list": "symbols", "autocomplete": "off"})
-    return forms.CharField(max_length=64, widget=widget, **kwargs)
+    return offered_field("symbols", max_length=64, **kwargs)
 
 
 def least_volume(symbol: BrokerSymbol | None) -> Decimal:
@@ -173,7 +182,6 @@ class TradeForm(SymbolMixin, InAccountForm):
 
 class OrderForm(SymbolMixin, InAccountForm):
     action = "order"
-    service = staticmethod(manual.place_order)
 
     symbol = symbol_field()
     side = choice([("buy", "Buy"), ("sell", "Sell")])
@@ -183,6 +191,19 @@ class OrderForm(SymbolMixin, InAccountForm):
     limit_price = ExactNumber(required=False, help_text="Stop limit: the price of the limit")
     stop_loss = ExactNumber(required=False)
     take_profit = ExactNumber(required=False)
+    position = offered_field(
+        "positions",
+        max_length=120,
+        required=False,
+        label="Closes position",
+        help_text="Hedging: the position that it closes when it fills; empty: none",
+    )
+    bracket = offered_field(
+        "brackets",
+        max_length=64,
+        required=False,
+        help_text="One name for a stop and a target: when one fills, the others are cancelled",
+    )
     expires_at = MomentField(label="Expires", required=False)
     placed_at = MomentField(label="Placed", initial=now_to_the_second)
     comment = comment_field()
@@ -190,9 +211,25 @@ class OrderForm(SymbolMixin, InAccountForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.offer_symbols()
+        self._offer_positions_and_brackets()
         last = self.last_symbol()
         self.fields["symbol"].initial = last.name if last else ""
         self.fields["volume"].initial = least_volume(last)
+
+    def _offer_positions_and_brackets(self) -> None:
+        mine = [self.chosen] if self.chosen else []
+        held = Position.objects.filter(account__in=mine, open_volume__gt=0).select_related("symbol")
+        working = BrokerOrder.objects.filter(account__in=mine, state__in=BrokerOrder.LIVE)
+        names = working.exclude(bracket="").order_by("bracket").values_list("bracket", flat=True)
+        self.offers |= {
+            "positions": [(one.ref, holding(one)) for one in held.order_by("-id")[:OFFERED]],
+            "brackets": [(name, "") for name in names.distinct()[:OFFERED]],
+        }
+
+    @staticmethod
+    def service(account: Account, *, position: str, **values: Any) -> BrokerOrder:
+        closed = manual.held_position(account, position, values["symbol"]) if position else None
+        return manual.place_order(account, position=closed, **values)
 
     def done(self, row: Any) -> str:
         return f"Noted in {row.account}: {worded(row)}"

@@ -9,6 +9,7 @@ from accounts.manual.orders import (
     cancel_order,
     check_working,
     fill_order,
+    held_position,
     modify_order,
     place_order,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "close_position",
     "deposit",
     "fill_order",
+    "held_position",
     "modify_order",
     "place_order",
     "reverse",

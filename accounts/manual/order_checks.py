@@ -9,10 +9,11 @@ import datetime as dt
 from decimal import Decimal
 
 from accounts.manual.entries import plain
-from accounts.models import BrokerOrder
+from accounts.models import BrokerOrder, Position
 from brokers.models import SymbolTerms
 from tradershub.core.dated import in_force
-from tradershub.core.errors import BadInput
+from tradershub.core.errors import BadInput, Conflict
+from tradershub.finance.sides import OPPOSITE
 
 BUY = "buy"
 LEVELS = frozenset({"price", "limit_price", "stop_loss", "take_profit"})
@@ -46,6 +47,22 @@ def _check_side(
         f"{of} {plain(price)}, found {plain(level)}",
         param=name,
     )
+
+
+def check_closing(order: BrokerOrder, position: Position) -> None:
+    """Raises BadInput where the order could not close the position, Conflict where that is closed."""
+    if (position.account_id, position.symbol_id) != (order.account_id, order.symbol_id):
+        raise BadInput(
+            f"Position {position.ref} is not one of {order.symbol.name} in {order.account}",
+            param="position",
+        )
+    if not position.is_open:
+        raise Conflict(f"Position {position.ref} is closed already", param="position")
+    if order.side == position.side:
+        raise BadInput(
+            f"A {position.side} position is closed by a {OPPOSITE[position.side]}, found {order.side}",
+            param="side",
+        )
 
 
 def check_volume(order: BrokerOrder, *, on: dt.date) -> None:

@@ -21,7 +21,7 @@ from accounts.manual.entries import (
     side_of,
     symbol_of,
 )
-from accounts.manual.order_checks import LEVELS, check_levels, check_volume
+from accounts.manual.order_checks import LEVELS, check_closing, check_levels, check_volume
 from accounts.manual.trades import Costs, trade
 from accounts.models import Account, BrokerOrder, Deal, Position
 from brokers.models import BrokerSymbol
@@ -71,6 +71,8 @@ def place_order(
         **_values(details),
     )
     _check(order)
+    if position:
+        check_closing(order, position)
     check_levels(order)
     check_volume(order, on=order.placed_at.date())
     taken = BrokerOrder.objects.filter(account=account, broker_order_id=order.broker_order_id)
@@ -223,6 +225,17 @@ def _check(order: BrokerOrder) -> None:
             f"found {order.expires_at:%Y-%m-%d %H:%M:%S}",
             param="expires_at",
         )
+
+
+def held_position(account: Account, ref: str, symbol: str) -> Position:
+    """The account's open position of that ref. Raises BadInput where there is none of the symbol."""
+    held = Position.objects.filter(account=account, ref=ref.strip(), open_volume__gt=0)
+    position = held.filter(symbol__name=symbol.strip()).select_related("symbol").first()
+    if position is None:
+        raise BadInput(
+            f"There is no open position {ref!r} of {symbol} in {account}", param="position"
+        )
+    return position
 
 
 def _fill_price(order: BrokerOrder, price: Number | None) -> Decimal:

@@ -177,6 +177,39 @@ def test_an_order_is_placed_modified_filled_in_parts_and_cancelled(trader, accou
         assert "is cancelled already" in trader.refused(at(f"brokerorder_{what}", order.pk))
 
 
+def test_the_stop_and_the_target_of_a_position_end_each_other(trader, account):
+    held = open_position(account)
+    page = trader.said(trader.client.get(at("brokerorder_add", account=account)))
+    assert f'<option value="{held.ref}">buy 1 EURUSD</option>' in page
+    closing = {"symbol": "EURUSD", "side": "sell", "volume": "1", "position": held.ref}
+    for fields in ({"type": "stop", "price": "1.05"}, {"type": "limit", "price": "1.20"}):
+        address = at("brokerorder_add", account=account)
+        placed = trader.send(address, **closing, **fields, bracket="exit")
+        assert placed.status_code == 302, trader.said(placed)
+    assert '<option value="exit">' in trader.said(trader.client.get(address))
+    stop, target = BrokerOrder.objects.order_by("id")
+    assert trader.send(at("brokerorder_fill", target.pk), profit="10").status_code == 302
+    stop.refresh_from_db()
+    held.refresh_from_db()
+    assert (stop.state, held.is_open) == ("cancelled", False)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "words"),
+    [
+        ({"position": "nonsense"}, "position", "no open position 'nonsense' of EURUSD"),
+        ({"symbol": "GOLD"}, "position", "of GOLD"),
+        ({"side": "buy"}, "side", "closed by a sell, found buy"),
+    ],
+)
+def test_an_order_closes_only_a_position_that_it_can_close(trader, account, wrong, field, words):
+    closing = {"symbol": "EURUSD", "side": "sell", "volume": "1", "price": "1.2"}
+    closing |= {"position": open_position(account).ref}
+    answer = trader.send(at("brokerorder_add"), **(closing | wrong))
+    assert words in answer.context["form"].errors[field][0]
+    assert not BrokerOrder.objects.exists()
+
+
 def test_a_stop_loss_on_the_wrong_side_is_refused_beside_its_field(trader, account):
     fields = {"symbol": "EURUSD", "volume": "2", "price": "1.10", "stop_loss": "1.2"}
     answer = trader.send(at("brokerorder_add"), **fields)
