@@ -20,6 +20,7 @@ from django.utils import timezone
 from accounts import bulk, trail
 from accounts.derivation import bring_up
 from accounts.models import Account, Deal, Position, StatementImport, StatementLine
+from accounts.progress import UNWATCHED, Progress
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.garbage import uncollected
 from tradershub.core.validation import bad_input
@@ -160,14 +161,18 @@ def _refuse_reversed(deals: Any, going: set[int]) -> None:
 
 @transaction.atomic
 def derive(
-    account: Account, *, symbols: Collection[int] | None, since: dt.datetime | None = None
+    account: Account,
+    *,
+    symbols: Collection[int] | None,
+    since: dt.datetime | None = None,
+    progress: Progress = UNWATCHED,
 ) -> None:
     """Bring positions and day figures of those symbols (None: all) to what the deals say.
 
     Rows without a symbol are always seen to. since: no deal before that moment was added or removed; with
     it, and symbols named, no more is read than can have changed.
     """
-    bring_up(lock(account), symbols=symbols, since=since)
+    bring_up(lock(account), symbols=symbols, since=since, progress=progress)
 
 
 @uncollected()

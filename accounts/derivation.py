@@ -17,6 +17,7 @@ from django.db.models import Min, Q
 from accounts import bulk, figures, positions
 from accounts.calendar import Calendar
 from accounts.models import Account, DayFigures, Deal, Position
+from accounts.progress import UNWATCHED, Progress
 
 STEPS_BACK = 20
 NO_SYMBOL = 0  # as a symbol's id, where rows are matched by it
@@ -49,6 +50,7 @@ def bring_up(
     symbols: Collection[int] | None,
     since: dt.datetime | None = None,
     check: bool = False,
+    progress: Progress = UNWATCHED,
 ) -> list[str]:
     """Compare what follows from the deals with what is stored; one sentence a difference.
 
@@ -67,6 +69,7 @@ def bring_up(
         if not check:
             positions.store(account, held)
             figures.store(account, days)
+        progress.advance(len(group.deals))
     return words
 
 

@@ -17,8 +17,9 @@ def read_statement(import_id: int) -> str:
 
 
 def book_statement(import_id: int) -> str:
-    """Book a confirmed file."""
-    return imports.book(StatementImport.objects.get(pk=import_id)).state
+    """Book a confirmed file; nothing for one cancelled and discarded meanwhile."""
+    found = StatementImport.objects.filter(pk=import_id).first()
+    return imports.book(found).state if found else "discarded"
 
 
 def rebuild_account(account_id: int) -> int:

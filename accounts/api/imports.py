@@ -1,4 +1,4 @@
-"""Statements over the API: upload, read what was found, name columns, confirm, undo, discard."""
+"""Statements over the API: upload, read what was found, name columns, confirm, cancel, undo, discard."""
 
 from __future__ import annotations
 
@@ -24,8 +24,15 @@ router = Router(tags=["Imports"])
 
 
 class ProgressOut(Schema):
-    done: int
+    """While a worker reads or books the file."""
+
+    done: int = Field(description="Of `total`; rises evenly")
     total: int
+    stage: str = Field(description="read, compare, deals, lines, derive or check; else empty")
+    rows: int = Field(description="Of this stage that are done")
+    rows_total: int = Field(description="Of this stage; 0 where nobody knows yet")
+    seconds_left: int | None
+    stopping: bool = Field(description="Whether it was asked to stop")
 
 
 class ImportSummary(Schema):
@@ -35,8 +42,8 @@ class ImportSummary(Schema):
     sha256: str
     format: str
     state: str = Field(
-        description="received, reading, needs_mapping, preview, refused, confirmed, booking, "
-        "booked, undone or failed"
+        description="received, reading, needs_mapping, preview, refused, cancelled, confirmed, "
+        "booking, booked, undone or failed"
     )
     reason: str = Field(description="Why it was refused or failed, in a sentence")
     account_id: int | None
@@ -48,9 +55,17 @@ class ImportSummary(Schema):
     undone_at: Moment | None
 
     @staticmethod
-    def resolve_progress(imported: StatementImport) -> dict[str, int]:
-        done, total = imports.progress(imported)
-        return {"done": done, "total": total}
+    def resolve_progress(imported: StatementImport) -> dict[str, Any]:
+        far = imports.how_far(imported)
+        return {
+            "done": far.percent,
+            "total": 100,
+            "stage": far.stage,
+            "rows": far.done,
+            "rows_total": far.of,
+            "seconds_left": far.seconds_left,
+            "stopping": far.stopping,
+        }
 
 
 class NamedAccount(Schema):
@@ -83,6 +98,11 @@ class RefusedLine(Schema):
     text: str
 
 
+class OfferedMapping(Schema):
+    id: int
+    broker: str
+
+
 class Preview(Schema):
     """What the file says and what would become of it; empty until it is read."""
 
@@ -105,6 +125,9 @@ class Preview(Schema):
     question: str = Field("", description="What the file does not say, and you must")
     mapping: dict[str, Any] = Field({}, description="How the columns of a table may be meant")
     columns: dict[str, Any] = Field({}, description="How you said that they are meant")
+    offered: list[OfferedMapping] = Field(
+        [], description="Saved mappings of several brokers that fit: name one by `mapping_id`"
+    )
 
 
 class ImportOut(ImportSummary):
@@ -191,15 +214,23 @@ class ColumnsIn(Input):
     )
     answers: dict[str, str] = Field({}, description="Question of the mapping: one of its options")
     save_for_broker_id: int | None = Field(None, description="Read later files of it the same way")
+    mapping_id: int | None = Field(
+        None, description="As this saved mapping says, nothing else given"
+    )
 
 
 @router.put("/imports/{import_id}/columns", response=ImportOut, summary="Name a table's columns")
 def name_columns(request: HttpRequest, import_id: int, body: ColumnsIn) -> Any:
-    allow(request, "accounts.change_statementimport", scope=IMPORT)
+    user = allow(request, "accounts.change_statementimport", scope=IMPORT)
+    imported = _my_import(request, import_id)
+    if body.mapping_id is not None:
+        if body.dict(exclude_unset=True, exclude={"mapping_id"}):
+            raise BadInput("Expected mapping_id alone, or the columns", param="mapping_id")
+        saved = one(FileMapping.objects.for_user(user), body.mapping_id, what="mapping")
+        return imports.use_mapping(imported, saved)
     broker = None
     if body.save_for_broker_id is not None:
         broker = one(Broker.objects.all(), body.save_for_broker_id, what="broker")
-    imported = _my_import(request, import_id)
     return imports.name_columns(imported, _answered(imported, body), save_for=broker)
 
 
@@ -241,6 +272,24 @@ def confirm_import(request: HttpRequest, import_id: int, body: ConfirmIn) -> Any
     return imports.confirm(
         _my_import(request, import_id), actor=user, account=account, opening=opening
     )
+
+
+@router.post("/imports/{import_id}/cancel", response=ImportOut, summary="Cancel an import")
+def cancel_import(request: HttpRequest, import_id: int) -> Any:
+    """Stops what waits, or is being read or booked; nothing of it is in the books then.
+
+    A file not yet read becomes `cancelled`, a confirmed one `preview`. One that is being booked does so
+    within seconds, unless it is booked by then: ask for it until its `state` is no longer `booking`.
+    """
+    user = allow(request, "accounts.change_statementimport", scope=IMPORT)
+    return imports.cancel(_my_import(request, import_id), actor=user)
+
+
+@router.post("/imports/{import_id}/read", response=ImportOut, summary="Read an import again")
+def read_import_again(request: HttpRequest, import_id: int) -> Any:
+    """For a file that was cancelled or refused, or that could not be booked."""
+    allow(request, "accounts.change_statementimport", scope=IMPORT)
+    return imports.read_again(_my_import(request, import_id))
 
 
 class UndoneOut(Schema):

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
+from accounts.imports.progress import start_afresh
 from accounts.imports.states import State, take
 from accounts.models import Account, StatementImport
 from accounts.services import open_account
@@ -42,7 +43,9 @@ def confirm(
             )
         imported.account = account or imported.account or _opened(imported, opening, actor=actor)
         imported.preview = imported.preview | {"confirmed_by": str(actor)}
-        imported.save(update_fields=["account", "preview"])
+        imported.reason = ""
+        imported.save(update_fields=["account", "preview", "reason"])
+        start_afresh(imported)
         enqueue(BOOK_TASK, imported.pk)
     imported.refresh_from_db()
     return imported

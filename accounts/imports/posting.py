@@ -9,10 +9,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import booking, tieout
-from accounts.imports.progress import Watcher
+from accounts.imports.cancelling import write_cancelled
+from accounts.imports.progress import OF_BOOKING, Cancelled, Watcher, start_afresh
 from accounts.imports.reading import columns_of, read_file
-from accounts.imports.states import State, end, file_of, take
+from accounts.imports.states import State, end, file_of, hold, take
 from accounts.models import StatementImport
+from accounts.progress import UNWATCHED, Progress
 from accounts.statements import importer, storage
 from accounts.statements.addressee import addressee
 from accounts.statements.base import NotAStatement, Statement
@@ -24,42 +26,59 @@ from tradershub.core.errors import BadInput, Conflict, HubError
 from tradershub.core.garbage import uncollected
 from tradershub.core.validation import bad_input
 
+GIVEN_BACK = "Booking was cancelled; nothing of the file is in the books."
+
 
 def book(imported: StatementImport) -> StatementImport:
     """Book a confirmed file, all or nothing. Safe to run twice."""
     if not take(imported, of=(State.CONFIRMED, State.BOOKING), to=State.BOOKING):
         return imported
+    watcher = Watcher(imported, OF_BOOKING)
     try:
         with storage.opened(file_of(imported)) as path:
-            statement = read_file(path, columns=columns_of(imported))
+            statement = read_file(path, columns=columns_of(imported), tell=watcher.hear)
         whose = addressee(statement, owner=imported.owner, account=imported.account)
         if whose.refusal:
             raise BadInput(whose.refusal)
-        return book_read(imported, statement, actor=imported.preview.get("confirmed_by", ""))
+        actor = imported.preview.get("confirmed_by", "")
+        return book_read(imported, statement, actor=actor, progress=watcher)
+    except Cancelled as wish:
+        give_back(imported, by=wish.by)
     except (NotAStatement, Unreadable, HubError) as error:
-        end(imported, State.FAILED, str(error))
+        end(imported, of=State.BOOKING, to=State.FAILED, reason=str(error))
     return imported
 
 
+@transaction.atomic
+def give_back(imported: StatementImport, *, by: str) -> None:
+    """A booking that was cancelled, and rolled back, may be confirmed again."""
+    end(imported, of=State.BOOKING, to=State.PREVIEW, reason=GIVEN_BACK)
+    write_cancelled(imported, actor=by)
+    start_afresh(imported)
+
+
 @uncollected()
-def book_read(imported: StatementImport, statement: Statement, *, actor: Any) -> StatementImport:
+def book_read(
+    imported: StatementImport, statement: Statement, *, actor: Any, progress: Progress = UNWATCHED
+) -> StatementImport:
     """Book a statement that was just read, tie the account out, and write it to the audit log.
 
-    Raises BadInput for what the books cannot keep; nothing is written then.
+    Raises BadInput for what the books cannot keep, and whatever `progress` raises to stop the work;
+    nothing is written then.
     """
     head = report(imported.file_name, statement, importer.Plan([], []), imported.account)
     try:
         with transaction.atomic():
-            if _is_booked_meanwhile(imported):
+            if not _is_ours(imported):
                 return imported
             with trail(actor=actor, target=imported) as changed:
-                plan = importer.book(imported, statement, progress=Watcher(imported.pk))
+                plan = importer.book(imported, statement, progress=progress)
             counts = plan.counts() | {"inferred": imported.deals.filter(inferred=True).count()}
             imported.preview = imported.preview | head | {"lines": counts}
             imported.format, imported.state = head["format"], State.BOOKED
             imported.booked_at, imported.reason = timezone.now(), ""
-            imported.progress = imported.progress_total = importer.STEPS
             imported.save()
+            progress.begin(importer.CHECK, 0)
             tieout.reconcile(imported.account)
             _write_down("statement.book", imported, actor, counts, changed)
     except ValidationError as error:
@@ -67,13 +86,16 @@ def book_read(imported: StatementImport, statement: Statement, *, actor: Any) ->
     return imported
 
 
-def _is_booked_meanwhile(imported: StatementImport) -> bool:
-    """Whether another worker has booked the file by now; else nobody can while we hold the account."""
+def _is_ours(imported: StatementImport) -> bool:
+    """Whether the file is still to be booked, which nobody can change while we hold account and import.
+
+    Another worker may have booked it by now, or given it back as cancelled.
+    """
     booking.lock(imported.account)
-    if not StatementImport.objects.filter(pk=imported.pk, state=State.BOOKED).exists():
-        return False
+    if hold(imported, state=State.BOOKING):
+        return True
     imported.refresh_from_db()
-    return True
+    return False
 
 
 def _write_down(

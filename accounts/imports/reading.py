@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 
+from accounts.imports.progress import OF_READING, Cancelled, Watcher, start_afresh
 from accounts.imports.states import State, end, file_of, take
 from accounts.models import FileMapping, StatementImport
 from accounts.statements import importer, mapping, storage
@@ -15,6 +17,7 @@ from accounts.statements.addressee import Addressee, addressee
 from accounts.statements.base import NotAStatement, Statement, UnknownTable
 from accounts.statements.bounded import (
     Bounds,
+    Tell,
     fits_in_child,
     preview_in_child,
     read_in_child,
@@ -29,16 +32,27 @@ from tradershub.core.queue import enqueue
 
 READ_TASK = "accounts.tasks.read_statement"
 PREVIEW_SECONDS = 15  # a person waits for it
+READABLE_AGAIN = (State.CANCELLED, State.REFUSED, State.FAILED)
+WHICH_BROKER = (
+    "Mappings of several brokers fit these headings and read them differently; "
+    "say which broker the file is of, or name its columns."
+)
 
 
 @uncollected()
-def read_file(path: Path, *, columns: dict[str, Any] | None = None) -> Statement:
-    """What the file says, read in a child process. Raises NotAStatement with one sentence."""
+def read_file(
+    path: Path, *, columns: dict[str, Any] | None = None, tell: Tell | None = None
+) -> Statement:
+    """What the file says, read in a child process. Raises NotAStatement with one sentence.
+
+    tell: hears how far the child is; what it raises ends the child.
+    """
     return read_in_child(
         path,
         mapping=columns,
         memory_mb=settings.STATEMENT_MEMORY_MB,
         seconds=settings.STATEMENT_SECONDS,
+        tell=tell,
     )
 
 
@@ -48,21 +62,23 @@ def read(imported: StatementImport) -> StatementImport:
         return imported
     try:
         with storage.opened(file_of(imported)) as path:
-            statement = _read_mapped(imported, path)
+            statement = _read_mapped(imported, path, Watcher(imported, OF_READING).hear)
         if statement is not None:
             _show(imported, statement)
+    except Cancelled:
+        end(imported, of=State.READING, to=State.CANCELLED)
     except (NotAStatement, Unreadable, HubError) as error:
-        end(imported, State.REFUSED, str(error))
+        end(imported, of=State.READING, to=State.REFUSED, reason=str(error))
     return imported
 
 
-def _read_mapped(imported: StatementImport, path: Path) -> Statement | None:
+def _read_mapped(imported: StatementImport, path: Path, tell: Tell) -> Statement | None:
     """The statement; None for a table whose columns a person must name first."""
     columns = columns_of(imported)
     try:
-        return read_file(path, columns=columns)
+        return read_file(path, columns=columns, tell=tell)
     except UnknownTable as error:
-        return _with_saved_mapping(imported, path, str(error))
+        return _with_saved_mapping(imported, path, str(error), tell)
 
 
 def columns_of(imported: StatementImport) -> dict[str, Any] | None:
@@ -71,26 +87,62 @@ def columns_of(imported: StatementImport) -> dict[str, Any] | None:
     return imported.mapping.mapping if imported.mapping else None
 
 
-def _with_saved_mapping(imported: StatementImport, path: Path, why: str) -> Statement | None:
-    saved = list(FileMapping.objects.for_user(imported.owner))
+def _with_saved_mapping(
+    imported: StatementImport, path: Path, why: str, tell: Tell
+) -> Statement | None:
     bounds = Bounds(settings.STATEMENT_MEMORY_MB, settings.STATEMENT_SECONDS)
-    fitting = fits_in_child(path, [row.mapping for row in saved], bounds=bounds) if saved else None
-    if fitting is not None:
-        imported.mapping = saved[fitting]
-        return read_file(path, columns=imported.mapping.mapping)
-    imported.preview = {"mapping": suggest_in_child(path, bounds=bounds)}
-    end(imported, State.NEEDS_MAPPING, why)
+    fitting = _fitting_mappings(imported, path, bounds)
+    if fitting and len({_reading_of(row) for row in fitting}) == 1:
+        imported.mapping = fitting[0]
+        return read_file(path, columns=imported.mapping.mapping, tell=tell)
+    imported.preview = {
+        "mapping": suggest_in_child(path, bounds=bounds),
+        "offered": [{"id": row.pk, "broker": row.broker.name} for row in fitting],
+    }
+    reason = WHICH_BROKER if fitting else why
+    end(imported, of=State.READING, to=State.NEEDS_MAPPING, reason=reason, keep=("preview",))
     return None
+
+
+def _fitting_mappings(imported: StatementImport, path: Path, bounds: Bounds) -> list[FileMapping]:
+    """The saved mapping that the file has the headings of: its broker's, else one of each broker."""
+    saved = list(FileMapping.objects.for_user(imported.owner).select_related("broker"))
+    if not saved:
+        return []
+    places = fits_in_child(path, [row.mapping for row in saved], bounds=bounds)
+    by_broker: dict[int, FileMapping] = {}
+    for row in (saved[place] for place in places):
+        by_broker.setdefault(row.broker_id, row)
+    mine = by_broker.get(_broker_of(imported) or 0)
+    return [mine] if mine else list(by_broker.values())
+
+
+def _broker_of(imported: StatementImport) -> int | None:
+    """The broker of the import's account, else the one broker of the files that came with it."""
+    if imported.account:
+        return imported.account.broker_id
+    others = StatementImport.objects.filter(owner=imported.owner, account__isnull=False)
+    together = others.filter(batch=imported.batch).order_by()
+    brokers = set(together.values_list("account__broker_id", flat=True))
+    return brokers.pop() if imported.batch and len(brokers) == 1 else None
+
+
+def _reading_of(row: FileMapping) -> mapping.Mapping:
+    """What the mapping says of the rows, its remarks left out."""
+    return replace(mapping.Mapping.from_dict(row.mapping), notes=(), known_as="")
 
 
 def _show(imported: StatementImport, statement: Statement) -> None:
     whose = addressee(statement, owner=imported.owner, account=imported.account)
     if whose.refusal:
-        return end(imported, State.REFUSED, whose.refusal)
+        return end(imported, of=State.READING, to=State.REFUSED, reason=whose.refusal)
     imported.account, imported.format = whose.account, statement.format
     kept = {key: imported.preview[key] for key in ("columns",) if key in imported.preview}
     imported.preview = kept | shown(statement, whose, name=imported.file_name)
-    return end(imported, State.PREVIEW, "")
+    return end(
+        imported, of=State.READING, to=State.PREVIEW,
+        keep=("account", "format", "mapping", "preview"),
+    )  # fmt: skip
 
 
 def shown(statement: Statement, whose: Addressee, *, name: str) -> dict[str, Any]:
@@ -120,6 +172,34 @@ def name_columns(
         imported.preview = {"columns": named.to_dict()}
         imported.save(update_fields=["preview", "mapping"])
         enqueue(READ_TASK, imported.pk)
+    imported.refresh_from_db()
+    return imported
+
+
+@transaction.atomic
+def use_mapping(imported: StatementImport, saved: FileMapping) -> StatementImport:
+    """Read a table whose columns are to be named as those of a saved mapping."""
+    if not take(imported, of=(State.NEEDS_MAPPING,), to=State.RECEIVED):
+        raise Conflict("The columns of this file are named already.")
+    imported.mapping, imported.preview, imported.reason = saved, {}, ""
+    imported.save(update_fields=["mapping", "preview", "reason"])
+    enqueue(READ_TASK, imported.pk)
+    imported.refresh_from_db()
+    return imported
+
+
+@transaction.atomic
+def read_again(imported: StatementImport) -> StatementImport:
+    """Have a file read anew that was cancelled or refused, or that could not be booked."""
+    file_of(imported)
+    if not take(imported, of=READABLE_AGAIN, to=State.RECEIVED):
+        raise Conflict(
+            f"The file is {imported.get_state_display().lower()}; nothing to read again."
+        )
+    start_afresh(imported)
+    imported.reason = ""
+    imported.save(update_fields=["reason"])
+    enqueue(READ_TASK, imported.pk)
     imported.refresh_from_db()
     return imported
 

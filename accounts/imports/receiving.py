@@ -18,7 +18,7 @@ from tradershub.core.errors import Conflict
 from tradershub.core.queue import enqueue
 
 DISCARDABLE = (
-    State.RECEIVED, State.NEEDS_MAPPING, State.PREVIEW, State.REFUSED, State.FAILED,
+    State.RECEIVED, State.CANCELLED, State.NEEDS_MAPPING, State.PREVIEW, State.REFUSED, State.FAILED,
 )  # fmt: skip
 
 

@@ -66,6 +66,7 @@ class StatementImport(OwnedModel):
         NEEDS_MAPPING = "needs_mapping", "Columns to be named"
         PREVIEW = "preview", "Ready to book"
         REFUSED = "refused", "Refused"
+        CANCELLED = "cancelled", "Cancelled"
         CONFIRMED = "confirmed", "Waiting to be booked"
         BOOKING = "booking", "Being booked"
         BOOKED = "booked", "Booked"
@@ -91,8 +92,6 @@ class StatementImport(OwnedModel):
     )
     period_from = models.DateTimeField(null=True, blank=True)
     period_to = models.DateTimeField(null=True, blank=True)
-    progress = models.PositiveIntegerField(default=0)
-    progress_total = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now)
     booked_at = models.DateTimeField(null=True, blank=True)
     undone_at = models.DateTimeField(null=True, blank=True)

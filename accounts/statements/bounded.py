@@ -76,11 +76,10 @@ def suggest_in_child(path: Path, *, bounds: Bounds) -> dict[str, Any]:
         return dict(json.load(output))
 
 
-def fits_in_child(path: Path, saved: list[dict[str, Any]], *, bounds: Bounds) -> int | None:
+def fits_in_child(path: Path, saved: list[dict[str, Any]], *, bounds: Bounds) -> list[int]:
     """`mapping.fits` in a child process: which of the saved mappings the file has the headings of."""
     with _answer(path, {"do": FITS, "saved": saved}, bounds) as output:
-        found = json.load(output)
-        return None if found is None else int(found)
+        return [int(place) for place in json.load(output)]
 
 
 def preview_in_child(

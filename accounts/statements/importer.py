@@ -8,14 +8,16 @@ from __future__ import annotations
 import datetime as dt
 import json
 import zoneinfo
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import repeat
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts import booking, bulk
 from accounts.models import Account, Deal, StatementImport, StatementLine
+from accounts.progress import UNWATCHED, Progress, watched
 from accounts.statements import extras, openings, settling
 from accounts.statements.base import Statement
 from accounts.statements.lines import Row, read_rows, stored
@@ -25,9 +27,7 @@ from brokers.models import BrokerSymbol
 from brokers.services import symbol_for
 
 LINE_COLUMNS = ("statement_id", "row", "section", "fate", "reason", "key", "values", "deal_id")
-STEPS = 5  # matched, deals, lines, orders, positions
-
-Progress = Callable[[int, int], None]
+COMPARE, DEALS, LINES, DERIVE, CHECK = "compare", "deals", "lines", "derive", "check"  # the stages
 
 
 def zone_of(statement: Statement, account: Account | None) -> dt.tzinfo:
@@ -50,6 +50,7 @@ def book(imported: StatementImport, statement: Statement, *, progress: Progress)
     Raises BadInput for a row that the books cannot keep.
     """
     account = booking.lock(imported.account)
+    progress.begin(COMPARE, len(statement.deals))
     zone = zone_of(statement, account)
     rows, refusals = read_rows(statement, zone, use_up=True)
     orders = extras.order_rows(statement, zone)
@@ -58,13 +59,9 @@ def book(imported: StatementImport, statement: Statement, *, progress: Progress)
     symbols = _symbols(account, statement, rows, orders)
     made = plan(account, rows, refusals)
     extras.keep(imported, statement, orders)
-    progress(1, STEPS)
-    touched = _book_rows(account, imported, made, symbols)
-    progress(3, STEPS)
+    touched = _book_rows(account, imported, made, symbols, progress)
     extras.book_orders(account, imported, orders)
-    progress(4, STEPS)
-    follow(account, touched)
-    progress(STEPS, STEPS)
+    follow(account, touched, progress)
     return made
 
 
@@ -88,15 +85,23 @@ def _symbols(
 
 
 def _book_rows(
-    account: Account, imported: StatementImport, made: Plan, symbols: dict[str, int]
+    account: Account,
+    imported: StatementImport,
+    made: Plan,
+    symbols: dict[str, int],
+    progress: Progress,
 ) -> set[int]:
     """Deals and lines of the rows. Returns the symbols whose positions follow anew."""
     touched = booking.remove(account, made.replaced) if made.replaced else set()
     new = [row for row, fate in zip(made.rows, made.fates, strict=True) if fate == Fate.BOOKED]
-    booked = booking.book(account, (row.new_deal(symbols) for row in new), statement=imported)
+    progress.begin(DEALS, len(new))
+    deals = watched((row.new_deal(symbols) for row in new), progress)
+    booked = booking.book(account, deals, statement=imported)
     held = _already_held(made.was.values())
     was = {place: deal for place, deal in made.was.items() if deal.id not in held}
-    bulk.insert(StatementLine, LINE_COLUMNS, _lines(imported, made, booked.new, was))
+    progress.begin(LINES, len(made.rows))
+    lines = watched(_lines(imported, made, booked.new, was), progress)
+    bulk.insert(StatementLine, LINE_COLUMNS, lines)
     touched |= {symbols[row.values[SYMBOL]] for row in new if row.values[SYMBOL]}
     return touched | settling.settle(account, made.unsettled)
 
@@ -136,10 +141,12 @@ def _lines(
 _json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-def follow(account: Account, touched: set[int]) -> None:
+def follow(account: Account, touched: set[int], progress: Progress = UNWATCHED) -> None:
     """Bring everything that follows from deals and files to what they say now."""
     touched = touched | openings.settle(account)
-    booking.derive(account, symbols=touched)
+    of_these = Q(symbol__isnull=True) | Q(symbol__in=touched)
+    progress.begin(DERIVE, Deal.objects.filter(of_these, account=account).count())
+    booking.derive(account, symbols=touched, progress=progress)
     extras.settle_marks(account)
     extras.settle_snapshots(account)
 

@@ -69,18 +69,20 @@ def _promise(rows: list[TableRow]) -> tuple[int, int]:
     return 0 if position is None else heading_score(filled[position]), len(filled)
 
 
-def fits(path: Path, saved: Iterable[Mapping]) -> Mapping | None:
-    """The saved mapping whose headings the file has, None if there is none."""
-    known = {
-        (mapping.sheet, mapping.header_row, mapping.headings_hash): mapping for mapping in saved
-    }
-    rows = {position for _, position, _ in known}
+def fits(path: Path, saved: Iterable[Mapping]) -> list[int]:
+    """The places of the saved mappings whose headings the file has, in the order of its rows."""
+    waiting: dict[tuple[str, int, str], list[int]] = {}
+    for place, mapping in enumerate(saved):
+        key = (mapping.sheet, mapping.header_row, mapping.headings_hash)
+        waiting.setdefault(key, []).append(place)
+    rows = {position for _, position, _ in waiting}
+    found: list[int] = []
     for row in islice(table_rows(path), EVIDENCE):
         if row.number - 1 in rows:
-            key = (row.sheet, row.number - 1, headings_hash(row.texts))
-            if key in known:
-                return known[key]
-    return None
+            found += waiting.pop((row.sheet, row.number - 1, headings_hash(row.texts)), [])
+        if not waiting:
+            break
+    return found
 
 
 def first_rows(path: Path, mapping: Mapping, n: int = 20) -> list[list[str]]:

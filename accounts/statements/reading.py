@@ -137,10 +137,9 @@ def suggest(path: Path, request: dict[str, Any]) -> None:
 
 
 def fits(path: Path, request: dict[str, Any]) -> None:
-    """Write the place of the saved mapping that fits the table, or null."""
+    """Write the places of the saved mappings that fit the table."""
     saved = [Mapping.from_dict(values) for values in request["saved"]]
-    found = _mapper().fits(path, saved)
-    json.dump(None if found is None else saved.index(found), sys.stdout)
+    json.dump(_mapper().fits(path, saved), sys.stdout)
 
 
 def preview(path: Path, request: dict[str, Any]) -> None:

@@ -58,7 +58,7 @@ def test_confirm_books_and_undo_takes_it_back(report, owner, account):
     empty = books_of(account)
     imported = imports.confirm(receive(report, owner), actor=owner)
     assert imported.state == "booked"
-    assert imports.progress(imported) == (5, 5)
+    assert imports.how_far(imported).percent == 100
     assert account.deals.count() == 40
     assert account.snapshots.get().equity == history(1)[-1].balance_after
     once = books_of(account)

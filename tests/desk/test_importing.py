@@ -12,9 +12,11 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from accounts import imports
+from accounts.imports.progress import Watcher
 from accounts.models import Account, Deal, StatementFile, StatementImport
+from accounts.statements.meter import Reading
 from brokers.models import Instrument
+from tests.accounts.tables import TABLE, save_two_readings
 from tests.factories import make_account
 from tradershub.core.models import AuditEntry
 from tradershub.example import write_example
@@ -245,11 +247,71 @@ def test_a_viewer_maps_no_symbols_and_discards_nothing(trader, client, example):
     assert StatementImport.objects.exists()
 
 
-def test_the_time_left_follows_from_the_steps_done(trader, example):
+def at_work(trader, example, state):
     drop(trader, next(iter(example.items())))
-    StatementImport.objects.update(state="booking")
-    imported = StatementImport.objects.get()
-    imports.Watcher(imported.pk, began=time.time() - 6)(3, 5)
+    StatementImport.objects.update(state=state)
+    return StatementImport.objects.get()
+
+
+def test_rows_done_and_the_time_left_are_told_while_a_file_is_booked(trader, example, monkeypatch):
+    imported = at_work(trader, example, "booking")
+    began = time.time()
+    monkeypatch.setattr("accounts.imports.progress.time.time", lambda: began - 10)
+    watcher = Watcher(imported, {"read": 50, "deals": 50})
+    watcher.begin("deals", 4000)
+    watcher._due_at = 0
+    watcher.advance(3000)
+    monkeypatch.setattr("accounts.imports.progress.time.time", lambda: began)
     answer = trader.get(reverse("desk:import-waiting", args=[imported.pk]))
     assert answer["X-Busy"] == "1"
-    assert "step 4 of 5, about 4 s left" in answer.content.decode()
+    assert "3\u202f000 of 4\u202f000 deals booked, about 1 s left" in answer.content.decode()
+    assert 'value="88"' in answer.content.decode()
+
+
+def test_the_rows_of_a_file_are_counted_while_it_is_read(trader, example):
+    imported = at_work(trader, example, "reading")
+    Watcher(imported, {"read": 100}).hear(Reading(12_000, 0.4))
+    page = trader.get(reverse("desk:import-rows")).content.decode()
+    assert "12\u202f000 rows read, about" in page
+    assert 'value="40"' in page
+
+
+def test_a_file_at_work_can_be_cancelled_read_again_and_discarded(trader, example):
+    imported = at_work(trader, example, "reading")
+    address = reverse("desk:import-detail", args=[imported.pk])
+    assert reverse("desk:import-cancel", args=[imported.pk]) in trader.get(address).content.decode()
+    trader.post(reverse("desk:import-cancel", args=[imported.pk]))
+    page = trader.get(address).content.decode()
+    assert reverse("desk:import-discard", args=[imported.pk]) in page
+    assert reverse("desk:import-read-again", args=[imported.pk]) in page
+    trader.post(reverse("desk:import-read-again", args=[imported.pk]))
+    assert StatementImport.objects.get().state == "preview"
+
+
+def test_one_click_cancels_all_of_a_batch_that_is_at_work(trader, example):
+    one, two, three = list(example.items())[:3]
+    drop(trader, one, two, three)
+    first, second, third = StatementImport.objects.order_by("pk")
+    StatementImport.objects.filter(pk=first.pk).update(state="confirmed")
+    StatementImport.objects.filter(pk=second.pk).update(state="booking")
+    page = trader.get(reverse("desk:import"), {"batch": first.batch}).content.decode()
+    assert "Cancel 2 files at work" in page
+    trader.post(reverse("desk:import-cancel-batch"), {"batch": first.batch})
+    page = trader.get(reverse("desk:import"), {"batch": first.batch}).content.decode()
+    assert "stopping; nothing of it will be booked" in page
+    assert "at work" not in page
+    states = StatementImport.objects.order_by("pk").values_list("state", flat=True)
+    assert list(states)[:2] == ["preview", "booking"]
+
+
+def test_a_table_that_two_brokers_mappings_fit_asks_which(trader):
+    save_two_readings(User.objects.get())
+    drop(trader, ("table.csv", TABLE.encode()))
+    imported = StatementImport.objects.get()
+    address = reverse("desk:import-detail", args=[imported.pk])
+    page = trader.get(address).content.decode()
+    assert "Which broker is this file of?" in page
+    chosen = imported.preview["offered"][1]
+    trader.post(reverse("desk:import-saved-mapping", args=[imported.pk]), {"mapping": chosen["id"]})
+    imported.refresh_from_db()
+    assert (imported.state, imported.mapping_id) == ("preview", chosen["id"])

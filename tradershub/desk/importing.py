@@ -52,6 +52,7 @@ def page(request: HttpRequest) -> HttpResponse:
         accounts=_open_accounts(request),
         ready=[file for file in found if file.is_ready],
         booked=[file for file in found if file.row.state == State.BOOKED],
+        at_work=[file for file in found if file.can_cancel],
         largest=_largest(),
     )
 
@@ -259,6 +260,38 @@ def _each(
             messages.error(request, f"{file.row.file_name}: {refusal.message}")
     batch = _batch(request)
     return HttpResponseRedirect(reverse("desk:import") + (f"?batch={batch}" if batch else ""))
+
+
+@require_POST
+def cancel(request: HttpRequest, pk: int) -> HttpResponse:
+    """Stop the work on a file; nothing of it is in the books then."""
+    need(request, IMPORT)
+    row = one(request, pk)
+    return do(
+        request,
+        lambda: imports.cancel(row, actor=request.user),
+        back=reverse("desk:import-detail", args=[pk]),
+    )
+
+
+@require_POST
+def cancel_batch(request: HttpRequest) -> HttpResponse:
+    """Stop the work on every file of the page, first on that which a worker has in hand."""
+    need(request, IMPORT)
+    at_work = [file for file in _shown(request) if file.can_cancel]
+    at_work.sort(key=lambda file: file.row.state != State.BOOKING)
+    return _each(request, at_work, lambda row: imports.cancel(row, actor=request.user))
+
+
+@require_POST
+def read_again(request: HttpRequest, pk: int) -> HttpResponse:
+    need(request, IMPORT)
+    row = one(request, pk)
+    return do(
+        request,
+        lambda: imports.read_again(row),
+        back=reverse("desk:import-detail", args=[pk]),
+    )
 
 
 @require_POST

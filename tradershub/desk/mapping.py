@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from accounts import imports
-from accounts.models import StatementImport
+from accounts.models import FileMapping, StatementImport
 from brokers.models import Broker
 from tradershub.core.errors import Conflict
 from tradershub.desk.columns import ColumnsForm
@@ -35,6 +35,17 @@ def columns(request: HttpRequest, pk: int) -> HttpResponse:
         lambda: imports.name_columns(file.row, form.mapping(), save_for=save_for),
         back=_address(pk),
     )
+
+
+@require_POST
+def saved(request: HttpRequest, pk: int) -> HttpResponse:
+    """Read the table as one of the saved mappings that fit it."""
+    need(request, IMPORT)
+    row = one(request, pk)
+    chosen = request.POST.get("mapping", "")
+    mine = FileMapping.objects.for_user(request.user)
+    found = get_object_or_404(mine, pk=chosen if chosen.isdigit() else 0)
+    return do(request, lambda: imports.use_mapping(row, found), back=_address(pk))
 
 
 @require_POST

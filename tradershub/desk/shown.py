@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from django.utils import timezone
@@ -43,6 +44,18 @@ LABELS = {
     "equity": "Equity",
 }
 PATIENCE = 20  # seconds after which a person should know that no worker takes a file
+# What is said of each stage of the work: before any of its rows is done, and then.
+STAGES = {
+    "read": ("opening the file", "{done} rows read"),
+    "compare": (
+        "comparing {of} rows with the books",
+        "{done} of {of} rows compared with the books",
+    ),
+    "deals": ("booking {of} deals", "{done} of {of} deals booked"),
+    "lines": ("keeping {of} lines", "{done} of {of} lines kept"),
+    "derive": ("working out positions", "positions of {done} of {of} deals worked out"),
+    "check": ("comparing totals", "comparing totals"),
+}
 COUNTED = ("closed_trades", "open_positions")
 FATES = {
     "booked": "new",
@@ -67,7 +80,7 @@ class Total:
         return None if self.difference is None else self.difference == ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shown:
     """One import for the page."""
 
@@ -173,19 +186,29 @@ class Shown:
         return self.row.state in imports.DISCARDABLE
 
     @property
-    def percent(self) -> int:
-        done, total = imports.progress(self.row)
-        return round(100 * done / total) if total else 0
+    def can_cancel(self) -> bool:
+        return self.row.state in imports.CANCELLABLE and not self.how_far.stopping
+
+    @property
+    def can_be_read_again(self) -> bool:
+        return self.row.state in imports.READABLE_AGAIN and self.row.file_id is not None
+
+    @cached_property
+    def how_far(self) -> imports.HowFar:
+        return imports.how_far(self.row)
 
     @property
     def progress_words(self) -> str:
-        """As `step 3 of 5, about 4 s left`; empty while nothing can be said."""
-        if self.row.state != State.BOOKING:
+        """As `12,000 of 40,000 deals booked, about 4 s left`; empty while nothing can be said."""
+        far = self.how_far
+        if far.stopping:
+            return "stopping; nothing of it will be booked"
+        if not far.stage:
             return self._waiting_words()
-        done, total = imports.progress(self.row)
-        left = imports.seconds_left(self.row)
-        words = f"{formats.number(Decimal(self.to_book), 0)} lines, step {min(done + 1, total)} of {total}"
-        return words if left is None else f"{words}, about {left} s left"
+        one, several = STAGES[far.stage]
+        done, of = (formats.number(Decimal(rows), 0) for rows in (far.done, far.of))
+        words = several.format(done=done, of=of) if far.done else one.format(of=of)
+        return words if far.seconds_left is None else f"{words}, about {far.seconds_left} s left"
 
     def _waiting_words(self) -> str:
         if self.row.state != State.RECEIVED:

@@ -344,8 +344,8 @@ def test_saved_mapping_is_found_by_the_headings(tmp_path):
     saved = answered(suggested(tmp_path, JFD), profit_is="gross")
     other = suggested(tmp_path, MQL5)
     path = write(tmp_path, JFD.replace("77", "78"), "later.csv")
-    assert mapping.fits(path, [other, saved]) == saved
-    assert mapping.fits(path, [other]) is None
+    assert mapping.fits(path, [other, saved, saved]) == [1, 2]
+    assert mapping.fits(path, [other]) == []
 
 
 def test_table_with_other_headings_is_refused(tmp_path):

@@ -201,8 +201,8 @@ def test_child_suggests_as_we_would(trades: Path) -> None:
 def test_child_finds_the_saved_mapping_that_fits(trades: Path) -> None:
     ours = mapping.suggest_file(trades).to_dict()
     other = ours | {"headings": ["A", "B"]}
-    assert bounded.fits_in_child(trades, [other, ours], bounds=bounded.Bounds()) == 1
-    assert bounded.fits_in_child(trades, [other], bounds=bounded.Bounds()) is None
+    assert bounded.fits_in_child(trades, [other, ours], bounds=bounded.Bounds()) == [1]
+    assert bounded.fits_in_child(trades, [other], bounds=bounded.Bounds()) == []
 
 
 def test_child_shows_first_rows_as_they_stand_and_as_they_are_read(trades: Path) -> None:
@@ -237,7 +237,7 @@ def test_first_rows_of_a_huge_table_need_little_memory(huge: Path) -> None:
 def test_many_saved_mappings_reach_the_child(trades: Path) -> None:
     ours = mapping.suggest_file(trades).to_dict()
     others = [ours | {"headings": [f"{n}" * 50, "B"]} for n in range(2000)]
-    assert bounded.fits_in_child(trades, [*others, ours], bounds=bounded.Bounds()) == 2000
+    assert bounded.fits_in_child(trades, [*others, ours], bounds=bounded.Bounds()) == [2000]
 
 
 def decided(suggested: columns.Mapping) -> dict:
