@@ -29,7 +29,7 @@ from accounts.models.owned import OwnedModel
 from brokers.models import FxRate, Instrument, Quote, SymbolTerms
 from tests.factories import make_account, make_broker, make_symbol, moment
 from tradershub.core.api_keys import create_key
-from tradershub.core.models import ApiKey, AuditEntry, Preference, Submission
+from tradershub.core.models import ApiKey, AuditEntry, Build, Preference, Submission
 
 MARK = "zqxmark"
 BATCH = uuid.UUID("7ab3b3c1-7b3c-4a0e-a97f-8acb023aa40d")
@@ -107,6 +107,7 @@ class MarkedBooks:
         self.keep(Preference.objects.create(owner=self.owner, remembered={"note": MARK}))
         self.keep(Submission.objects.create(owner=self.owner, token=MARK, action="deposit"))
         self.keep(AuditEntry.objects.filter(owner_id=self.owner.pk).first())
+        self.built()
         LogEntry.objects.create(
             user=self.owner,
             content_type=ContentType.objects.get_for_model(Account),
@@ -115,13 +116,23 @@ class MarkedBooks:
             action_flag=2,
         )
 
+    def built(self) -> None:
+        """A workbook that a worker has made."""
+        question = {
+            "form": "workbook", "report": "trades", "pk": None, "table": "trades", "title": MARK,
+            "query": f"q={MARK}", "file": f"{MARK}.xlsx",
+        }  # fmt: skip
+        made = {"state": "done", "summary": {"rows": 1}, "size": len(MARK)}
+        build = Build.objects.create(owner=self.owner, key=MARK, question=question, **made)
+        self.keep(build).parts.create(number=0, data=MARK.encode())
+
     def state(self) -> dict[str, list[dict[str, Any]]]:
         """All that is the person's, to compare before and after."""
         owned = [model for model in apps.get_models() if issubclass(model, OwnedModel)]
         found = {m.__name__: m.objects.filter(**{m.OWNER_PATH: self.owner}) for m in owned}
         found |= {
             model.__name__: model.objects.filter(owner=self.owner)
-            for model in (ApiKey, Preference, Submission)
+            for model in (ApiKey, Build, Preference, Submission)
         }
         return {name: list(rows.order_by("pk").values()) for name, rows in found.items()}
 

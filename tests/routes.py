@@ -49,7 +49,7 @@ def addresses(route: Route, books: MarkedBooks) -> list[str]:
         return [f"/{label}/" for label in sorted(labels)]
     if route.pattern == "(?P<url>.*)$":
         return ["/nothing/here/"]
-    if route.app == "reports":
+    if route.app == "reports" and not route.name.startswith("build"):
         return report_addresses(route, books)
     names = PARAMETER.findall(route.pattern)
     filled = route.pattern
@@ -67,6 +67,8 @@ def parameter(route: Route, name: str, books: MarkedBooks) -> Any:
         return books.account.pk
     if route.app == "desk" and route.pattern.startswith("import/") and name == "pk":
         return books.rows_by_label["accounts.statementimport"][1]
+    if route.app == "reports" and name == "pk":
+        return books.rows_by_label["core.build"][1]
     label = ".".join(route.pattern.split("/")[:2])
     if name in ("object_id", "id") and label in books.rows_by_label:
         return books.rows_by_label[label][1]

@@ -110,9 +110,8 @@ def tables_of(owner: User, *, books: MarkedBooks) -> dict[str, list[str]]:
     """The tables of each report page, as its owner sees them."""
     client, found = browser(owner), {}
     books.tables = {}
-    for route in (
-        r for r in page_routes() if r.app == "reports" and "<slug:name>" not in r.pattern
-    ):
+    pages = ("index", "page", "subject")
+    for route in (r for r in page_routes() if r.app == "reports" and r.name in pages):
         for address in addresses(route, books):
             context = client.get(address, follow=True).context
             found[address.split("/")[2]] = list(context.get("tables") or ())
@@ -358,8 +357,8 @@ def test_who_may_only_look_changes_nothing_in_the_own_books(books, viewer):
 
 
 def without_memory(state: dict[str, Any]) -> dict[str, Any]:
-    """The books without what pages remember of filters."""
-    return {name: rows for name, rows in state.items() if name != "Preference"}
+    """The books without what pages remember of filters, and without what workers made for them."""
+    return {name: rows for name, rows in state.items() if name not in ("Build", "Preference")}
 
 
 def is_open_to_viewers(route: Route, answer: Any) -> bool:

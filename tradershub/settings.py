@@ -221,6 +221,13 @@ FILE_UPLOAD_TEMP_DIR = DATA_DIR / "uploads"
 FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
 FILE_UPLOAD_HANDLERS = ["tradershub.core.uploads.BoundedUploadHandler"]
 
+# -- Pages -------------------------------------------------------------------------------------
+# Beyond so many rows a worker brings a table into order or writes its workbook, and the person is shown how far it is.
+ROWS_AT_ONCE = env.int("ROWS_AT_ONCE", default=50_000)
+WORKBOOK_ROWS_AT_ONCE = env.int("WORKBOOK_ROWS_AT_ONCE", default=5_000)
+BUILDS_KEPT_HOURS = env.int("BUILDS_KEPT_HOURS", default=24)
+BUILDS_MAX_MB = env.int("BUILDS_MAX_MB", default=200)  # of one person; the oldest go
+
 # -- Reference rates ---------------------------------------------------------------------------
 LOAD_RATES = env.bool("LOAD_RATES", default=True)  # after each migrate
 
@@ -268,6 +275,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 USE_I18N = True
+FORMAT_MODULE_PATH = ["tradershub.formats"]
 USE_THOUSAND_SEPARATOR = False
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"

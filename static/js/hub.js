@@ -1,8 +1,10 @@
-/* The frame's keys: "/" searches, "g" and a letter goes, Esc closes, arrows and Enter walk a table. */
+/* The frame's keys: "/" searches, "g" and a letter goes, Esc closes, arrows and Enter walk a table.
+   Parts marked data-refresh are asked for anew while a worker is busy. */
 (function () {
   "use strict";
 
   const GO_WAITS_MS = 1500;
+  const REFRESH_MS = 1000;
   let goUntil = 0;
 
   function isTyping(target) {
@@ -146,12 +148,38 @@
     });
   }
 
+  /* The part anew every second while a worker is busy; the whole page once it is done, or gone. */
+  function refreshLater(part) {
+    setTimeout(async () => {
+      let busy = true;
+      try {
+        const answer = await fetch(part.dataset.refresh);
+        if (answer.status === 404) busy = false;
+        if (answer.ok && !answer.redirected) {
+          busy = answer.headers.get("X-Busy") === "1";
+          if (busy) part.innerHTML = await answer.text();
+        }
+      } catch (error) {
+        /* The hub is away for a moment: ask again. */
+      }
+      if (busy) refreshLater(part);
+      else window.location.reload();
+    }, REFRESH_MS);
+  }
+
+  function watchWorkers() {
+    document.querySelectorAll("[data-refresh]").forEach((part) => {
+      if (part.querySelector("progress")) refreshLater(part);
+    });
+  }
+
   document.addEventListener("keydown", onKey);
   document.addEventListener("keydown", walkTable);
   document.addEventListener("change", onChange);
   document.addEventListener("submit", onSubmit);
   document.addEventListener("click", onClick);
   document.addEventListener("DOMContentLoaded", () => reachByKeyboard(document));
+  document.addEventListener("DOMContentLoaded", watchWorkers);
   window.addEventListener("pageshow", () => {
     document.querySelectorAll("[data-drop-empty]").forEach((field) => (field.disabled = false));
     document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);

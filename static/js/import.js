@@ -1,16 +1,10 @@
-/* The import page: drop files, watch the upload, refresh the rows while a worker is busy. */
+/* The import page: drop files, watch the upload, show what a table becomes. hub.js looks how far a worker is. */
 (function () {
   "use strict";
-
-  const REFRESH_MS = 1000;
 
   function start() {
     const zone = document.getElementById("drop-zone");
     if (zone) listen(zone);
-    const rows = document.getElementById("import-rows");
-    if (rows && rows.querySelector("[data-busy='1']")) refreshLater(rows);
-    const waiting = document.getElementById("waiting");
-    if (waiting) refreshLater(waiting);
     const columns = document.getElementById("columns-form");
     if (columns) showFirstRows(columns, document.getElementById("first-rows"));
     document.querySelectorAll("form[data-confirm]").forEach((form) => {
@@ -85,24 +79,6 @@
     const place = document.getElementById("upload-error");
     place.textContent = sentence;
     place.hidden = false;
-  }
-
-  /* The part anew every second while a worker is busy; the whole page once it is done. */
-  function refreshLater(part) {
-    setTimeout(async () => {
-      let busy = true;
-      try {
-        const answer = await fetch(part.dataset.address);
-        if (answer.ok && !answer.redirected) {
-          busy = answer.headers.get("X-Busy") === "1";
-          if (busy) part.innerHTML = await answer.text();
-        }
-      } catch (error) {
-        /* The hub is away for a moment: ask again. */
-      }
-      if (busy) refreshLater(part);
-      else window.location.reload();
-    }, REFRESH_MS);
   }
 
   /* What the table's first rows become, as the form stands: at once, and after each choice. */

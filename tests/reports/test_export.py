@@ -64,13 +64,6 @@ def test_a_formula_in_a_comment_stays_text(page, books):
     assert not any(cell.data_type == "f" for row in cells for cell in row)
 
 
-def test_a_table_beyond_a_workbook_is_refused_with_a_sentence(page, books, monkeypatch):
-    monkeypatch.setattr("tradershub.reports.export.XLSX_ROWS", 10)
-    response = page("/reports/trades/trades.xlsx")
-    assert response.status_code == 400
-    assert "narrow the filter, or export CSV" in response.content.decode()
-
-
 def test_another_persons_account_cannot_be_exported(page, books):
     stranger = make_books(make_owner(), days=5).accounts[0]
     assert page(f"/reports/account/{stranger.pk}/positions.csv").status_code == 404

@@ -1,4 +1,4 @@
-"""Tables that belong to no app: the audit chain, API keys, preferences, signs of life."""
+"""Tables that belong to no app: the audit chain, API keys, preferences, builds, signs of life."""
 
 from __future__ import annotations
 
@@ -92,6 +92,62 @@ class Submission(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.token[:8]}"
+
+
+class Build(models.Model):
+    """What takes too long to wait for: asked for by one person, made by a worker, kept for a while.
+
+    key: hash of the question and of the state of what it asks about. question: how to ask it again.
+    size: bytes of its parts.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting for a worker"
+        BUILDING = "building", "Being made"
+        DONE = "done", "Ready"
+        FAILED = "failed", "Failed"
+
+    PENDING = (State.WAITING, State.BUILDING)
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=64)
+    question = models.JSONField()
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    reason = models.CharField(max_length=300, blank=True, help_text="Why it failed")
+    summary = models.JSONField(default=dict)
+    size = models.PositiveBigIntegerField(default=0)
+    asked_at = models.DateTimeField(default=timezone.now, db_index=True)
+    begun_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["owner", "key"], name="build_key_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.question.get('form', '')} {self.key[:8]}: {self.state}"
+
+    @property
+    def is_done(self) -> bool:
+        return self.state == self.State.DONE
+
+    @property
+    def is_pending(self) -> bool:
+        return self.state in self.PENDING
+
+
+class BuildPart(models.Model):
+    """A piece of what was made; all but the last are of one size."""
+
+    build = models.ForeignKey(Build, on_delete=models.CASCADE, related_name="parts")
+    number = models.PositiveIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["build", "number"], name="build_part_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"Part {self.number} of {self.build_id}"
 
 
 class Heartbeat(models.Model):

@@ -10,6 +10,7 @@ from django.http import Http404
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import history
 from accounts.models import Account, AccountTerms
 from accounts.queries import CurvePoint, equity_curve
 from accounts.valuation import AccountState, state_of
@@ -26,7 +27,7 @@ from tradershub.reports.base import (
     pnl_figure,
 )
 from tradershub.reports.parts import import_address, provisional
-from tradershub.reports.tables import Column, QueryRows, Table
+from tradershub.reports.tables import Column, QueryRows, Row, Table
 
 TABS = {
     "positions": "Positions",
@@ -106,11 +107,14 @@ class AccountPage(Report):
         }
 
     def _trades(self) -> Table:
-        one, narrowed = [self.account], self.filters.moments("closed_at")
-        rows = book_tables.closed_trades(one, narrowed)
         return book_tables.closed_trades_table(
-            rows, lambda: book_tables.closed_totals(one, narrowed)
+            [self.account], self.filters.moments("closed_at"), quick_totals=self._quick_totals
         )
+
+    def _quick_totals(self) -> list[Row]:
+        period = self.filters.period
+        days = history.trade_days([self.account.pk], start=period.start, end=period.end)
+        return book_tables.day_totals(days)
 
     def _figures(self, state: AccountState) -> list[Figure]:
         code, now = self.account.currency, timezone.now()

@@ -40,6 +40,7 @@ class AuditLog(Report):
                     COLUMNS,
                     QueryRows(self._entries().values("pk", *(column.key for column in COLUMNS))),
                     order="-seq",
+                    version=str(audit.head()),
                     empty="Nothing was done in this period.",
                 )
             ],

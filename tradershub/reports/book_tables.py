@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from django.db.models import F, Q, QuerySet, Sum
 from django.utils import timezone
 
+from accounts.history import TradeDay
 from accounts.models import Account, BrokerOrder, Deal, Position
 from accounts.valuation import AccountState, Valued
 from tradershub.core import formats
@@ -182,17 +184,24 @@ def closed_totals(accounts: Sequence[Account], narrowed: Q) -> list[Row]:
     ]
 
 
+def day_totals(days: Iterable[TradeDay]) -> list[Row]:
+    """The same sums from day figures: of all closings, those of positions still open among them."""
+    keys = ("profit", "swap", "costs", "net")
+    rows = [{"currency": day.currency, **{key: getattr(day, key) for key in keys}} for day in days]
+    return totals_by_currency(rows, keys)
+
+
 def closed_trades_table(
-    rows: QueryRows, totals: Callable[[], Iterable[Row]], *, note: str = ""
+    accounts: Sequence[Account], narrowed: Q, *, quick_totals: Callable[[], Iterable[Row]]
 ) -> Table:
     return Table(
         "trades",
         "Closed trades",
         CLOSED_COLUMNS,
-        rows,
+        closed_trades(accounts, narrowed),
         order="-closed_at",
-        totals=totals,
-        note=note,
+        totals=partial(closed_totals, accounts, narrowed),
+        quick_totals=quick_totals,
         empty="No trade was closed in this period.",
     )
 

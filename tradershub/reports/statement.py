@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -156,8 +156,24 @@ class RunningRows:
     def count(self) -> int:
         return self.rows.count()
 
+    def count_all(self) -> int:
+        return self.rows.count_all()
+
+    def question(self, *, order: str, descending: bool) -> str:
+        return self.rows.question(order=order, descending=descending)
+
+    def keys(self, *, order: str, descending: bool) -> Iterator[int]:
+        return self.rows.keys(order=order, descending=descending)
+
     def window(self, *, order: str, descending: bool, start: int, stop: int) -> list[Row]:
         found = self.rows.window(order=order, descending=descending, start=start, stop=stop)
+        return self._with_balances(found, order=order, descending=descending)
+
+    def chosen(self, keys: Sequence[int], *, order: str, descending: bool) -> list[Row]:
+        found = self.rows.chosen(keys, order=order, descending=descending)
+        return self._with_balances(found, order=order, descending=descending)
+
+    def _with_balances(self, found: list[Row], *, order: str, descending: bool) -> list[Row]:
         if order != "at" or not found:
             return found
         oldest = found[-1] if descending else found[0]

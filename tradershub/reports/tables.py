@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from django.conf import settings
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -15,7 +16,6 @@ from tradershub.core import formats
 Row = dict[str, Any]
 SIZES = (25, 50, 100, 250)
 SIZE = 50
-COUNTED_AT_MOST = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +90,26 @@ class Cell:
 
 
 class Rows(Protocol):
-    """Where a table's rows come from."""
+    """Where a table's rows come from.
+
+    count: up to one more than ROWS_AT_ONCE. question: what the database is asked for them in that order;
+    empty for rows at hand, which are never too many to sort. keys and chosen: the ids of all rows in an
+    order, and the rows of some of these ids.
+    """
 
     def count(self) -> int: ...
+
+    def count_all(self) -> int: ...
+
+    def question(self, *, order: str, descending: bool) -> str: ...
 
     def window(self, *, order: str, descending: bool, start: int, stop: int) -> list[Row]: ...
 
     def stream(self, *, order: str, descending: bool) -> Iterator[Row]: ...
+
+    def keys(self, *, order: str, descending: bool) -> Iterator[int]: ...
+
+    def chosen(self, keys: Sequence[int], *, order: str, descending: bool) -> list[Row]: ...
 
 
 @dataclass(frozen=True)
@@ -108,6 +121,12 @@ class ListRows:
     def count(self) -> int:
         return len(self.rows)
 
+    def count_all(self) -> int:
+        return len(self.rows)
+
+    def question(self, *, order: str, descending: bool) -> str:
+        return ""
+
     def window(self, *, order: str, descending: bool, start: int, stop: int) -> list[Row]:
         return list(self.stream(order=order, descending=descending))[start:stop]
 
@@ -118,6 +137,12 @@ class ListRows:
         unknown = [row for row in self.rows if row.get(order) is None]
         known.sort(key=lambda row: row[order], reverse=descending)
         return iter([*known, *unknown])
+
+    def keys(self, *, order: str, descending: bool) -> Iterator[int]:
+        raise NotImplementedError("Rows at hand have no keys")
+
+    def chosen(self, keys: Sequence[int], *, order: str, descending: bool) -> list[Row]:
+        raise NotImplementedError("Rows at hand have no keys")
 
 
 @dataclass(frozen=True)
@@ -132,13 +157,28 @@ class QueryRows:
     known: frozenset[str] = frozenset()
 
     def count(self) -> int:
-        return self.query.order_by()[: COUNTED_AT_MOST + 1].count()
+        return self.query.order_by()[: settings.ROWS_AT_ONCE + 1].count()
+
+    def count_all(self) -> int:
+        return self.query.order_by().count()
+
+    def question(self, *, order: str, descending: bool) -> str:
+        return repr(self._ordered(order, descending).query.sql_with_params())
 
     def window(self, *, order: str, descending: bool, start: int, stop: int) -> list[Row]:
         return [self.finish(row) for row in self._ordered(order, descending)[start:stop]]
 
     def stream(self, *, order: str, descending: bool) -> Iterator[Row]:
         return map(self.finish, self._ordered(order, descending).iterator(chunk_size=2000))
+
+    def keys(self, *, order: str, descending: bool) -> Iterator[int]:
+        keys = self._ordered(order, descending).values_list("pk", flat=True)
+        return iter(keys.iterator(chunk_size=10_000))
+
+    def chosen(self, keys: Sequence[int], *, order: str, descending: bool) -> list[Row]:
+        """In the order of the keys; without those that are no longer there."""
+        found = {row["pk"]: row for row in self.query.filter(pk__in=keys).order_by()}
+        return [self.finish(found[key]) for key in keys if key in found]
 
     def _ordered(self, order: str, descending: bool) -> QuerySet[Any, Row]:
         if not order:
@@ -156,7 +196,9 @@ class Table:
     """One table of a page.
 
     totals: rows over the whole filter, one per currency, with the values of some columns; the first
-    column shows their `label`. order: the sort without a choice, "-" for descending.
+    column shows their `label`. quick_totals: about the same from day figures, for more rows than are
+    added up while a person waits. order: the sort without a choice, "-" for descending, which an index
+    serves. version: what its rows depend on besides the books of the accounts shown.
     empty: what will stand here; next_step: (label, address) of the one thing to do then.
     """
 
@@ -166,10 +208,11 @@ class Table:
     rows: Rows
     order: str = ""
     totals: Iterable[Row] | Callable[[], Iterable[Row]] = ()
+    quick_totals: Callable[[], Iterable[Row]] | None = None
+    version: str = ""
     note: str = ""
     empty: str = "Nothing matches these filters."
     next_step: tuple[str, str] | None = None
-    sort_limit: int = COUNTED_AT_MOST
     css: str = ""
     extra: Row = field(default_factory=dict)
 

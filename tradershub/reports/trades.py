@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import partial
-
-from django.db.models import Q
 
 from accounts import history
 from brokers.rate_table import RateTable
@@ -26,9 +23,6 @@ from tradershub.reports.base import (
     pnl_figure,
 )
 from tradershub.reports.parts import no_accounts, provisional
-from tradershub.reports.tables import COUNTED_AT_MOST, Row
-
-TOTALLED = ("profit", "swap", "costs", "net")
 
 
 class ClosedTrades(Report):
@@ -49,22 +43,14 @@ class ClosedTrades(Report):
         )
         days = self._converted(booked)
         narrowed = self.filters.moments("closed_at") & self.filters.symbols()
-        rows = book_tables.closed_trades(self.filters.accounts, narrowed)
-        many = sum(day.closings for day in days) > COUNTED_AT_MOST
-        note = (
-            f"Over {COUNTED_AT_MOST:,} trades: the totals are those of the day figures."
-            if many
-            else ""
+        table = book_tables.closed_trades_table(
+            self.filters.accounts, narrowed, quick_totals=partial(book_tables.day_totals, booked)
         )
-        totals = partial(_day_totals, booked) if many else partial(self._totals, narrowed)
         return Content(
             figures=self._figures(days) if days else (),
             charts=[self._chart(days)] if len(days) > 1 else (),
-            tables=[book_tables.closed_trades_table(rows, totals, note=note)],
+            tables=[table],
         )
-
-    def _totals(self, narrowed: Q) -> Iterable[Row]:
-        return book_tables.closed_totals(self.filters.accounts, narrowed)
 
     def _converted(self, days: list[history.TradeDay]) -> list[history.TradeDay]:
         """The days in the page's currency at each day's rate; without a rate they are left out."""
@@ -136,15 +122,3 @@ class ClosedTrades(Report):
         return Chart(
             "net", "Net profit as it grew", series, code, digits, zooms=True, table="trades"
         )
-
-
-def _day_totals(booked: Iterable[history.TradeDay]) -> list[Row]:
-    """One total row per currency, from the day figures."""
-    sums: dict[str, Row] = {}
-    for day in booked:
-        row = sums.setdefault(
-            day.currency, {"currency": day.currency, **dict.fromkeys(TOTALLED, ZERO)}
-        )
-        for key in TOTALLED:
-            row[key] += getattr(day, key)
-    return [{"label": f"Total {code}", **row} for code, row in sorted(sums.items())]

@@ -1,19 +1,27 @@
-"""One view for the index, one for a page, one for the export of a table."""
+"""One view for the index, one for a page, one for the export of a table, some for what workers make."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.conf import settings
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
 
-from tradershub.core.errors import BadInput
-from tradershub.core.models import Preference
+from tradershub.core.models import Build, Preference
 from tradershub.core.pages import render_page
-from tradershub.reports import REPORTS, export
+from tradershub.reports import REPORTS, builds, export, making
 from tradershub.reports import remembered as memory
 from tradershub.reports.base import Content, Report
-from tradershub.reports.filters import KEYS, Filters, read_filters
+from tradershub.reports.filters import KEYS, Filters
 from tradershub.reports.periods import PRESETS
 from tradershub.reports.table_view import TableView
 
@@ -49,35 +57,87 @@ def page(request: HttpRequest, key: str, pk: int | None = None) -> HttpResponse:
     if "clear" in request.GET:
         memory.forget_filters(preference)
         return HttpResponseRedirect(request.path)
-    if redirect := _to_remembered(request, report_class, preference):
-        return redirect
+    if elsewhere := _to_remembered(request, report_class, preference):
+        return elsewhere
     _remember(request, report_class, preference)
-    filters = read_filters(request.GET, user=request.user, base_currency=preference.base_currency)
-    report = report_class(filters, params=request.GET, pk=pk)
+    report = making.opened(key, request.GET, user=request.user, preference=preference, pk=pk)
     return _draw(request, report, report.build(), key=key, preference=preference)
 
 
 def table(
     request: HttpRequest, key: str, name: str, form: str, pk: int | None = None
 ) -> HttpResponse:
-    """One table of a page as a file, as it is shown. Refuses with a sentence what is too large."""
-    report_class = _report_class(key, pk)
+    """One table of a page as a file, as it is shown. A long workbook is left to a worker."""
+    _report_class(key, pk)
     preference = memory.preference_of(request.user)
-    filters = read_filters(request.GET, user=request.user, base_currency=preference.base_currency)
-    found = report_class(filters, params=request.GET, pk=pk).build().table(name)
+    report = making.opened(key, request.GET, user=request.user, preference=preference, pk=pk)
+    found = report.build().table(name)
     if found is None or form not in EXPORTS:
         raise Http404("There is no such table")
     view = TableView(found, request.GET, memory.remembered_columns(preference, f"{key}.{name}"))
-    try:
-        return EXPORTS[form](view, name=f"{key}-{name}-{filters.today}")
-    except BadInput as refused:
-        return render_page(
-            request,
-            "reports/refused.html",
-            title="Not exported",
-            status=400,
-            reason=refused.message,
-        )
+    if form == "xlsx" and view.question and view.total > settings.WORKBOOK_ROWS_AT_ONCE:
+        return redirect("reports:build", making.workbook(view, report, key).pk)
+    return EXPORTS[form](view, name=f"{key}-{name}-{report.filters.today}")
+
+
+# -- What workers make ---------------------------------------------------------------------------
+def _build(request: HttpRequest, pk: int) -> Build:
+    return get_object_or_404(Build, pk=pk, owner=request.user)
+
+
+@require_GET
+def build(request: HttpRequest, pk: int) -> HttpResponse:
+    """A file that a worker makes: how far it is, then the way to it."""
+    found = _build(request, pk)
+    return render_page(
+        request,
+        "reports/build.html",
+        title=f"{found.question['title']} as a workbook",
+        build=found,
+        told=builds.told(found),
+        kept_until=builds.kept_until(found),
+        back=making.page_address(found),
+    )
+
+
+@require_GET
+def waiting(request: HttpRequest, pk: int) -> HttpResponse:
+    """How far a worker is; the header says whether it goes on."""
+    found = _build(request, pk)
+    context = {"build": found, "told": builds.told(found)}
+    response = render(request, "reports/parts/waiting.html", context)
+    response["X-Busy"] = str(int(found.is_pending))
+    return response
+
+
+@require_GET
+def file(request: HttpRequest, pk: int) -> StreamingHttpResponse:
+    """What was made, sent part by part."""
+    found = _build(request, pk)
+    if not found.is_done or "file" not in found.question:
+        raise Http404("There is no such file")
+    response = StreamingHttpResponse(builds.pieces(found), content_type=export.XLSX_TYPE)
+    response["Content-Length"] = str(found.size)
+    response["Content-Disposition"] = f'attachment; filename="{found.question["file"]}"'
+    return response
+
+
+@require_POST
+def retry(request: HttpRequest, pk: int) -> HttpResponse:
+    """Have what failed made again."""
+    found = _build(request, pk)
+    builds.retry(found)
+    if "file" in found.question:
+        return redirect("reports:build", pk)
+    return HttpResponseRedirect(making.page_address(found))
+
+
+@require_POST
+def drop(request: HttpRequest, pk: int) -> HttpResponse:
+    """Wait no longer: back to the table, in its own order where another needs a worker."""
+    found = _build(request, pk)
+    builds.drop(found)
+    return HttpResponseRedirect(making.page_address(found, own_order="file" not in found.question))
 
 
 def _report_class(key: str, pk: int | None) -> type[Report]:
@@ -126,6 +186,8 @@ def _draw(
         )
         for table in content.tables
     }
+    for view in views.values():
+        making.give_order(view, report, key)
     return render_page(
         request,
         report.template,
