@@ -87,9 +87,10 @@ def book(
     before = Deal.objects.aggregate(last=Max("id"))["last"] or 0
     keys: dict[str, None] = {}
     head = (account.pk, account.currency, statement and statement.pk, timezone.now())
-    rows = (_row(deal, head, keys) for deal in deals)
+    rows = (_row(deal, head, keys) for deal in deals if deal.key not in keys)
+    unique = ("account_id", "key") if account.deals.exists() else ()
     try:
-        bulk.insert(Deal, HEAD + NewDeal._fields, rows, unique=("account_id", "key"))
+        bulk.insert(Deal, HEAD + NewDeal._fields, rows, unique=unique)
     except ValidationError as error:
         raise bad_input(error) from error
     mine = Deal.objects.filter(account=account)

@@ -168,7 +168,7 @@ def book_orders(account: Account, imported: StatementImport, rows: list[OrderRow
             if before and before.statement_id is None:
                 foreign.append((before.source, before.said))
     _remember(imported, rows, foreign)
-    _write(account, imported, changed)
+    _write(account, imported, changed, are_new=not has_orders)
 
 
 class Known(NamedTuple):
@@ -206,14 +206,15 @@ def _write(
     imported: StatementImport | None,
     rows: Iterable[OrderRow],
     source: str = SOURCE,
+    *,
+    are_new: bool = False,
 ) -> None:
     ids = dict(BrokerSymbol.objects.filter(broker=account.broker_id).values_list("name", "id"))
     head = (account.pk, imported and imported.pk, source, "", "")
     full = ((*head, row[0], ids[row[1]], *row[2:]) for row in rows)
     changing = ("statement_id", "source", *INSERTED[6:])
-    bulk.insert(
-        BrokerOrder, INSERTED, full, unique=("account_id", "broker_order_id"), update=changing
-    )
+    unique = () if are_new else ("account_id", "broker_order_id")
+    bulk.insert(BrokerOrder, INSERTED, full, unique=unique, update=changing)
 
 
 def unbook_orders(account: Account, imported: StatementImport) -> None:
