@@ -50,8 +50,7 @@ def written(folder: Path, deals: int, form: str) -> Path:
 
 def measured(path: Path, read: Any, what: str) -> list[Measure]:
     rounds, memory = Rounds(), Memory()
-    with watched(memory):
-        imported(path)
+    imported_alone(path, memory)
     bare = bare_tables()
     for _ in range(ROUNDS):
         rounds.add(lambda: imported(path), lambda: (read(path), write_bare(bare)))
@@ -60,11 +59,23 @@ def measured(path: Path, read: Any, what: str) -> list[Measure]:
 
 def imported(path: Path) -> None:
     """As the command does it, into a new account; as a person would find it, tied out."""
-    owner = f"owner{next(_owners)}"
-    get_user_model().objects.create_user(owner)
-    said = io.StringIO()
+    owner, said = new_owner(), io.StringIO()
     call_command("import_statement", path, owner=owner, open=True, yes=True, stdout=said)
     assert Account.objects.filter(owner__username=owner).exists(), said.getvalue()
+
+
+def imported_alone(path: Path, memory: Memory) -> None:
+    """The same by a process that does nothing before or after it, as a person calls it."""
+    command = [sys.executable, "manage.py", "import_statement", str(path), "--open", "--yes"]
+    child = subprocess.Popen([*command, "--owner", new_owner()], stdout=subprocess.DEVNULL)
+    with watched(memory, child.pid):
+        assert child.wait() == 0
+
+
+def new_owner() -> str:
+    name = f"owner{next(_owners)}"
+    get_user_model().objects.create_user(name)
+    return name
 
 
 # -- The yardstick -----------------------------------------------------------------------------

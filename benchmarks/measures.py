@@ -8,7 +8,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -108,7 +108,7 @@ class Rounds:
 
 @dataclass(slots=True)
 class Memory:
-    """The most that this process and its children held at one moment, in bytes."""
+    """The most that a process and its children held at one moment, in bytes."""
 
     most: int = 0
 
@@ -118,10 +118,10 @@ class Memory:
 
 
 @contextmanager
-def watched(memory: Memory) -> Iterator[None]:
-    """Keep an eye on the memory while the block runs."""
+def watched(memory: Memory, pid: int | None = None) -> Iterator[None]:
+    """Keep an eye on the memory of that process, or of this one, while the block runs."""
     over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(memory, over), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(memory, psutil.Process(pid), over), daemon=True)
     watcher.start()
     try:
         yield
@@ -130,17 +130,14 @@ def watched(memory: Memory) -> Iterator[None]:
         watcher.join()
 
 
-def _watch(memory: Memory, over: threading.Event) -> None:
-    me = psutil.Process()
+def _watch(memory: Memory, process: psutil.Process, over: threading.Event) -> None:
     while not over.wait(LOOK_EVERY):
-        memory.most = max(memory.most, _held(me))
+        memory.most = max(memory.most, _held(process))
 
 
 def _held(process: psutil.Process) -> int:
-    total = process.memory_info().rss
-    for child in process.children(recursive=True):
-        try:
-            total += child.memory_info().rss
-        except psutil.NoSuchProcess:
-            continue
+    total = 0
+    with suppress(psutil.NoSuchProcess):
+        for one in (process, *process.children(recursive=True)):
+            total += one.memory_info().rss
     return total
