@@ -174,7 +174,8 @@ LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 # One lock for a name at an address: a stranger elsewhere cannot lock the owner out.
 AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = 0.25  # hours
+AXES_COOLOFF_TIME = "tradershub.lockout.pause"
+AXES_ENABLE_ACCESS_FAILURE_LOG = True  # says how often a name was locked
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # the page says a time, and means it

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from tradershub.core.models import AuditEntry
-from tradershub.lockout import client_address
+from tradershub.lockout import client_address, in_words
 
 pytestmark = pytest.mark.django_db
 LOGIN = "/login/"
@@ -60,6 +60,58 @@ def test_attempts_while_locked_do_not_move_the_hour_it_opens(client, ada):
     assert int(response["Retry-After"]) <= 300
     AccessAttempt.objects.update(attempt_time=timezone.now() - dt.timedelta(minutes=16))
     assert attempt(client, RIGHT).status_code == 302
+
+
+def let_the_lock_open():
+    last = AccessAttempt.objects.latest("attempt_time").attempt_time
+    AccessAttempt.objects.update(attempt_time=last - dt.timedelta(days=1))
+
+
+def test_each_further_lock_is_twice_as_long_up_to_a_day(client, ada):
+    minutes = []
+    for _ in range(9):
+        minutes.append(round(int(guess_until_locked(client)["Retry-After"]) / 60))
+        let_the_lock_open()
+    assert minutes == [15, 30, 60, 120, 240, 480, 960, 1440, 1440]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [
+        (0, "1 more minute"),
+        (15, "15 more minutes"),
+        (119, "119 more minutes"),
+        (961, "17 more hours"),
+    ],
+)
+def test_the_wait_is_told_in_words(minutes, words):
+    assert in_words(dt.timedelta(minutes=minutes)) == words
+
+
+def test_a_second_lock_holds_to_its_end(client, ada):
+    guess_until_locked(client)
+    let_the_lock_open()
+    guess_until_locked(client)
+    AccessAttempt.objects.update(attempt_time=timezone.now() - dt.timedelta(minutes=29))
+    assert attempt(client, RIGHT).status_code == 429
+    AccessAttempt.objects.update(attempt_time=timezone.now() - dt.timedelta(minutes=31))
+    assert attempt(client, RIGHT).status_code == 302
+
+
+def test_after_a_log_in_the_next_lock_is_as_short_as_the_first(client, ada):
+    guess_until_locked(client)
+    let_the_lock_open()
+    attempt(client, RIGHT)
+    client.post("/logout/")
+    assert int(guess_until_locked(client)["Retry-After"]) <= 900
+
+
+def test_guesses_at_a_closed_lock_neither_lengthen_it_nor_fill_the_audit_log(client, ada):
+    guess_until_locked(client)
+    for _ in range(7):
+        response = attempt(client, WRONG)
+    assert int(response["Retry-After"]) <= 900
+    assert AuditEntry.objects.filter(action="login.locked").count() == 1
 
 
 def test_the_command_opens_the_lock(client, ada):
