@@ -49,13 +49,25 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def store(path: Path, *, owner: Any) -> StatementFile:
-    """Keep the file for its owner; the same bytes are kept once. Raises NotAStatement if it is too large."""
+def store(path: Path, *, owner: Any, data: bytes | None = None) -> StatementFile:
+    """Keep the file for its owner; the same bytes are kept once. Raises NotAStatement if it is too large.
+
+    data: what `packed` has made of it already.
+    """
     check_size(path)
     sha256 = sha256_of(path)
     known = StatementFile.objects.filter(owner=owner, sha256=sha256).defer("data").first()
     if known:
         return known
+    content = {"size": path.stat().st_size, "data": packed(path) if data is None else data}
+    kept, _ = StatementFile.objects.get_or_create(  # another worker may have been faster
+        owner=owner, sha256=sha256, defaults=content
+    )
+    return kept
+
+
+def packed(path: Path) -> bytes:
+    """The file as it is kept, compressed and encrypted. Raises NotAStatement if that is too large."""
     data = bytearray()
     for piece in crypto.pack(chunks_of(path)):
         data += piece
@@ -64,10 +76,7 @@ def store(path: Path, *, owner: Any) -> StatementFile:
                 f"The file is larger than {MOST_STORED / 1e6:.0f} MB even when compressed; "
                 "expected a statement."
             )
-    kept, _ = StatementFile.objects.get_or_create(  # another worker may have been faster
-        owner=owner, sha256=sha256, defaults={"size": path.stat().st_size, "data": bytes(data)}
-    )
-    return kept
+    return bytes(data)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import logging
 import sys
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -121,10 +122,7 @@ class Run:
 
     def _add_one(self, path: Path, name: str) -> None:
         try:
-            statement = imports.read_file(path)
-            shown = (
-                self._show(name, statement) if self.dry_run else self._book(path, name, statement)
-            )
+            shown = self._shown(path, name) if self.dry_run else self._booked(path, name)
         except (NotAStatement, HubError) as error:
             return self._refuse(name, str(error))
         if shown is not None:
@@ -135,7 +133,8 @@ class Run:
         self.refused += 1
         self.err.write(f"{name}: {' '.join(reason.split())}")
 
-    def _show(self, name: str, statement: Statement) -> dict[str, Any]:
+    def _shown(self, path: Path, name: str) -> dict[str, Any]:
+        statement = imports.read_file(path)
         whose = self._addressee(statement) if self.has_books else Addressee()
         if whose.refusal:
             raise NotAStatement(whose.refusal)
@@ -145,14 +144,17 @@ class Run:
         number, broker = self.options["account"], self.options["broker"]
         return addressee(statement, owner=self.owner, number=number, broker=broker)
 
-    def _book(self, path: Path, name: str, statement: Statement) -> dict[str, Any] | None:
+    def _booked(self, path: Path, name: str) -> dict[str, Any] | None:
+        with ThreadPoolExecutor(1) as beside:  # another process reads: this one can pack the while
+            data = beside.submit(storage.packed, path)
+            statement = imports.read_file(path)
         whose = self._addressee(statement)
         if reason := whose.refusal or self._why_not(whose):
             raise NotAStatement(reason)
         if not self.options["yes"] and not self._asked(name, statement, whose):
             return None
         with transaction.atomic():
-            kept = storage.store(path, owner=self.owner)
+            kept = storage.store(path, owner=self.owner, data=data.result())
             account = whose.account or imports.open_as_stated(
                 whose.opening, actor=self.owner, owner=self.owner
             )
