@@ -32,7 +32,9 @@ class BrokerOrder(OwnedModel):
     LIVE = (State.WORKING, State.PARTIAL)
     OVER = (State.FILLED, State.CANCELLED, State.EXPIRED, State.REJECTED)
 
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="orders")
+    account = models.ForeignKey(  # found by order_broker_id_unique
+        Account, on_delete=models.PROTECT, related_name="orders", db_index=False
+    )
     broker_order_id = models.CharField(max_length=64)
     symbol = models.ForeignKey(BrokerSymbol, on_delete=models.PROTECT, related_name="orders")
     type = models.CharField(max_length=12, choices=Type)
