@@ -26,7 +26,7 @@ def items_of(groups: list[dict]) -> list[dict]:
 
 def test_every_entry_leads_to_a_page(client, admin_user):
     for item in items_of(menu_of(client, admin_user)):
-        assert client.get(item["link"]).status_code == 200, item["link"]
+        assert client.get(item["link"], follow=True).status_code == 200, item["link"]
 
 
 def test_groups_stand_in_their_order_and_empty_ones_are_left_out(client, admin_user):

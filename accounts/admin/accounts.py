@@ -15,7 +15,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from accounts import services
-from accounts.admin.books import MayEnter
+from accounts.admin.books import MayEnter, account_name
 from accounts.entry_forms import AccountForm
 from accounts.models import Account, AccountTerms
 from brokers.models import Broker
@@ -124,6 +124,9 @@ class AccountAdmin(MayEnter, OwnedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def refused_actions(self, row: Account) -> set[str]:
+        return {"reopen_this"} if row.is_open else {"close_this", *ENTRIES}
+
     @display(description="State", label={"Open": "success", "Closed": "warning"})
     def state(self, account: Account) -> str:
         return account.get_status_display()
@@ -199,5 +202,5 @@ class AccountAdmin(MayEnter, OwnedAdmin):
 
 @admin.register(AccountTerms)
 class AccountTermsAdmin(DatedTermsAdmin, OwnedAdmin):
-    list_display = ["account", "valid_from", "leverage", "margin_call_level", "stop_out_level"]
+    list_display = [account_name, "valid_from", "leverage", "margin_call_level", "stop_out_level"]
     list_select_related = ["account__broker"]

@@ -6,9 +6,11 @@ from typing import Any
 
 from django.http import Http404, HttpRequest
 from django.urls import reverse
+from unfold.decorators import display
 
 from accounts.models import Account
 from tradershub.core.admin import FactsAdmin
+from tradershub.core.formats import UNKNOWN
 
 
 class MayEnter:
@@ -46,6 +48,18 @@ class BooksAdmin(MayEnter, FactsAdmin):
     @property
     def crumbs(self) -> tuple[tuple[str, str], ...]:
         return ((str(self.opts.verbose_name_plural).capitalize(), self.list_address()),)
+
+
+@display(description="Account")
+def account_name(row: Any) -> str:
+    """As the person calls it: the broker and the currency stand on the account's own page."""
+    account: Account | None = row.account
+    return (account.name or account.number) if account else UNKNOWN
+
+
+@display(description="Symbol")
+def symbol_name(row: Any) -> str:
+    return row.symbol.name if row.symbol else UNKNOWN
 
 
 def chosen_account(request: HttpRequest) -> Account | None:

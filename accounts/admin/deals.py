@@ -13,7 +13,7 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action
 
 from accounts import manual
-from accounts.admin.books import BooksAdmin, chosen_account
+from accounts.admin.books import BooksAdmin, account_name, chosen_account, symbol_name
 from accounts.entry_forms import ChargeForm, DepositForm, ReverseForm, TradeForm, WithdrawalForm
 from accounts.models import Deal
 from tradershub.core.entries import entry_page
@@ -31,9 +31,9 @@ ENTRIES = {
 class DealAdmin(BooksAdmin):
     list_display = [
         "at",
-        "account",
+        account_name,
         "kind",
-        "symbol",
+        symbol_name,
         "side",
         "entry",
         "volume",

@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action
 
 from accounts import manual
-from accounts.admin.books import BooksAdmin, chosen_account
+from accounts.admin.books import BooksAdmin, account_name, chosen_account, symbol_name
 from accounts.entry_forms import CancelForm, FillForm, ModifyForm, OrderForm, worded
 from accounts.models import BrokerOrder
 from tradershub.core.entries import entry_page
@@ -25,8 +25,8 @@ MAY_CHANGE = ["work"]
 class BrokerOrderAdmin(BooksAdmin):
     list_display = [
         "broker_order_id",
-        "account",
-        "symbol",
+        account_name,
+        symbol_name,
         "side",
         "type",
         "volume",
@@ -44,6 +44,9 @@ class BrokerOrderAdmin(BooksAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.add_brokerorder")
+
+    def refused_actions(self, row: BrokerOrder) -> set[str]:
+        return set(self.actions_detail) if row.state in BrokerOrder.OVER else set()
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not self.has_add_permission(request):

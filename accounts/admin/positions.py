@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action
 
-from accounts.admin.books import BooksAdmin
+from accounts.admin.books import BooksAdmin, account_name, symbol_name
 from accounts.entry_forms import CloseForm
 from accounts.models import Position
 from accounts.valuation import Valued, state_of
@@ -21,8 +21,8 @@ from tradershub.core.formats import lots, signed
 class PositionAdmin(BooksAdmin):
     list_display = [
         "ref",
-        "account",
-        "symbol",
+        account_name,
+        symbol_name,
         "side",
         "volume",
         "open_volume",
@@ -36,6 +36,9 @@ class PositionAdmin(BooksAdmin):
     search_fields = ["ref__exact"]
     list_select_related = ["account__broker", "symbol__broker"]
     actions_row = actions_detail = ["close"]
+
+    def refused_actions(self, row: Position) -> set[str]:
+        return set() if row.is_open else {"close"}
 
     @action(description="Close", permissions=["close", "book"])
     def close(self, request: HttpRequest, object_id: str) -> HttpResponse:

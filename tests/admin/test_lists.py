@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
@@ -13,11 +15,16 @@ from accounts import manual
 from accounts.models import StatementImport
 from brokers.models import Instrument
 from tests.factories import make_account, make_broker, make_symbol
+from tradershub.core.models import Preference
 
 pytestmark = pytest.mark.django_db
 # Session and person, preference, menu, capped count, the rows themselves, filters' choices.
 MOST_QUERIES = 13
-OURS = [m for m in admin.site._registry if m._meta.app_label in ("accounts", "brokers", "core")]
+OURS = [
+    m
+    for m in admin.site._registry
+    if m._meta.app_label in ("accounts", "brokers", "core") and m is not Preference
+]
 
 
 @pytest.fixture
@@ -89,3 +96,32 @@ def test_brokers_are_closed_and_reopened_from_the_list(root):
     chosen = {"action": "close", "_selected_action": [account.broker_id]}
     page = root.post(address, chosen, follow=True).content.decode()
     assert "cannot be closed: one account is still open there" in page
+
+
+def test_ones_preferences_are_a_page_and_not_a_list(root):
+    preferences = reverse("admin:core_preference_changelist")
+    assert root.get(preferences)["Location"] == reverse("admin:core_preference_add")
+    own = Preference.objects.create(owner=root.user, base_currency="EUR", time_zone="UTC")
+    assert root.get(preferences)["Location"] == reverse(
+        "admin:core_preference_change", args=[own.pk]
+    )
+
+
+def test_a_list_writes_moments_to_the_second_and_an_account_by_its_number(root):
+    account = make_account(owner=root.user, broker=make_broker())
+    manual.deposit(
+        account, actor="me", amount="5", at=dt.datetime(2026, 3, 4, 15, 0, 7, tzinfo=dt.UTC)
+    )
+    page = root.get(reverse("admin:accounts_deal_changelist")).content.decode()
+    assert "2026-03-04 15:00:07" in page
+    assert account.number in page
+    assert str(account) not in page
+
+
+@pytest.mark.parametrize(
+    "query, words", [("", "There are no deals yet."), ("q=77", "Nothing fits this search")]
+)
+def test_an_empty_list_says_why(root, query, words):
+    assert (
+        words in root.get(f"{reverse('admin:accounts_deal_changelist')}?{query}").content.decode()
+    )

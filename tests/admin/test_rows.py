@@ -9,11 +9,12 @@ from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
-from accounts import manual
+from accounts import manual, services
 from accounts.models import Account, AccountTerms, Deal
-from brokers.models import SymbolTerms
-from tests.factories import make_account
+from brokers.models import Instrument, SymbolTerms
+from tests.factories import make_account, make_broker, make_owner, make_symbol
 from tests.marked import MarkedBooks
+from tradershub.core.audit import record
 from tradershub.roles import set_up_groups
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +28,13 @@ def viewer(client):
     person.groups.add(Group.objects.get(name="Viewer"))
     client.force_login(person)
     client.user = person
+    return client
+
+
+@pytest.fixture
+def root(client):
+    client.user = User.objects.create_superuser("root")
+    client.force_login(client.user)
     return client
 
 
@@ -63,3 +71,45 @@ def test_a_form_of_terms_still_takes_its_decimals(client):
     status, page = shown(client, books.rows[SymbolTerms])
     assert status == 200
     assert 'name="contract_size"' in page
+
+
+def detail_actions(client, row):
+    page = client.get(change_page(row)).content.decode()
+    return set(re.findall(rf"/{row.pk}/(\w+)/\"", page)) - {"change", "history"}
+
+
+def change_page(row):
+    meta = row._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+
+
+def test_a_page_offers_only_what_the_state_of_its_row_allows(root):
+    account = make_account(owner=root.user, broker=make_broker())
+    assert {"close_this", "enter_trade"} <= detail_actions(root, account)
+    services.close_account(account, actor="me")
+    assert detail_actions(root, account) == {"reopen_this"}
+
+
+def test_an_order_that_is_over_and_a_closed_position_offer_nothing(root):
+    account = make_account(owner=root.user, broker=make_broker())
+    make_symbol(account, instrument=Instrument.objects.get(symbol="EURUSD"))
+    entry = {"symbol": "EURUSD", "volume": "1", "price": "1.1"}
+    order = manual.place_order(account, actor="me", side="buy", **entry)
+    assert detail_actions(root, order) == {"modify", "fill", "cancel"}
+    manual.cancel_order(order, actor="me")
+    assert detail_actions(root, order) == set()
+
+
+def test_the_history_of_a_row_is_what_the_audit_log_says_of_it(root):
+    account = make_account(owner=root.user, broker=make_broker())
+    services.close_account(account, actor=root.user)
+    page = root.get(change_page(account).replace("change", "history")).content.decode()
+    assert "account.close" in page and "root" in page
+
+
+def test_what_another_person_did_is_not_in_ones_history(root):
+    broker = make_broker()
+    record(
+        "broker.edit", actor="eve", target=broker, summary="hers", owner=make_owner(username="eve")
+    )
+    assert "hers" not in root.get(change_page(broker).replace("change", "history")).content.decode()

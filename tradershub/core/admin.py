@@ -9,13 +9,15 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.utils import unquote
 from django.db.models import ForeignKey, Model, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
+from unfold.dataclasses import UnfoldAction
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSingleDateWidget
 
-from tradershub.core.audit import record
+from tradershub.core.audit import entries_about, record
 from tradershub.core.changes import changes_since, state_of
 from tradershub.core.errors import HubError
 from tradershub.core.fields import ExactDecimalField, MoneyField
@@ -23,6 +25,8 @@ from tradershub.core.formats import UNKNOWN, number
 from tradershub.core.paging import CappedPaginator
 from tradershub.core.spreadsheets import AuditedImport, SafeExport
 from tradershub.core.terms import add_terms, change_terms, check_change, correct_terms
+
+MOST_HISTORY = 500  # entries on the page of a row
 
 
 def decimal_column(field: ExactDecimalField) -> Callable[[Any], str]:
@@ -77,6 +81,25 @@ class HubAdmin(ModelAdmin):
             (title, {**options, "fields": readable(self.model, options["fields"])})
             for title, options in sections
         ]
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        """The actions of a row's page without those that its state refuses."""
+        actions = super().get_actions_detail(request, object_id)
+        row = self.get_object(request, object_id) if actions else None
+        refused = self.refused_actions(row) if row else set()
+        return [action for action in actions if action.path not in refused]
+
+    def refused_actions(self, row: Any) -> set[str]:
+        """Names of the actions that there is nothing to do for at this row."""
+        return set()
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What the audit log says of the row, the latest first."""
+        told = entries_about(self.model, unquote(object_id), reader=request.user)
+        context = {"entries": told[:MOST_HISTORY], **(extra_context or {})}
+        return super().history_view(request, object_id, context)
 
     def save_model(self, request: HttpRequest, obj: Model, form: ModelForm, change: bool) -> None:
         before = (

@@ -231,6 +231,21 @@ def _anchored() -> dict[int, str]:
     return {int(words[0]): words[1] for words in lines if len(words) == 2}
 
 
+# -- Reading -----------------------------------------------------------------------------------
+def entries_about(
+    model: type[models.Model], key: str, *, reader: Any
+) -> models.QuerySet[AuditEntry]:
+    """What was done to that row, the latest first: the reader's own actions and what concerns their books.
+
+    An administrator sees what was done to shared tables, too.
+    """
+    visible = models.Q(owner_id=reader.pk) | models.Q(actor=reader.get_username(), owner_id=None)
+    if reader.is_superuser:
+        visible |= models.Q(owner_id=None)
+    name = f"{model._meta.label} {key}"
+    return AuditEntry.objects.filter(visible, target=name).order_by("-seq")
+
+
 # -- Small parts -------------------------------------------------------------------------------
 def _lock_the_chain() -> None:
     """One writer at a time. SQLite needs nothing: its transactions begin with the write lock."""
