@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -15,7 +16,11 @@ import psutil
 import psycopg
 import pytest
 from django.conf import settings
+from django.core.cache.backends.filebased import FileBasedCache
 from django.db import connection
+
+from tests.accounts.histories import history
+from tests.accounts.reports import mt5_report
 
 pytestmark = pytest.mark.processes
 ROOT = Path(__file__).parents[2]
@@ -26,13 +31,13 @@ LONG_TASK = (
 )
 
 
-def wait_for(condition, what):
+def wait_for(condition, what, look_every=0.1):
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         with contextlib.suppress(psutil.Error):  # processes come and go while one looks
             if found := condition():
                 return found
-        time.sleep(0.1)
+        time.sleep(look_every)
     raise AssertionError(f"waited in vain for {what}")
 
 
@@ -303,3 +308,74 @@ def test_long_tasks_are_not_taken_for_a_hang(hub, environment):
     now = time.time() + STALE
     wait_for(lambda: beats_since(environment, now), "a heartbeat of the busy cluster")
     assert "member_hung" not in hub.text()
+
+
+CONFIRMED = """
+from pathlib import Path
+from accounts.imports.confirming import BOOK_TASK
+from accounts.models import StatementImport
+from accounts.statements import storage
+from tests.factories import make_account, make_owner
+from tradershub.core.queue import enqueue
+owner = make_owner()
+account = make_account(owner=owner, number="77", currency="USD")
+file = storage.store(Path({path!r}), owner=owner)
+row = StatementImport.objects.create(
+    owner=owner, account=account, file=file, sha256=file.sha256, file_name="r.html", state="confirmed"
+)
+enqueue(BOOK_TASK, row.pk)
+print(row.pk)
+"""
+BOOKED = """
+import json
+from django.db.models import Sum
+from accounts.booking import rebuild
+from accounts.models import StatementImport
+from tradershub.core.models import AuditEntry
+row = StatementImport.objects.get(pk={pk})
+print(json.dumps([
+    row.state, row.account.deals.count(), row.lines.count(),
+    f"{{row.account.deals.aggregate(sum=Sum('amount'))['sum']:.2f}}", rebuild(row.account, check=True),
+    AuditEntry.objects.filter(action="statement.book").count(),
+]))
+"""
+
+
+def test_a_worker_killed_in_the_middle_of_a_booking_leaves_it_to_the_next(environment, tmp_path):
+    """The books come out exact, and every deal is in them once."""
+    deals = history(7, 6000)
+    path = mt5_report(tmp_path / "r.html", deals)
+    script = CONFIRMED.format(path=str(path))
+    pk = manage(environment, "shell", "--no-imports", "-c", script).strip()
+    hub = Hub(environment, "--only", "batch")
+    try:
+        wait_for(lambda: stage(environment, pk) in ("deals", "lines", "derive"), "a booking", 0.005)
+        busy_worker(environment).kill()
+        assert not is_booked(hub)
+        wait_for(lambda: is_booked(hub), "the booking by another worker")
+    finally:
+        hub.members()
+        hub.process.terminate()
+        hub.process.wait(timeout=PATIENCE)
+    found = json.loads(manage(environment, "shell", "--no-imports", "-c", BOOKED.format(pk=pk)))
+    assert found == ["booked", 6000, 6000, f"{deals[-1].balance_after:.2f}", [], 1]
+
+
+def stage(environment, pk):
+    """What the worker told last of the import."""
+    told = FileBasedCache(f"{environment['TRADERSHUB_DATA']}/cache", {}).get(
+        f"statement-import-{pk}"
+    )
+    return told[0] if told else ""
+
+
+def is_booked(hub):
+    """Whether the log tells of a booking that came to its end."""
+    ended = (line for line in hub.text().splitlines() if "task_done" in line)
+    return any("book_statement" in line for line in ended)
+
+
+def busy_worker(environment):
+    """The process of the batch cluster that is at a task."""
+    marks = Path(environment["TRADERSHUB_DATA"], "workers").glob("batch.*.busy")
+    return next((psutil.Process(int(mark.name.split(".")[1])) for mark in marks), None)
