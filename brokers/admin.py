@@ -53,8 +53,8 @@ class BrokerForm(AliasesForm):
     time_zone_edit = forms.ChoiceField(
         label="Another time zone",
         choices=[
-            (services.CORRECT, "corrects what was written down wrongly"),
-            (services.CHANGE, "is a change of the server's clock, from the day below"),
+            (services.CORRECT, "corrects the old one"),
+            (services.CHANGE, "holds from the day below"),
         ],
         initial=services.CORRECT,
         widget=UnfoldAdminRadioSelectWidget,
@@ -86,7 +86,7 @@ class BrokerAdmin(TableAdmin):
     list_display = ["name", "state", "regulator", "time_zone", "rollover", "triple_swap_weekday"]
     list_filter = ["status"]
     search_fields = ["name__icontains", "legal_entity__icontains"]
-    readonly_fields = ["status", "closed_at"]
+    readonly_fields = ["status", "closed_at", "zones_before"]
     actions = ["close", "reopen"]
     actions_detail = ["close_this", "reopen_this"]
     fieldsets = [
@@ -105,6 +105,10 @@ class BrokerAdmin(TableAdmin):
     def state(self, broker: Broker) -> str:
         return broker.get_status_display()
 
+    @display(description="Time zones before")
+    def zones_before(self, broker: Broker) -> str:
+        return ", ".join(f"{one['zone']} until {one['until']}" for one in broker.earlier_zones)
+
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         if obj is not None:
             kwargs["form"] = BrokerForm
@@ -115,7 +119,8 @@ class BrokerAdmin(TableAdmin):
         if obj is None or not self.has_change_permission(request, obj):
             return sections
         clock = [("time_zone", "rollover"), "time_zone_edit", "time_zone_changed_on"]
-        return [sections[0], ("Server", {"fields": [*clock, *SERVER]}), *sections[2:]]
+        before = ["zones_before"] if obj.earlier_zones else []
+        return [sections[0], ("Server", {"fields": [*clock, *before, *SERVER]}), *sections[2:]]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
