@@ -77,6 +77,43 @@ def test_a_dry_run_needs_no_database_at_all(report, tmp_path):
     assert json.loads(done.stdout)["lines"]["read"] == 40
 
 
+def test_a_database_of_an_older_release_is_one_sentence(report, tmp_path):
+    environment = os.environ | {
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'older.sqlite3'}",
+        "TRADERSHUB_DATA": str(tmp_path / "data"),
+        "DJANGO_SETTINGS_MODULE": "tradershub.settings",
+        "LOAD_RATES": "0",
+    }
+
+    def manage(*arguments):
+        return subprocess.run(
+            [sys.executable, "manage.py", *map(str, arguments)],
+            cwd=ROOT, env=environment, capture_output=True, text=True,
+        )  # fmt: skip
+
+    assert manage("migrate", "accounts", "0001").returncode == 0
+    assert manage("migrate", "auth").returncode == 0
+    assert manage("migrate", "brokers", "0002").returncode == 0
+    done = manage("import_statement", report, "--dry-run")
+    assert done.returncode == 2
+    assert "migrations are not applied yet); run `manage.py prepare` first." in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+class Screen(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_shows_how_far_the_booking_is_and_is_wiped(report):
+    make_owner()
+    screen = Screen()
+    call_command("import_statement", report, "--yes", "--open", stdout=io.StringIO(), stderr=screen)
+    shown = screen.getvalue().split("\r")
+    assert any(line.startswith("report.html: booking 40 deals") for line in shown)
+    assert (shown[-2].strip(), shown[-1]) == ("", "")
+
+
 def test_yes_and_open_book_into_a_new_account(report):
     make_owner(username="ann")
     status, [shown], errors = run(report, "--yes", "--open")

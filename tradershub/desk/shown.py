@@ -44,18 +44,6 @@ LABELS = {
     "equity": "Equity",
 }
 PATIENCE = 20  # seconds after which a person should know that no worker takes a file
-# What is said of each stage of the work: before any of its rows is done, and then.
-STAGES = {
-    "read": ("opening the file", "{done} rows read"),
-    "compare": (
-        "comparing {of} rows with the books",
-        "{done} of {of} rows compared with the books",
-    ),
-    "deals": ("booking {of} deals", "{done} of {of} deals booked"),
-    "lines": ("keeping {of} lines", "{done} of {of} lines kept"),
-    "derive": ("working out positions", "positions of {done} of {of} deals worked out"),
-    "check": ("comparing totals", "comparing totals"),
-}
 COUNTED = ("closed_trades", "open_positions")
 FATES = {
     "booked": "new",
@@ -199,16 +187,10 @@ class Shown:
 
     @property
     def progress_words(self) -> str:
-        """As `12,000 of 40,000 deals booked, about 4 s left`; empty while nothing can be said."""
-        far = self.how_far
-        if far.stopping:
+        """As `12 000 of 40 000 deals booked, about 4 s left`; empty while nothing can be said."""
+        if self.how_far.stopping:
             return "stopping; nothing of it will be booked"
-        if not far.stage:
-            return self._waiting_words()
-        one, several = STAGES[far.stage]
-        done, of = (formats.number(Decimal(rows), 0) for rows in (far.done, far.of))
-        words = several.format(done=done, of=of) if far.done else one.format(of=of)
-        return words if far.seconds_left is None else f"{words}, about {far.seconds_left} s left"
+        return self.how_far.words or self._waiting_words()
 
     def _waiting_words(self) -> str:
         if self.row.state != State.RECEIVED:

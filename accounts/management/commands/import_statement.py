@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
 from django.db import OperationalError, ProgrammingError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 
 from accounts import imports
+from accounts.imports.progress import OF_BOOKING, Counting, HowFar
 from accounts.models import StatementImport
 from accounts.statements import storage
 from accounts.statements.addressee import Addressee, addressee
@@ -27,6 +29,7 @@ from accounts.statements.preview import report
 from tradershub.core.errors import HubError
 
 WRONG_USE, REFUSED = 2, 1
+LINE = 78  # letters, so that it stays one line on a narrow terminal
 
 
 class Command(BaseCommand):
@@ -50,7 +53,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         check_use(options)
-        with quiet_logs():
+        with quiet_logs(), older_schema_told():
             run = Run(self, options)
             for path in options["files"]:
                 run.add(path)
@@ -79,6 +82,45 @@ def quiet_logs() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def older_schema_told() -> Iterator[None]:
+    """Raises CommandError with exit status 2 for a fault that comes of migrations not yet applied."""
+    try:
+        yield
+    except (OperationalError, ProgrammingError) as fault:
+        executor = MigrationExecutor(connection)
+        due = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+        if not due:
+            raise
+        raise CommandError(
+            f"The database is older than this program ({due} migrations are not applied yet); "
+            "run `manage.py prepare` first.",
+            returncode=WRONG_USE,
+        ) from fault
+
+
+class Terminal(Counting):
+    """One line on a terminal that says how far a file is, wiped in the end; nothing elsewhere."""
+
+    def __init__(self, stream: OutputWrapper, name: str) -> None:
+        super().__init__(OF_BOOKING)
+        self._stream, self._name, self._longest = stream, name, 0
+
+    def tell(self, *told: Any) -> None:
+        self._show(f"{self._name}: {HowFar.of_told(*told).words}"[:LINE])
+
+    def _show(self, line: str) -> None:
+        if self._stream.isatty():
+            self._longest = max(self._longest, len(line))
+            self._stream.write(f"\r{line:{self._longest}}", style_func=str, ending="")
+            self._stream.flush()
+
+    def wipe(self) -> None:
+        if self._longest:
+            self._show("")
+            self._stream.write("\r", style_func=str, ending="")
 
 
 def owner_of(name: str, *, needed: bool) -> Any:
@@ -121,10 +163,14 @@ class Run:
             self._refuse(str(path), str(error))
 
     def _add_one(self, path: Path, name: str) -> None:
+        terminal = Terminal(self.err, Path(name).name)
+        become = self._shown if self.dry_run else self._booked
         try:
-            shown = self._shown(path, name) if self.dry_run else self._booked(path, name)
+            shown = become(path, name, terminal)
         except (NotAStatement, HubError) as error:
+            terminal.wipe()
             return self._refuse(name, str(error))
+        terminal.wipe()
         if shown is not None:
             self._print(shown)
         return None
@@ -133,8 +179,8 @@ class Run:
         self.refused += 1
         self.err.write(f"{name}: {' '.join(reason.split())}")
 
-    def _shown(self, path: Path, name: str) -> dict[str, Any]:
-        statement = imports.read_file(path)
+    def _shown(self, path: Path, name: str, terminal: Terminal) -> dict[str, Any]:
+        statement = imports.read_file(path, tell=terminal.hear)
         whose = self._addressee(statement) if self.has_books else Addressee()
         if whose.refusal:
             raise NotAStatement(whose.refusal)
@@ -144,15 +190,17 @@ class Run:
         number, broker = self.options["account"], self.options["broker"]
         return addressee(statement, owner=self.owner, number=number, broker=broker)
 
-    def _booked(self, path: Path, name: str) -> dict[str, Any] | None:
+    def _booked(self, path: Path, name: str, terminal: Terminal) -> dict[str, Any] | None:
         with ThreadPoolExecutor(1) as beside:  # another process reads: this one can pack the while
             data = beside.submit(storage.packed, path)
-            statement = imports.read_file(path)
+            statement = imports.read_file(path, tell=terminal.hear)
         whose = self._addressee(statement)
         if reason := whose.refusal or self._why_not(whose):
             raise NotAStatement(reason)
-        if not self.options["yes"] and not self._asked(name, statement, whose):
-            return None
+        if not self.options["yes"]:
+            terminal.wipe()
+            if not self._asked(name, statement, whose):
+                return None
         with transaction.atomic():
             kept = storage.store(path, owner=self.owner, data=data.result())
             account = whose.account or imports.open_as_stated(
@@ -162,7 +210,7 @@ class Run:
                 owner=self.owner, account=account, file=kept, file_name=Path(name).name[-255:],
                 sha256=kept.sha256, batch=self.batch, state=StatementImport.State.BOOKING,
             )  # fmt: skip
-            imports.book_read(imported, statement, actor=self.owner)
+            imports.book_read(imported, statement, actor=self.owner, progress=terminal)
         return {key: imported.preview[key] for key in KEYS} | {"file": name}
 
     def _why_not(self, whose: Addressee) -> str:
