@@ -105,7 +105,8 @@ def _with_notes(mapping: Mapping, table: Table) -> Mapping:
     notes = list(mapping.notes)
     if mapping.layout == EXECUTIONS and not (mapping.has("profit") or mapping.has("net")):
         notes.append(
-            "The table has no profits: money of the trades must be computed from the contract's terms."
+            "The table has no profits: of its trades only the costs are booked as money, and the balance "
+            "stays without their results. A report with a profit column of the same account has them."
         )
     if mapping.layout == EXECUTIONS and mapping.has("amount"):
         notes.append(

@@ -252,6 +252,18 @@ def test_signed_quantities_need_no_side(tmp_path):
     assert statement.our_totals["commission"] == -2
 
 
+def test_executions_without_profits_book_their_costs_and_say_so(tmp_path):
+    text = "Time,Symbol,Quantity,Price,Commission\n" + "".join(
+        f"2026-01-05 1{n}:00:00,MESH6,{quantity},50{n}0.25,-0.62\n"
+        for n, quantity in enumerate([2, -2])
+    )
+    statement = read(tmp_path, text)
+    assert [(deal.profit, deal.commission) for deal in statement.deals] == [
+        (0, Decimal("-0.62"))
+    ] * 2
+    assert any("only the costs are booked as money" in note for note in statement.notes)
+
+
 def test_times_with_an_offset_become_utc(tmp_path):
     text = (
         "Id,ContractName,EnteredAt,ExitedAt,EntryPrice,ExitPrice,Fees,PnL,Size,Type\n"
