@@ -51,7 +51,8 @@ def test(arguments: list[str]) -> int:
     install(DEVELOPMENT)
     left_out = missing_parts()
     parallel = [] if any(word.startswith("-n") for word in arguments) else ["-n", workers()]
-    unwanted = ["-m", "not browser"] if "browser" in left_out else []
+    marks = [f"not {mark}" for mark in ("browser", "processes") if mark in left_out]
+    unwanted = ["-m", " and ".join(marks)] if marks else []
     status = call("-m", "pytest", *parallel, *unwanted, *arguments)
     for reason in left_out.values():
         print(f"Left out: {reason}", file=sys.stderr)
@@ -172,6 +173,8 @@ def missing_parts() -> dict[str, str]:
     left_out = {}
     if not browser():
         left_out["browser"] = "tests in a browser, for there is no Chromium (or set CHROMIUM)."
+    if sys.platform == "win32":
+        left_out["processes"] = "tests that stop the hub by a signal, for Windows has none."
     if not os.environ.get("DATABASE_URL", "").startswith("postgres"):
         left_out["postgresql"] = "tests of PostgreSQL, for DATABASE_URL names none."
     if not os.environ.get("TRADERSHUB_STATEMENTS"):

@@ -57,6 +57,14 @@ def test_tests_say_what_they_leave_out_and_why(calls, monkeypatch, capsys):
     assert "not browser" in calls[-1]
 
 
+def test_on_windows_the_tests_that_need_signals_are_left_out(calls, monkeypatch, capsys):
+    monkeypatch.setattr(bootstrap, "browser", lambda: None)
+    monkeypatch.setattr(sys, "platform", "win32")
+    bootstrap.test([])
+    assert "Windows has none" in capsys.readouterr().err
+    assert "not browser and not processes" in calls[-1]
+
+
 def test_nothing_is_left_out_where_all_is_there(calls, monkeypatch, capsys):
     monkeypatch.setattr(bootstrap, "browser", lambda: "/usr/bin/chromium")
     monkeypatch.setenv("DATABASE_URL", "postgres://root@127.0.0.1/hub")
