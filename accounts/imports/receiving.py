@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 
+from accounts.imports.progress import start_afresh
 from accounts.imports.reading import READ_TASK
 from accounts.imports.states import State, take
 from accounts.models import Account, StatementFile, StatementImport
@@ -61,6 +62,7 @@ def _receive_one(
         return _refused(name, str(error), owner=owner, batch=batch)
     with transaction.atomic():
         imported = _new(kept, name=name, batch=batch, account=account, state=State.RECEIVED)
+        start_afresh(imported)  # a restored database gives numbers a second time
         enqueue(READ_TASK, imported.pk)
     imported.refresh_from_db()
     return imported

@@ -18,13 +18,11 @@ from django.db.models import Q
 from accounts import booking, bulk
 from accounts.models import Account, Deal, StatementImport, StatementLine
 from accounts.progress import UNWATCHED, Progress, watched
-from accounts.statements import extras, openings, settling
+from accounts.statements import extras, openings, settling, symbols
 from accounts.statements.base import Statement
 from accounts.statements.lines import Row, read_rows, stored
 from accounts.statements.matching import SYMBOL, Fate, Known, Plan, plan
 from accounts.statements.preview import facts_of
-from brokers.models import BrokerSymbol
-from brokers.services import symbol_for
 
 LINE_COLUMNS = ("statement_id", "row", "section", "fate", "reason", "key", "values", "deal_id")
 COMPARE, DEALS, LINES, DERIVE, CHECK = "compare", "deals", "lines", "derive", "check"  # the stages
@@ -56,10 +54,10 @@ def book(imported: StatementImport, statement: Statement, *, progress: Progress)
     orders = extras.order_rows(statement, zone)
     imported.preview = imported.preview | {"facts": facts_of(statement, rows, zone)}
     _keep_period(imported)
-    symbols = _symbols(account, statement, rows, orders)
+    ids = symbols.bring(account, imported, _named(statement, rows, orders))
     made = plan(account, rows, refusals)
     extras.keep(imported, statement, orders)
-    touched = _book_rows(account, imported, made, symbols, progress)
+    touched = _book_rows(account, imported, made, ids, progress)
     extras.book_orders(account, imported, orders)
     follow(account, touched, progress)
     return made
@@ -73,36 +71,31 @@ def _keep_period(imported: StatementImport) -> None:
     imported.save(update_fields=["preview", "period_from", "period_to"])
 
 
-def _symbols(
-    account: Account, statement: Statement, rows: list[Row], orders: list[extras.OrderRow]
-) -> dict[str, int]:
-    """The id of each symbol that the file names, made where the broker has none of that name."""
+def _named(statement: Statement, rows: list[Row], orders: list[extras.OrderRow]) -> set[str]:
+    """The symbols that the file names."""
     names = {row.values[SYMBOL] for row in rows} | {order[1] for order in orders}
-    names |= {line.symbol for line in statement.open_positions}
-    known = dict(BrokerSymbol.objects.filter(broker=account.broker_id).values_list("name", "id"))
-    missing = sorted(name for name in names if name and name not in known)
-    return known | {name: symbol_for(account.broker, name).pk for name in missing}
+    return names | {line.symbol for line in statement.open_positions}
 
 
 def _book_rows(
     account: Account,
     imported: StatementImport,
     made: Plan,
-    symbols: dict[str, int],
+    ids: dict[str, int],
     progress: Progress,
 ) -> set[int]:
     """Deals and lines of the rows. Returns the symbols whose positions follow anew."""
     touched = booking.remove(account, made.replaced) if made.replaced else set()
     new = [row for row, fate in zip(made.rows, made.fates, strict=True) if fate == Fate.BOOKED]
     progress.begin(DEALS, len(new))
-    deals = watched((row.new_deal(symbols) for row in new), progress)
+    deals = watched((row.new_deal(ids) for row in new), progress)
     booked = booking.book(account, deals, statement=imported)
     held = _already_held(made.was.values())
     was = {place: deal for place, deal in made.was.items() if deal.id not in held}
     progress.begin(LINES, len(made.rows))
     lines = watched(_lines(imported, made, booked.new, was), progress)
     bulk.insert(StatementLine, LINE_COLUMNS, lines)
-    touched |= {symbols[row.values[SYMBOL]] for row in new if row.values[SYMBOL]}
+    touched |= {ids[row.values[SYMBOL]] for row in new if row.values[SYMBOL]}
     return touched | settling.settle(account, made.unsettled)
 
 
@@ -168,6 +161,7 @@ def undo(imported: StatementImport) -> dict[str, int]:
     extras.unbook_orders(account, imported)
     follow(account, touched)
     extras.StatementExtras.objects.filter(statement=imported).delete()
+    symbols.take_away(account.broker)
     after = Deal.objects.filter(account=account).count()
     return {"removed": before - after, "kept": len(deal_ids - alone)}
 
