@@ -12,6 +12,7 @@ from django.urls import reverse
 from openpyxl import load_workbook
 
 from accounts import manual
+from accounts.models import StatementImport
 from brokers.models import Broker, BrokerSymbol, Instrument, SymbolTerms
 from tests.factories import make_account, make_broker
 from tradershub.core import spreadsheets
@@ -105,6 +106,18 @@ def test_a_wrong_row_is_refused_before_anything_is_written(root):
     result = shown.context["result"]
     assert result.has_errors() or result.has_validation_errors()
     assert not Instrument.objects.filter(symbol="WRONG").exists()
+
+
+def test_the_zone_of_booked_files_is_not_changed_by_a_spreadsheet(root):
+    """A table cannot say whether another zone corrects the old one or holds from a day on."""
+    account = make_account(broker=make_broker(time_zone="Asia/Tokyo"))
+    StatementImport.objects.create(owner=account.owner, account=account, state="booked")
+    data = export(root, Broker, CSV).replace(b"Asia/Tokyo", b"UTC")
+    upload = SimpleUploadedFile("t.csv", data)
+    body = {"import_file": upload, "format": CSV, "resource": "0"}
+    shown = root.post(reverse("admin:brokers_broker_import"), body)
+    assert "corrects the old one" in errors_of(shown.context["result"])[0]
+    assert Broker.objects.get(pk=account.broker_id).time_zone == "Asia/Tokyo"
 
 
 @pytest.mark.parametrize("found", ["abc", "NaN", "1,5", "٣", "1E+999999", "-1"])
