@@ -189,7 +189,7 @@ class Shown:
     def progress_words(self) -> str:
         """As `12 000 of 40 000 deals booked, about 4 s left`; empty while nothing can be said."""
         if self.how_far.stopping:
-            return "stopping; nothing of it will be booked"
+            return "stopping"
         return self.how_far.words or self._waiting_words()
 
     def _waiting_words(self) -> str:
