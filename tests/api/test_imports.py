@@ -11,7 +11,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from accounts.models import Deal
+from accounts.models import Deal, StatementImport
+from tests.accounts.tables import TABLE, save_two_readings
 from tests.api.conftest import Program
 from tests.api.openapi_client import OpenApiClient
 from tests.factories import make_account
@@ -162,3 +163,34 @@ def test_a_discard_needs_the_scope_of_imports(mt4):
 def test_an_upload_without_files_says_what_is_missing(administrator):
     answer = administrator.client.post("/api/v1/imports", {})
     assert (answer.status_code, answer.json()["error"]["param"]) == (422, "files")
+
+
+def test_an_import_at_work_is_cancelled_and_read_again(administrator, mt4):
+    [received] = administrator.client.post("/api/v1/imports", {"files": [as_upload(mt4)]}).json()[
+        "data"
+    ]
+    path = f"imports/{received['id']}"
+    assert administrator.post(f"{path}/cancel", {}).status_code == 409
+    StatementImport.objects.update(state="booking")
+    stopping = administrator.post(f"{path}/cancel", {}).json()
+    assert (stopping["state"], stopping["progress"]["stopping"]) == ("booking", True)
+    StatementImport.objects.update(state="reading")
+    assert administrator.post(f"{path}/cancel", {}).json()["state"] == "cancelled"
+    assert administrator.post(f"{path}/read", {}).json()["state"] == "preview"
+    assert administrator.post(f"{path}/read", {}).status_code == 409
+
+
+def test_a_table_that_two_brokers_mappings_fit_is_read_as_the_one_named(administrator):
+    save_two_readings(administrator.user)
+    upload = SimpleUploadedFile("table.csv", TABLE.encode())
+    [received] = administrator.client.post("/api/v1/imports", {"files": [upload]}).json()["data"]
+    path = f"imports/{received['id']}"
+    offered = administrator.get(path).json()["preview"]["offered"]
+    assert [row["broker"] for row in offered] == ["Gross Broker", "Net Broker"]
+    both = administrator.put(
+        f"{path}/columns", {"mapping_id": offered[0]["id"], "answers": {"a": "b"}}
+    )
+    assert both.status_code == 422
+    assert administrator.put(f"{path}/columns", {"mapping_id": 10**6}).status_code == 404
+    named = administrator.put(f"{path}/columns", {"mapping_id": offered[1]["id"]})
+    assert named.json()["state"] == "preview"
