@@ -15,6 +15,7 @@ from accounts import manual
 from accounts.models import StatementImport
 from brokers.models import Instrument
 from tests.factories import make_account, make_broker, make_symbol
+from tradershub.core import paging
 from tradershub.core.models import Preference
 
 pytestmark = pytest.mark.django_db
@@ -125,3 +126,14 @@ def test_an_empty_list_says_why(root, query, words):
     assert (
         words in root.get(f"{reverse('admin:accounts_deal_changelist')}?{query}").content.decode()
     )
+
+
+def test_a_list_that_was_not_counted_to_its_end_says_so(root, monkeypatch):
+    monkeypatch.setattr(paging, "COUNTED", 2)
+    account = make_account(owner=root.user, broker=make_broker())
+    deals = reverse("admin:accounts_deal_changelist")
+    manual.deposit(account, actor="me", amount="5")
+    assert "the first" not in root.get(deals).content.decode()
+    manual.deposit(account, actor="me", amount="5")
+    manual.deposit(account, actor="me", amount="5")
+    assert "the first 2 deals" in root.get(deals).content.decode()

@@ -15,3 +15,8 @@ class CappedPaginator(Paginator):
     def count(self) -> int:
         rows = self.object_list.order_by().values("pk")[: COUNTED + 1]
         return min(rows.count(), COUNTED)
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether there may be more rows than were counted."""
+        return self.count == COUNTED
