@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 import pytest
@@ -113,3 +114,24 @@ def test_what_another_person_did_is_not_in_ones_history(root):
         "broker.edit", actor="eve", target=broker, summary="hers", owner=make_owner(username="eve")
     )
     assert "hers" not in root.get(change_page(broker).replace("change", "history")).content.decode()
+
+
+def test_a_change_from_a_day_is_told_by_the_new_terms_and_shown_in_their_history(root):
+    account = make_account(owner=root.user, broker=make_broker())
+    terms = AccountTerms.objects.create(
+        account=account, valid_from=dt.date(2026, 1, 5), leverage=30, margin_call_level=100, stop_out_level=50
+    )  # fmt: skip
+    stated = {
+        "account": terms.account_id,
+        "valid_from": terms.valid_from,
+        "leverage": 77,
+        "margin_call_level": 100,
+        "stop_out_level": 50,
+    }
+    day = terms.valid_from + dt.timedelta(days=9)
+    sent = {**stated, "edit": "change", "changed_on": day}
+    page = root.post(change_page(terms), sent, follow=True).content.decode()
+    assert f"1:77 from {day}" in page
+    new = terms.account.terms.get(valid_from=day)
+    history = root.get(change_page(new).replace("change", "history")).content.decode()
+    assert f"leverage: {terms.leverage} → 77" in history

@@ -18,7 +18,7 @@ from unfold.dataclasses import UnfoldAction
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSingleDateWidget
 
 from tradershub.core.audit import entries_about, record
-from tradershub.core.changes import changes_since, state_of
+from tradershub.core.changes import changes_since, in_words, state_of
 from tradershub.core.errors import HubError
 from tradershub.core.fields import ExactDecimalField, MoneyField
 from tradershub.core.formats import UNKNOWN, number
@@ -98,7 +98,8 @@ class HubAdmin(ModelAdmin):
     ) -> HttpResponse:
         """What the audit log says of the row, the latest first."""
         told = entries_about(self.model, unquote(object_id), reader=request.user)
-        context = {"entries": told[:MOST_HISTORY], **(extra_context or {})}
+        entries = [(entry, in_words(entry.details)) for entry in told[:MOST_HISTORY]]
+        context = {"entries": entries, **(extra_context or {})}
         return super().history_view(request, object_id, context)
 
     def save_model(self, request: HttpRequest, obj: Model, form: ModelForm, change: bool) -> None:
@@ -253,6 +254,8 @@ class DatedTermsAdmin(HubAdmin):
         }
         stored = type(obj)._default_manager.get(pk=obj.pk)
         if form.cleaned_data["edit"] == DatedTermsForm.CHANGE:
-            change_terms(stored, actor=request.user, day=form.cleaned_data["changed_on"], **changes)
+            day = form.cleaned_data["changed_on"]
+            following = change_terms(stored, actor=request.user, day=day, **changes)
+            obj.__dict__.update(following.__dict__)  # the page says which terms were written
         else:
             correct_terms(stored, actor=request.user, **changes)
