@@ -101,6 +101,9 @@ class BrokerAdmin(TableAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def refused_actions(self, row: Broker) -> set[str]:
+        return {"reopen_this"} if row.is_open else {"close_this"}
+
     @display(description="State", label={"Open": "success", "Closed": "warning"})
     def state(self, broker: Broker) -> str:
         return broker.get_status_display()
