@@ -315,10 +315,10 @@ from pathlib import Path
 from accounts.imports.confirming import BOOK_TASK
 from accounts.models import StatementImport
 from accounts.statements import storage
-from tests.factories import make_account, make_owner
+from tests.factories import make_account, make_broker, make_owner
 from tradershub.core.queue import enqueue
-owner = make_owner()
-account = make_account(owner=owner, number="77", currency="USD")
+owner = make_owner(username={name!r})
+account = make_account(owner=owner, number="77", currency="USD", broker=make_broker(name={name!r}))
 file = storage.store(Path({path!r}), owner=owner)
 row = StatementImport.objects.create(
     owner=owner, account=account, file=file, sha256=file.sha256, file_name="r.html", state="confirmed"
@@ -335,8 +335,8 @@ from tradershub.core.models import AuditEntry
 row = StatementImport.objects.get(pk={pk})
 print(json.dumps([
     row.state, row.account.deals.count(), row.lines.count(),
-    f"{{row.account.deals.aggregate(sum=Sum('amount'))['sum']:.2f}}", rebuild(row.account, check=True),
-    AuditEntry.objects.filter(action="statement.book").count(),
+    f"{{row.account.deals.aggregate(sum=Sum('amount'))['sum'] or 0:.2f}}", rebuild(row.account, check=True),
+    AuditEntry.objects.filter(action="statement.book", target="accounts.StatementImport {pk}").count(),
 ]))
 """
 
@@ -344,32 +344,55 @@ print(json.dumps([
 def test_a_worker_killed_in_the_middle_of_a_booking_leaves_it_to_the_next(environment, tmp_path):
     """The books come out exact, and every deal is in them once."""
     deals = history(7, 6000)
-    path = mt5_report(tmp_path / "r.html", deals)
-    script = CONFIRMED.format(path=str(path))
+    with booking(environment, tmp_path, deals) as (pk, hub):
+        busy_worker(environment).kill()
+        assert not is_over(hub)
+        wait_for(lambda: is_over(hub), "the booking by another worker")
+    balance = f"{deals[-1].balance_after:.2f}"
+    assert books(environment, pk) == ["booked", 6000, 6000, balance, [], 1]
+
+
+def test_a_booking_that_a_person_cancels_meanwhile_leaves_nothing(environment, tmp_path):
+    """Their process cannot write where the database is SQLite and the worker has it."""
+    with booking(environment, tmp_path, history(7, 6000)) as (pk, hub):
+        told(environment).set(f"statement-import-{pk}-stop", "ann")
+        wait_for(lambda: is_over(hub), "the worker to stop")
+    assert books(environment, pk) == ["preview", 0, 0, "0.00", [], 0]
+
+
+@contextlib.contextmanager
+def booking(environment, folder, deals):
+    """An import that a worker is writing to the books, and the hub of the worker."""
+    path = mt5_report(folder / "r.html", deals)
+    script = CONFIRMED.format(path=str(path), name=folder.name)
     pk = manage(environment, "shell", "--no-imports", "-c", script).strip()
     hub = Hub(environment, "--only", "batch")
     try:
         wait_for(lambda: stage(environment, pk) in ("deals", "lines", "derive"), "a booking", 0.005)
-        busy_worker(environment).kill()
-        assert not is_booked(hub)
-        wait_for(lambda: is_booked(hub), "the booking by another worker")
+        yield pk, hub
     finally:
         hub.members()
         hub.process.terminate()
         hub.process.wait(timeout=PATIENCE)
-    found = json.loads(manage(environment, "shell", "--no-imports", "-c", BOOKED.format(pk=pk)))
-    assert found == ["booked", 6000, 6000, f"{deals[-1].balance_after:.2f}", [], 1]
+
+
+def books(environment, pk):
+    """State, deals, lines, balance, what a rebuild would mend, and how often the booking was audited."""
+    return json.loads(manage(environment, "shell", "--no-imports", "-c", BOOKED.format(pk=pk)))
 
 
 def stage(environment, pk):
     """What the worker told last of the import."""
-    told = FileBasedCache(f"{environment['TRADERSHUB_DATA']}/cache", {}).get(
-        f"statement-import-{pk}"
-    )
-    return told[0] if told else ""
+    news = told(environment).get(f"statement-import-{pk}")
+    return news[0] if news else ""
 
 
-def is_booked(hub):
+def told(environment):
+    """Through which page and worker tell each other of an import."""
+    return FileBasedCache(f"{environment['TRADERSHUB_DATA']}/cache", {})
+
+
+def is_over(hub):
     """Whether the log tells of a booking that came to its end."""
     ended = (line for line in hub.text().splitlines() if "task_done" in line)
     return any("book_statement" in line for line in ended)
