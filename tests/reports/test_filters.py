@@ -136,3 +136,10 @@ def test_a_day_that_no_calendar_can_count_is_left_out_with_a_sentence(page, book
     response = page(f"/reports/{path}/", **{"from": day, "to": day})
     assert response.status_code == 200
     assert "between the years" in response.content.decode()
+
+
+def test_the_words_on_paper_name_period_accounts_and_symbol(page, books):
+    found = page("/reports/trades/", period="all", symbol="eurusd").context["filters"]
+    assert found.words == "All · all accounts · EURUSD"
+    one = page("/reports/trades/", period="month", account=books.accounts[0].pk).context["filters"]
+    assert one.words == f"This month · {books.accounts[0]}"

@@ -70,6 +70,14 @@ class Filters:
         chosen = self.chosen or self.brokers or self.symbol
         return bool(chosen or self.period.preset != "all" or self.currency != self.base_currency)
 
+    @property
+    def words(self) -> str:
+        """What is shown, for paper: `This month · Swing (USD, Northwind) · EURUSD`."""
+        accounts = [str(one) for one in self.accounts]
+        shown = "all accounts" if len(accounts) == len(self.all_accounts) else ", ".join(accounts)
+        parts = [self.period.label, shown or "no account", self.symbol.upper()]
+        return " · ".join(part for part in parts if part)
+
     @cached_property
     def symbol_ids(self) -> list[int]:
         """The brokers' symbols of the chosen instrument, by our name of it or by their own."""
