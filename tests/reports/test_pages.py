@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Break, StatementImport
+from accounts.models import Break, Position, StatementImport
 from accounts.queries import booked_money
 from tests.factories import make_account, make_owner
 from tests.reports.books import make_books
@@ -143,6 +143,15 @@ def test_trades_count_and_sum_as_the_positions_do(page, books):
     assert figures["Closed trades"].text == formats.number(len(rows), 0)
     total = content.table("trades").total_rows()[0]
     assert total["net"] == sum(row["net"] for row in rows)
+
+
+def test_a_change_is_a_percentage_only_where_the_equity_of_every_account_is_known(page, books):
+    assert figure_of(page("/"), "This month").note.endswith("%")
+    held = Position.objects.filter(account=books.accounts[0], closed_at=None)
+    held.update(mark_price=None, mark_profit=None, mark_at=None)
+    assert figure_of(page("/"), "This month").note == ""
+    notice = page("/reports/positions/").content.decode()
+    assert "1 position has no known price and is left out of the profit." in notice
 
 
 def test_equity_of_the_dashboard_is_the_sum_in_base_currency(page, books):

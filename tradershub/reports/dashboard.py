@@ -95,11 +95,13 @@ class Dashboard(Report):
             mark=provisional(self.filters.account_ids),
             note=f"oldest price {formats.age(oldest, now=timezone.now())}" if oldest else "",
         )
-        return [lead, *(self._change(span, equity) for span in SPANS)]
+        whole = equity if len(known) == len(self.states) else None
+        return [lead, *(self._change(span, whole) for span in SPANS)]
 
-    def _change(self, span: str, equity: Decimal) -> Figure:
+    def _change(self, span: str, equity: Decimal | None) -> Figure:
+        """The net since the span began; equity: of all accounts, None where that of one is unknown."""
         amount = self._in_base(self.nets[span])
-        before = equity - amount
+        before = ZERO if equity is None else equity - amount
         share = amount / before * HUNDRED if before > 0 else None
         percent = formats.signed_percent(share) if share is not None else ""
         return pnl_figure(
@@ -109,7 +111,7 @@ class Dashboard(Report):
             note=percent,
             note_tone=formats.gain_class(percent),
             why="Net of trades booked since its first day, without deposits and withdrawals.\n"
-            "Percent of the equity without it.",
+            "Percent of the equity without it, where that of every account is known.",
         )
 
     def _sparkline(self) -> list[Chart]:

@@ -48,8 +48,12 @@ class OpenPositions(Report):
         n = sum(row["floating"] is None for row in held)
         if not n:
             return []
-        noun = "position has" if n == 1 else "positions have"
-        return [Notice(f"{n} {noun} no known price and is left out of the profit.", "warning")]
+        left_out = (
+            "position has no known price and is"
+            if n == 1
+            else "positions have no known price and are"
+        )
+        return [Notice(f"{n} {left_out} left out of the profit.", "warning")]
 
     def _figures(self, held: list[Row], states: list[AccountState]) -> list[Figure]:
         return [
