@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from accounts import bulk, trail
+from accounts import bulk, kept, trail
 from accounts.derivation import bring_up
 from accounts.models import Account, Deal, Position, StatementImport, StatementLine
 from accounts.progress import UNWATCHED, Progress
@@ -216,6 +216,7 @@ def identify(account: Account, deal_id: int, identity: Identity) -> Identity:
     for name, value in changed.items():
         setattr(deal, name, value)
     deal.save(update_fields=list(changed))
+    kept.forget(account)
     _rename_position(account, deal.symbol_id, old_ref, deal.position_ref or deal.key)
     return before
 

@@ -8,12 +8,11 @@ are among them. A deal that was reversed, and its reversal, count as if they had
 from __future__ import annotations
 
 import datetime as dt
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from accounts import bulk
+from accounts import bulk, kept
 from accounts.calendar import Calendar
 from accounts.models import Account, DayFigures, Deal, EquitySnapshot, StatementImport
 from tradershub.finance.decimals import ZERO
@@ -161,7 +160,7 @@ def store(account: Account, changes: FigureChanges) -> None:
         rows = ((account.pk, *row) for row in changes.rows)
         bulk.insert(DayFigures, ("account_id", *COLUMNS), rows)
     if changes.gone or changes.rows:
-        Account.objects.filter(pk=account.pk).update(figures_stamp=uuid.uuid4())
+        kept.forget(account)
 
 
 def snapshot(

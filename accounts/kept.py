@@ -1,12 +1,14 @@
-"""Sums over the day figures of many accounts, kept until one of those accounts' figures changes.
+"""Sums over the day figures of many accounts, kept until one of those accounts' books changes.
 
-Each account carries a stamp that is replaced with every change of its figures, in the same transaction, so
-what is kept is either what the figures say or not found. Sums over a few accounts are not worth keeping.
+Each account carries a stamp that is replaced with every change of its deals, positions, figures and orders,
+in the same transaction, so what is kept is either what the books say or not found. Sums over a few accounts
+are not worth keeping.
 """
 
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
@@ -29,6 +31,11 @@ def kept(account_ids: Collection[int], what: str, compute: Callable[[], T]) -> T
         found = compute()
         cache.set(key, found, KEPT_SECONDS)
     return found
+
+
+def forget(account: Account) -> None:
+    """What was kept of this account is out of date: its books change in this transaction."""
+    Account.objects.filter(pk=account.pk).update(figures_stamp=uuid.uuid4())
 
 
 def _key(account_ids: Collection[int], what: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import kept
 from accounts.manual.entries import (
     SOURCE,
     Number,
@@ -79,6 +80,7 @@ def place_order(
     if taken.exists():
         raise Conflict(f"Order {order.broker_order_id} is in {account} already")
     order.save()
+    kept.forget(account)
     record(
         "order.place", actor=actor, target=order, summary=f"Placed {order}", owner=account.owner_id
     )
@@ -101,6 +103,7 @@ def modify_order(order: BrokerOrder, *, actor: Any, **changes: Any) -> BrokerOrd
     if "volume" in changed:
         check_volume(order, on=timezone.now().date())
     order.save(update_fields=list(changes))
+    kept.forget(order.account)
     record(
         "order.modify",
         actor=actor,
@@ -265,6 +268,7 @@ def _note_fill(order: BrokerOrder, lots: Decimal, *, at: dt.datetime) -> None:
     order.state = State.FILLED if whole else State.PARTIAL
     order.done_at = at if whole else None
     order.save(update_fields=["filled", "state", "done_at"])
+    kept.forget(order.account)
 
 
 def _cancel_the_others(order: BrokerOrder, *, actor: Any, at: dt.datetime) -> None:
@@ -280,6 +284,7 @@ def _cancel_the_others(order: BrokerOrder, *, actor: Any, at: dt.datetime) -> No
 def _cancel(order: BrokerOrder, *, actor: Any, at: dt.datetime) -> BrokerOrder:
     order.state, order.done_at = State.CANCELLED, at
     order.save(update_fields=["state", "done_at"])
+    kept.forget(order.account)
     record(
         "order.cancel",
         actor=actor,

@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, NamedTuple
 
-from accounts import booking, bulk, figures
+from accounts import booking, bulk, figures, kept
 from accounts.booking import Mark
 from accounts.models import (
     Account,
@@ -215,6 +215,7 @@ def _write(
     changing = ("statement_id", "source", *INSERTED[6:])
     unique = () if are_new else ("account_id", "broker_order_id")
     bulk.insert(BrokerOrder, INSERTED, full, unique=unique, update=changing)
+    kept.forget(account)
 
 
 def unbook_orders(account: Account, imported: StatementImport) -> None:
@@ -239,6 +240,7 @@ def unbook_orders(account: Account, imported: StatementImport) -> None:
     _hand_on(account, inherited)
     for chunk in bulk.chunks(waiting, 900):
         BrokerOrder.objects.filter(account=account, broker_order_id__in=chunk).delete()
+    kept.forget(account)
 
 
 def _hand_on(account: Account, inherited: list[Replaced]) -> None:

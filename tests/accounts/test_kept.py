@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from accounts import booking, history, kept
+from accounts import booking, history, kept, manual
 from accounts.queries import booked_money
 from accounts.trail import trail
 from tests.factories import make_account, moment
@@ -62,3 +62,22 @@ def test_other_days_are_another_sum():
     deposit(account, "1", "100")
     assert booked_money([account])[account.pk].balance == 100
     assert booked_money([account], through=dt.date(2026, 3, 1))[account.pk].balance == 0
+
+
+def test_an_order_entered_or_changed_by_hand_makes_what_is_kept_out_of_date():
+    account = make_account()
+    stamps = [account.figures_stamp]
+
+    def stamp() -> None:
+        account.refresh_from_db()
+        stamps.append(account.figures_stamp)
+
+    order = manual.place_order(
+        account, actor="me", symbol="EURUSD", side="buy", volume="1", type="limit", price="1.1"
+    )
+    stamp()
+    manual.modify_order(order, actor="me", comment="later")
+    stamp()
+    manual.cancel_order(order, actor="me")
+    stamp()
+    assert len(set(stamps)) == 4
