@@ -38,6 +38,13 @@ class UserAdmin(DjangoUserAdmin, HubAdmin):
 class GroupAdmin(DjangoGroupAdmin, HubAdmin):
     search_fields = ["name__istartswith"]
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
+        """Without its permissions: they are the group's content, and there are hundreds."""
+        named, counts, *rest = super().get_deleted_objects(objs, request)
+        content = Group.permissions.through._meta.verbose_name_plural
+        counts = {what: n for what, n in counts.items() if what != content}
+        return [one for one in named if not isinstance(one, list)], counts, *rest
+
 
 class OwnRowAdmin(HubAdmin):
     """Rows that each person has of their own, an administrator too."""

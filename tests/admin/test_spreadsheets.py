@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from decimal import Decimal
 
 import pytest
@@ -183,3 +184,8 @@ def test_a_form_shows_numbers_without_the_zeros_of_storage(root):
     shown = page.content.decode()
     assert 'value="100000"' in shown and 'value="0.00001"' in shown
     assert 'value="-7.123456789"' in shown and "00000000" not in shown
+
+
+def test_an_export_is_a_workbook_unless_one_says_otherwise(root):
+    page = root.get(reverse("admin:brokers_instrument_export")).content.decode()
+    assert re.search(r'<option value="0" selected[^>]*>\s*xlsx', page)

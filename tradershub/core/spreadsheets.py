@@ -95,11 +95,19 @@ class FactsResource(HubResource):
         return partial(NameWidget, model=field.related_model)
 
 
+class WorkbookFirst(ExportForm):
+    """The usual answer is given already."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["format"] = "0"
+
+
 class SafeExport(ExportMixin):
     """Exports what the list shows of this person's rows, up to MOST_ROWS, with no formula in it."""
 
     formats = (XLSX, CSV)
-    export_form_class = ExportForm
+    export_form_class = WorkbookFirst
     export_exclude: ClassVar[tuple[str, ...]] = ()
 
     def get_export_resource_classes(self, request: HttpRequest) -> list[type[ModelResource]]:
