@@ -115,7 +115,7 @@ def pages(account: int) -> Iterator[str]:
         yield f"/reports/trades/?period={period}"
         yield f"/reports/equity/?period={period}"
     yield "/reports/trades/?period=all&broker=1"
-    yield "/reports/trades/?period=all&sort=net"
+    yield "/reports/trades/?period=all&trades.sort=-net"
 
 
 def generic(address: str) -> str:
