@@ -12,7 +12,7 @@ from tests.reports.books import make_books
 
 PAGES = ("/", "/reports/equity/", "/reports/trades/", "/reports/positions/", "/reports/statement/",
          "/reports/breaks/", "/reports/audit/", "/reports/health/", "/reports/", "/accounts/account/",
-         "/brokers/broker/add/")  # fmt: skip
+         "/accounts/deal/", "/brokers/broker/add/", "/auth/group/add/")  # fmt: skip
 
 
 @pytest.fixture
