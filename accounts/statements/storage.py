@@ -49,7 +49,7 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def store(path: Path, *, owner: Any, data: bytes | None = None) -> StatementFile:
+def store(path: Path, *, owner: Any, data: bytearray | None = None) -> StatementFile:
     """Keep the file for its owner; the same bytes are kept once. Raises NotAStatement if it is too large.
 
     data: what `packed` has made of it already.
@@ -66,7 +66,7 @@ def store(path: Path, *, owner: Any, data: bytes | None = None) -> StatementFile
     return kept
 
 
-def packed(path: Path) -> bytes:
+def packed(path: Path) -> bytearray:
     """The file as it is kept, compressed and encrypted. Raises NotAStatement if that is too large."""
     data = bytearray()
     for piece in crypto.pack(chunks_of(path)):
@@ -76,7 +76,7 @@ def packed(path: Path) -> bytes:
                 f"The file is larger than {MOST_STORED / 1e6:.0f} MB even when compressed; "
                 "expected a statement."
             )
-    return bytes(data)
+    return data
 
 
 @contextmanager
