@@ -79,13 +79,13 @@ def visits(person: Any) -> dict[str, Visit]:
 
 
 def open_page(client: Client, address: str) -> None:
-    response = client.get(address)
+    response = client.get(address, follow=True)
     assert response.status_code == 200, f"{address}: {response.status_code}"
 
 
 def queries(client: Client, address: str) -> int:
     with CaptureQueriesContext(connection) as asked:
-        client.get(address)
+        client.get(address, follow=True)
     return len(asked)
 
 
