@@ -125,6 +125,7 @@ def _xlsx_values(path: Path) -> Iterator[tuple[str, list[Any]]]:
         margin = [""] * (sheet.start[1] if sheet.start else 0)
         rows = METER.counted(sheet.iter_rows(), sheet.total_height)
         yield from ((name, margin + row if margin else row) for row in rows)
+    _sheets.cache_clear()  # read to the end: what it held is a third of the memory of the process
 
 
 @lru_cache(maxsize=1)
