@@ -54,6 +54,7 @@ def measured(path: Path, read: Any, what: str) -> list[Measure]:
     bare = bare_tables()
     for _ in range(ROUNDS):
         rounds.add(lambda: imported(path), lambda: (read(path), write_bare(bare)))
+        clear(bare)
     return [rounds.measure(what, most=MOST), memory.measure(what, most_mb=MOST_MB)]
 
 
@@ -100,9 +101,14 @@ def bare_tables() -> list[tuple[str, list[tuple[Any, ...]]]]:
 def write_bare(tables: list[tuple[str, list[tuple[Any, ...]]]]) -> None:
     with connection.cursor() as cursor:
         for table, rows in tables:
-            cursor.execute(f"DELETE FROM {table}")
             put = _copy if connection.vendor == "postgresql" else _insert
             put(cursor, table, rows)
+
+
+def clear(tables: list[tuple[str, list[tuple[Any, ...]]]]) -> None:
+    with connection.cursor() as cursor:
+        for table, _ in tables:
+            cursor.execute(f"DELETE FROM {table}")
 
 
 def _copy(cursor: Any, table: str, rows: list[tuple[Any, ...]]) -> None:
