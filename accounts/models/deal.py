@@ -112,6 +112,7 @@ class Deal(OwnedModel):
             models.Index(fields=["account", "position_ref"], name="deal_account_position"),
             models.Index(fields=["at", "id"], name="deal_at"),
             models.Index(fields=["kind", "at", "id"], name="deal_kind_at"),
+            models.Index(fields=["amount", "id"], name="deal_amount"),
             models.Index(fields=["broker_deal_id"], name="deal_broker_id"),
         ]
         constraints = [
