@@ -160,6 +160,22 @@ def _side_by_side(*streams: tuple[Iterator[tuple[Any, ...]], int]) -> Iterator[l
         ]
 
 
+def position_then(
+    account: Account, symbol: int, ref: str, at: dt.datetime
+) -> positions.PositionRow | None:
+    """The position (positions.COLUMNS) that the symbol's deals up to the moment make; None before its opening."""
+    deals = bulk.select(
+        Deal,
+        figures.DEAL_COLUMNS,
+        where="account_id = %s AND symbol_id = %s AND at <= %s",
+        params=[account.pk, symbol, connection.ops.adapt_datetimefield_value(at)],
+    )
+    void = _reversed_ids(account)
+    valid = (deal for deal in deals if deal[figures.ID] not in void)
+    made = positions.position_rows(valid, mode=account.mode)
+    return next((row for row in made if row[1] == ref), None)
+
+
 def _reversed_ids(account: Account) -> set[int]:
     """The deals that were reversed, and their reversals: nothing is derived from either."""
     pairs = Deal.objects.filter(account=account, reverses__isnull=False)

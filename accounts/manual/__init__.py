@@ -4,6 +4,7 @@ Amounts are in the account's currency. A refusal is BadInput (mend the entry) or
 it now) with one sentence; nothing of it is written.
 """
 
+from accounts.manual.closings import check_closable
 from accounts.manual.money import CHARGES, charge, deposit, withdrawal
 from accounts.manual.orders import (
     cancel_order,
@@ -14,7 +15,7 @@ from accounts.manual.orders import (
     place_order,
 )
 from accounts.manual.reversal import check_reversible, reverse
-from accounts.manual.trades import Costs, check_closable, close_position, trade
+from accounts.manual.trades import Costs, close_position, trade
 
 __all__ = [
     "CHARGES",

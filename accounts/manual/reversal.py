@@ -7,8 +7,9 @@ from typing import Any
 from django.db import transaction
 
 from accounts.booking import NewDeal
+from accounts.manual.closings import unknown_openings
 from accounts.manual.entries import SOURCE, check_open, entered, open_and_locked
-from accounts.models import Account, BrokerOrder, Deal, Position
+from accounts.models import BrokerOrder, Deal
 from tradershub.core.errors import Conflict
 from tradershub.finance.sides import OPPOSITE
 
@@ -25,7 +26,7 @@ def reverse(deal: Deal, *, actor: Any, comment: str = "") -> Deal:
     account = open_and_locked(deal.account)
     deal = Deal.objects.select_related("symbol").get(pk=deal.pk)
     check_reversible(deal)
-    unknown = _unknown_openings(account, deal)
+    unknown = unknown_openings(account, deal.symbol_id)
     opposite = NewDeal(
         key=f"reversal-{deal.pk}",
         kind=deal.kind,
@@ -48,7 +49,7 @@ def reverse(deal: Deal, *, actor: Any, comment: str = "") -> Deal:
     )
     words = f"Reversed {deal}"
     booked = entered(account, opposite, actor=actor, action="deal.reverse", words=words)
-    if _unknown_openings(account, deal) > unknown:
+    if unknown_openings(account, deal.symbol_id) > unknown:
         raise Conflict(f"Deal {deal} opened what other deals have closed: reverse those first")
     _unfill(deal)
     return booked
@@ -66,13 +67,6 @@ def check_reversible(deal: Deal) -> None:
         raise Conflict(f"Deal {deal} stands in a statement: undo the import of that file instead")
     if deal.source == Deal.Source.LIVE:
         raise Conflict(f"Deal {deal} was reported by the broker and cannot be reversed by hand")
-
-
-def _unknown_openings(account: Account, deal: Deal) -> int:
-    if deal.symbol_id is None:
-        return 0
-    held = Position.objects.filter(account=account, symbol_id=deal.symbol_id)
-    return held.filter(inferred=True).count()
 
 
 def _unfill(deal: Deal) -> None:

@@ -9,16 +9,20 @@ from typing import Any, NamedTuple
 from django.db import transaction
 
 from accounts.booking import Mark, NewDeal, mark
+from accounts.manual.closings import (
+    check_closable,
+    check_closing,
+    standing,
+    unknown_openings,
+)
 from accounts.manual.entries import (
     SOURCE,
     Number,
-    check_open,
     entered,
     moment,
     number,
     open_and_locked,
     own_key,
-    plain,
     positive,
     side_of,
     symbol_of,
@@ -46,7 +50,10 @@ class Costs(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """What a trade does to the positions: its entry, the position it names, and what it closes of which."""
+    """What a trade does to the positions: its entry, the position it names, and what it closes of which.
+
+    closes: as it stood at the moment of the trade.
+    """
 
     entry: str
     ref: str = ""
@@ -101,7 +108,10 @@ def trade(
         broker_deal_id=broker_deal_id,
         broker_order_id=broker_order_id,
     )
+    unknown = unknown_openings(account, named.pk)
     booked = entered(account, deal, actor=actor, action=action, words=_words(deal, named))
+    if effect.closes and unknown_openings(account, named.pk) > unknown:
+        raise Conflict(f"Later deals of {named.name} close what this one would: close fewer lots")
     _keep_marks(account, booked, effect, stop_loss=stop_loss, take_profit=take_profit)
     return booked
 
@@ -119,18 +129,23 @@ def close_position(
     comment: str = "",
     broker_deal_id: str = "",
 ) -> Deal:
-    """Close the position, or a part of it. As `trade` of the other side."""
+    """Close the position, or a part of it. As `trade` of the other side.
+
+    volume: by default all that was open at that moment and still is.
+    """
     account = open_and_locked(position.account)
     position = Position.objects.select_related("symbol__instrument", "symbol__broker").get(
         pk=position.pk
     )
     check_closable(position)
+    at = moment(at)
+    lots = min(standing(position, at).open_volume, position.open_volume)
     return trade(
         account,
         actor=actor,
         symbol=position.symbol,
         side=OPPOSITE[position.side],
-        volume=position.open_volume if volume is None else volume,
+        volume=lots if volume is None else volume,
         price=price,
         at=at,
         position=position,
@@ -140,13 +155,6 @@ def close_position(
         broker_deal_id=broker_deal_id,
         action="position.close",
     )
-
-
-def check_closable(position: Position) -> None:
-    """Raises Conflict where the position is closed, or its account."""
-    check_open(position.account)
-    if not position.is_open:
-        raise Conflict(f"Position {position.ref} is closed already")
 
 
 def _effect(
@@ -159,8 +167,8 @@ def _effect(
     position: Position | None,
 ) -> Effect:
     if position is not None:
-        _check_closing(position, account, symbol, side=side, lots=lots, at=at)
-        return Effect(Deal.Entry.OUT.value, position.ref, position, lots)
+        held = check_closing(position, account, symbol, side=side, lots=lots, at=at)
+        return Effect(Deal.Entry.OUT.value, position.ref, held, lots)
     if account.mode == Account.Mode.HEDGING:
         return Effect(Deal.Entry.IN.value)
     return _netted(account, symbol, side=side, lots=lots, at=at)
@@ -179,39 +187,6 @@ def _netted(
     closed = min(lots, held.open_volume)
     entry = Deal.Entry.OUT if lots <= held.open_volume else Deal.Entry.IN_OUT
     return Effect(entry.value, "", held, closed)
-
-
-def _check_closing(
-    position: Position,
-    account: Account,
-    symbol: BrokerSymbol,
-    *,
-    side: str,
-    lots: Decimal,
-    at: dt.datetime,
-) -> None:
-    if position.account_id != account.pk or position.symbol_id != symbol.pk:
-        raise BadInput(
-            f"Position {position} is not one of {symbol.name} in {account}", param="position"
-        )
-    if not position.is_open:
-        raise Conflict(f"Position {position.ref} is closed already")
-    if side == position.side:
-        raise BadInput(
-            f"A {position.side} position is closed by a {OPPOSITE[position.side]}, found {side}",
-            param="side",
-        )
-    if lots > position.open_volume:
-        raise BadInput(
-            f"Expected at most the {plain(position.open_volume)} lots that are open, found {plain(lots)}",
-            param="volume",
-        )
-    if at < position.opened_at:
-        raise BadInput(
-            f"The position was opened at {position.opened_at:%Y-%m-%d %H:%M:%S} UTC, "
-            f"found a closing at {at:%Y-%m-%d %H:%M:%S}",
-            param="at",
-        )
 
 
 def _earned(

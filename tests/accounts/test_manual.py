@@ -152,6 +152,46 @@ def test_closing_before_the_opening_is_refused(account):
         )
 
 
+@pytest.fixture
+def grown(netting):
+    """A netting position: a lot at 1.10 on 3 March, another at 1.12 on 5 March."""
+    symbol = with_terms(netting)
+    buy(netting, symbol, price="1.10", at=moment("2024-03-03 10:00"))
+    buy(netting, symbol, price="1.12", at=moment("2024-03-05 10:00"))
+    return netting.positions.get()
+
+
+def test_an_earlier_closing_closes_what_was_held_then(grown):
+    closed = manual.close_position(grown, actor="me", price="1.11", at=moment("2024-03-04 10:00"))
+    assert (closed.volume, closed.profit) == (1, 1000)
+    assert sorted(grown.account.positions.values_list("open_volume", "inferred")) == [
+        (0, False),
+        (1, False),
+    ]
+    assert rebuild(grown.account) == []
+
+
+def test_an_earlier_closing_of_more_than_was_held_then_is_refused(grown):
+    with pytest.raises(BadInput, match="at most the 1 lots that were open on 2024-03-04"):
+        manual.close_position(
+            grown, actor="me", price="1.11", volume="2", at=moment("2024-03-04 10:00")
+        )
+    assert grown.account.deals.count() == 2
+
+
+def test_an_earlier_closing_of_what_later_deals_close_is_refused(netting):
+    symbol = with_terms(netting)
+    buy(netting, symbol, volume="2", at=moment("2024-03-03 10:00"))
+    buy(netting, symbol, side="sell", volume="1.5", at=moment("2024-03-04 10:00"))
+    buy(netting, symbol, at=moment("2024-03-05 10:00"))
+    held, noon = netting.positions.get(), moment("2024-03-03 12:00")
+    with pytest.raises(Conflict, match="close fewer lots"):
+        manual.close_position(held, actor="me", price="1.1", volume="1", at=noon)
+    manual.close_position(held, actor="me", price="1.1", volume="0.5", at=noon)
+    assert netting.positions.get(open_volume__gt=0).open_volume == 1
+    assert not netting.positions.filter(inferred=True).exists()
+
+
 def test_hedging_keeps_both_sides_and_netting_nets_them(account, netting):
     for each in (account, netting):
         buy(each, "EURUSD", volume="2")
