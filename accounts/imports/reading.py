@@ -12,7 +12,7 @@ from django.db import transaction
 from accounts.imports.progress import OF_READING, Cancelled, Watcher, start_afresh
 from accounts.imports.states import State, end, file_of, take
 from accounts.models import FileMapping, StatementImport
-from accounts.statements import importer, mapping, storage
+from accounts.statements import importer, mapping, storage, table_totals
 from accounts.statements.addressee import Addressee, addressee
 from accounts.statements.base import NotAStatement, Statement, UnknownTable
 from accounts.statements.bounded import (
@@ -134,8 +134,8 @@ def _reading_of(row: FileMapping) -> mapping.Mapping:
 
 def _show(imported: StatementImport, statement: Statement) -> None:
     whose = addressee(statement, owner=imported.owner, account=imported.account)
-    if whose.refusal:
-        return end(imported, of=State.READING, to=State.REFUSED, reason=whose.refusal)
+    if reason := whose.refusal or table_totals.other_currency(statement):
+        return end(imported, of=State.READING, to=State.REFUSED, reason=reason)
     imported.account, imported.format = whose.account, statement.format
     kept = {key: imported.preview[key] for key in ("columns",) if key in imported.preview}
     imported.preview = kept | shown(statement, whose, name=imported.file_name)

@@ -137,6 +137,7 @@ class OpenPositionLine:
     commission: Decimal = ZERO
     tax: Decimal = ZERO
     comment: str = ""
+    currency: str = ""  # only where it differs from the account's
 
 
 @dataclass(frozen=True, slots=True)

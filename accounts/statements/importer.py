@@ -18,11 +18,12 @@ from django.db.models import Q
 from accounts import booking, bulk
 from accounts.models import Account, Deal, StatementImport, StatementLine
 from accounts.progress import UNWATCHED, Progress, watched
-from accounts.statements import extras, openings, settling, symbols
+from accounts.statements import extras, openings, settling, symbols, table_totals
 from accounts.statements.base import Statement
 from accounts.statements.lines import Row, read_rows, stored
 from accounts.statements.matching import SYMBOL, Fate, Known, Plan, plan
 from accounts.statements.preview import facts_of
+from tradershub.core.errors import BadInput
 
 LINE_COLUMNS = ("statement_id", "row", "section", "fate", "reason", "key", "values", "deal_id")
 COMPARE, DEALS, LINES, DERIVE, CHECK = "compare", "deals", "lines", "derive", "check"  # the stages
@@ -45,8 +46,10 @@ def planned(statement: Statement, account: Account | None) -> Plan:
 def book(imported: StatementImport, statement: Statement, *, progress: Progress) -> Plan:
     """Put the file into the books of its account, all of it or nothing; the statement is used up.
 
-    Raises BadInput for a row that the books cannot keep.
+    Raises BadInput for rows in another currency than the account's.
     """
+    if reason := table_totals.other_currency(statement):
+        raise BadInput(reason)
     account = booking.lock(imported.account)
     progress.begin(COMPARE, len(statement.deals))
     zone = zone_of(statement, account)

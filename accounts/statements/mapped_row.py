@@ -39,6 +39,10 @@ class Row:
     def text(self, target: str) -> str:
         return " ".join(self.parts(target))
 
+    @property
+    def currency(self) -> str:
+        return self.text("currency").upper()
+
     def identity(self, target: str) -> str:
         """An id, all of it. Raises NotAStatement for one that a spreadsheet program has rounded."""
         text = self.text(target)

@@ -59,7 +59,11 @@ MONEY_KINDS = frozenset(
 
 @dataclass(slots=True)
 class Lines:
-    """What the rows of one table say. left_out: rows without time, symbol and amount, and rows to be ignored."""
+    """What the rows of one table say.
+
+    left_out: rows without time, symbol and amount, and rows to be ignored. accounts: each account
+    that the rows name, with the first row that does. currencies: how many rows are in each.
+    """
 
     deals: list[DealLine] = field(default_factory=list)
     trips: list[Trip] = field(default_factory=list)
@@ -67,7 +71,7 @@ class Lines:
     refusals: list[Refusal] = field(default_factory=list)
     left_out: list[int] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
-    accounts: Counter[str] = field(default_factory=Counter)
+    accounts: dict[str, int] = field(default_factory=dict)
     currencies: Counter[str] = field(default_factory=Counter)
 
 
@@ -92,6 +96,8 @@ def _read_row(lines: Lines, row: Row) -> None:
     if meaning == IGNORE or _is_blank(row):
         lines.left_out.append(row.number)
         return
+    for account in row.parts("account"):
+        lines.accounts.setdefault(account, row.number)
     try:
         if meaning in (BUY, SELL, "") and row.mapping.layout != CASH_ROWS:
             _read_trade(lines, row, meaning)
@@ -101,8 +107,8 @@ def _read_row(lines: Lines, row: Row) -> None:
         text = " | ".join(row.source.texts)[:300]
         lines.refusals.append(Refusal(row.number, row.section, f"Row {row.number}: {error}.", text))
         return
-    lines.accounts.update(row.parts("account"))
-    lines.currencies.update(row.parts("currency"))
+    if row.currency:
+        lines.currencies[row.currency] += 1
 
 
 def _is_blank(row: Row) -> bool:
@@ -144,7 +150,7 @@ def _execution(row: Row, side: str) -> DealLine:
         order_id=row.identity("order_id"),
         comment=row.text("comment"),
         balance_after=row.optional("balance"),
-        currency=row.text("currency"),
+        currency=row.currency,
         **money_of(row),
     )
 
@@ -164,7 +170,7 @@ def _cash_row(row: Row, meaning: str) -> DealLine:
         symbol=row.text("symbol"),
         comment=comment or row.text("type"),
         balance_after=row.optional("balance"),
-        currency=row.text("currency"),
+        currency=row.currency,
         **money,
     )
     if traded := CASH_TRADE.fullmatch(comment):

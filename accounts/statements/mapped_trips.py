@@ -59,7 +59,7 @@ def read_trip(row: Row, side: str) -> Trip:
         price=opened_price,
         position_ref=row.identity("position_id") or ticket,
         comment=row.text("comment"),
-        currency=row.text("currency"),
+        currency=row.currency,
     )
     if not closed:
         return Trip(ticket, opening, held=_still_open(row, opening))
@@ -143,4 +143,5 @@ def _still_open(row: Row, opening: DealLine) -> OpenPositionLine:
         commission=money["commission"] + money["fee"],
         tax=money["tax"],
         comment=opening.comment,
+        currency=opening.currency,
     )

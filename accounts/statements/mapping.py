@@ -7,15 +7,23 @@ the same headings (`Mapping.headings_hash`).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Mapping as Values
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from accounts.statements import base, table_totals
-from accounts.statements.base import AccountInfo, DealLine, NotAStatement, Refusal, Statement
+from accounts.statements.base import (
+    AccountInfo,
+    DealLine,
+    NotAStatement,
+    OpenPositionLine,
+    Refusal,
+    Statement,
+)
 from accounts.statements.cells import Cell
 from accounts.statements.columns import Column, Mapping, Question, headings_hash
 from accounts.statements.mapped_rows import Lines, read_rows
@@ -41,6 +49,7 @@ READS = frozenset({"xlsx", "csv"})
 EVIDENCE = 50_000
 CELL_SHOWN = 60
 PREVIEW_MARGIN = 200
+Line = TypeVar("Line", DealLine, OpenPositionLine)
 
 
 def recognise(head_rows: Iterable[list[Cell]]) -> bool:
@@ -154,14 +163,13 @@ def _refuse_other_headings(row: TableRow, mapping: Mapping) -> None:
 
 
 def _statement(lines: Lines, mapping: Mapping) -> Statement:
-    currency = mapping.currency or next(iter(dict(lines.currencies.most_common(1))), "")
-    number = next(iter(lines.accounts)) if len(lines.accounts) == 1 else ""
+    currency = mapping.currency.upper() or most_common(lines.currencies)
     statement = Statement(
         format=FORMAT,
-        account=AccountInfo(number=number, currency=currency.upper()),
+        account=AccountInfo(number=_account(lines.accounts), currency=currency),
         time_zone=mapping.time_zone,
-        deals=_in_account_currency(table_totals.in_order(lines.deals), currency),
-        open_positions=lines.open_positions,
+        deals=in_currency(table_totals.in_order(lines.deals), currency),
+        open_positions=in_currency(lines.open_positions, currency),
         refusals=lines.refusals,
         notes=[*mapping.notes, *_remarks(lines)],
     )
@@ -169,20 +177,40 @@ def _statement(lines: Lines, mapping: Mapping) -> Statement:
 
 
 def finished(statement: Statement) -> Statement:
-    """The statement with its totals, its period and what its running balance says."""
+    """The statement with its totals, its period and what its running balance says.
+
+    The totals are those of the account's currency; `table_totals.by_currency` has the others.
+    """
     times = [deal.time_text for deal in statement.deals if deal.entry != base.IN or deal.amount]
     statement.period_from, statement.period_to = (times[0], times[-1]) if times else ("", "")
-    statement.our_totals = table_totals.computed(statement.deals, statement.open_positions)
+    statement.our_totals = table_totals.computed(
+        [deal for deal in statement.deals if not deal.currency],
+        [line for line in statement.open_positions if not line.currency],
+    )
     table_totals.follow_balance(statement)
     return statement
 
 
-def _in_account_currency(deals: list[DealLine], currency: str) -> list[DealLine]:
-    """The deals without the currency where it is the account's."""
-    return [
-        replace(deal, currency="") if deal.currency and deal.currency == currency else deal
-        for deal in deals
-    ]
+def _account(accounts: dict[str, int]) -> str:
+    """The account that the rows name, '' where none does. Raises NotAStatement for several."""
+    named = list(accounts.items())
+    if len(named) > 1:
+        (first, first_row), (other, row) = named[:2]
+        raise NotAStatement(
+            f"Row {row} is of account {other[:40]}, row {first_row} of account {first[:40]}; "
+            "expected rows of one account. Split the file by account."
+        )
+    return named[0][0] if named else ""
+
+
+def most_common(currencies: Counter[str]) -> str:
+    """The currency of most rows, '' where none names one."""
+    return next((name for name, _ in currencies.most_common(1)), "")
+
+
+def in_currency(lines: Iterable[Line], currency: str) -> list[Line]:
+    """The lines without the currency where it is the account's."""
+    return [replace(line, currency="") if line.currency == currency else line for line in lines]
 
 
 def _remarks(lines: Lines) -> list[str]:
@@ -196,6 +224,4 @@ def _remarks(lines: Lines) -> list[str]:
         remarks.append(
             f"{len(lines.repeated)} rows repeat an earlier one word for word and count once: row {rows}."
         )
-    if len(lines.accounts) > 1:
-        remarks.append(f"The rows name several accounts: {', '.join(sorted(lines.accounts)[:5])}.")
     return remarks

@@ -10,20 +10,18 @@ from typing import Any
 from django.db.models import Sum
 
 from accounts.models import Account
-from accounts.statements import base
-from accounts.statements.base import DealLine, Statement
+from accounts.statements import base, table_totals
+from accounts.statements.base import Statement
 from accounts.statements.clock import iso, moment
 from accounts.statements.lines import COLUMNS, Row, disagreement, stored
 from accounts.statements.matching import Plan, known_deals
 from accounts.statements.settling import words_of
 from brokers.models import BrokerSymbol
 from brokers.services import suggested_instrument
-from tradershub.finance.decimals import ZERO
 
 MOST_SAMPLES = 20
 MOST_COMPARED = 500
 SNAPSHOT = ("balance", "credit", "floating", "open_swap", "equity")
-BY_CURRENCY = ("profit", "swap", "commission", "fee")
 
 
 def report(
@@ -38,8 +36,14 @@ def report(
         "lines": _counts(statement, plan, account),
         "file_totals": _figures(statement.file_totals),
         "our_totals": _figures(statement.our_totals) | _by_currency(statement),
-        "breaks": list(statement.breaks),
+        "breaks": _breaks(statement),
     }
+
+
+def _breaks(statement: Statement) -> list[str]:
+    """What the rows do not explain, and what keeps them out of the books."""
+    other = table_totals.other_currency(statement)
+    return [*statement.breaks, *([other] if other else [])]
 
 
 def _counts(statement: Statement, plan: Plan, account: Account | None) -> dict[str, int]:
@@ -84,23 +88,8 @@ def _figures(totals: dict[str, Decimal | int]) -> dict[str, Any]:
 
 
 def _by_currency(statement: Statement) -> dict[str, Any]:
-    """Sums per currency where the rows of a file have several."""
-    own = statement.account.currency
-    groups: dict[str, list[DealLine]] = defaultdict(list)
-    for deal in statement.deals:
-        groups[deal.currency or own].append(deal)
-    if len(groups) < 2:
-        return {}
-    return {"by_currency": {currency: _sums(deals) for currency, deals in sorted(groups.items())}}
-
-
-def _sums(deals: list[DealLine]) -> dict[str, str]:
-    trades = [deal for deal in deals if deal.kind == base.TRADE]
-    others = [deal for deal in deals if deal.kind not in (base.TRADE, base.CREDIT)]
-    sums = {name: sum((getattr(deal, name) for deal in trades), ZERO) for name in BY_CURRENCY}
-    sums["net_profit"] = sum((deal.amount for deal in trades), ZERO)
-    sums["balance_operations"] = sum((deal.amount for deal in others), ZERO)
-    return {name: f"{value:f}" for name, value in sums.items()}
+    totals = table_totals.by_currency(statement)
+    return {"by_currency": {name: _figures(of) for name, of in totals.items()}} if totals else {}
 
 
 def samples(statement: Statement, plan: Plan, account: Account | None) -> dict[str, Any]:

@@ -6,18 +6,19 @@ Sheets: Account (what the account is called), Deals (one row a booking), Trades 
 from __future__ import annotations
 
 import zoneinfo
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
 from accounts.statements import base, table_totals
-from accounts.statements.base import ZERO, AccountInfo, DealLine, NotAStatement, Statement
+from accounts.statements.base import ZERO, AccountInfo, NotAStatement, Statement
 from accounts.statements.cells import Cell
 from accounts.statements.columns import EXECUTIONS, IGNORE, ROUND_TRIPS, Column, Mapping
 from accounts.statements.headings import CLASSES, NUMBER, TIME
 from accounts.statements.mapped_rows import Lines, read_rows
-from accounts.statements.mapping import finished
+from accounts.statements.mapping import finished, in_currency, most_common
 from accounts.statements.table_rows import TableRow, table_rows
 from accounts.statements.table_values import date_order, decimal_mark, read_number
 from accounts.statements.words import difference
@@ -112,12 +113,15 @@ def read(path: Path) -> Statement:
     account, blocks = _parts(table_rows(path))
     decimal, order = _conventions(blocks)
     lines = [read_rows(block.rows, _mapping(block, decimal, order), block.name) for block in blocks]
+    info = _account_info(account, lines)
+    deals = table_totals.in_order([deal for part in lines for deal in part.deals])
+    held = [line for part in lines for line in part.open_positions]
     statement = Statement(
         format=FORMAT,
-        account=_account_info(account),
+        account=info,
         time_zone=_time_zone(account),
-        deals=_deals(lines, account.get("currency", "")),
-        open_positions=[line for part in lines for line in part.open_positions],
+        deals=in_currency(deals, info.currency),
+        open_positions=in_currency(held, info.currency),
         refusals=[refusal for part in lines for refusal in part.refusals],
         notes=_notes(lines),
     )
@@ -204,19 +208,13 @@ def _is_example(row: TableRow) -> bool:
     return any(text.startswith(EXAMPLE) for text in row.texts)
 
 
-def _deals(lines: list[Lines], currency: str) -> list[DealLine]:
-    deals = table_totals.in_order([deal for part in lines for deal in part.deals])
-    return [
-        replace(deal, currency="") if deal.currency.upper() == currency.upper() else deal
-        for deal in deals
-    ]
-
-
-def _account_info(account: dict[str, str]) -> AccountInfo:
+def _account_info(account: dict[str, str], lines: list[Lines]) -> AccountInfo:
+    """What the sheet says of the account; without a currency there, it is that of most rows."""
+    rows: Counter[str] = sum((part.currencies for part in lines), Counter())
     leverage = account.get("leverage", "").removeprefix("1:")
     return AccountInfo(
         number=account.get("number", ""),
-        currency=_currency(account),
+        currency=_currency(account) or most_common(rows),
         name=account.get("name", ""),
         broker=account.get("broker", ""),
         server=account.get("server", ""),
@@ -275,7 +273,8 @@ def _figure(text: str, decimal: str) -> Decimal:
 
 def _with_balance(statement: Statement) -> Statement:
     """Compare the balance that was written down with the rows, or find what was there before them."""
-    ours = sum((deal.amount for deal in statement.deals if deal.kind != base.CREDIT), ZERO)
+    booked = [d for d in statement.deals if d.kind != base.CREDIT and not d.currency]
+    ours = sum((deal.amount for deal in booked), ZERO)
     opening = statement.our_totals.get("opening_balance")
     if opening is None and "balance" in statement.file_totals:
         opening = _opening(statement, Decimal(statement.file_totals["balance"]) - ours)

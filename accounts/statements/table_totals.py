@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -39,6 +40,33 @@ def computed(deals: Sequence[DealLine], open_positions: Sequence[OpenPositionLin
     return totals
 
 
+def by_currency(statement: Statement) -> dict[str, Totals]:
+    """The totals of each currency where the rows have several, which are never added up."""
+    own = statement.account.currency
+    deals: dict[str, list[DealLine]] = defaultdict(list)
+    held: dict[str, list[OpenPositionLine]] = defaultdict(list)
+    for deal in statement.deals:
+        deals[deal.currency or own].append(deal)
+    for line in statement.open_positions:
+        held[line.currency or own].append(line)
+    found = sorted({*deals, *held})
+    return {name: computed(deals[name], held[name]) for name in found} if len(found) > 1 else {}
+
+
+def other_currency(statement: Statement) -> str:
+    """Why rows in another currency than the account's keep the file out of the books; empty without any."""
+    lines = (*statement.deals, *statement.open_positions)
+    rows = {line.row: line.currency for line in lines if line.currency}
+    if not rows:
+        return ""
+    row = min(rows)
+    rest = f" (the first of {len(rows)} rows in other currencies)" if len(rows) > 1 else ""
+    return (
+        f"Row {row} is in {rows[row]}{rest}; expected every row in {statement.account.currency}, as "
+        "an account has one currency. Import each currency as a file and an account of its own."
+    )
+
+
 def _of_kind(deals: Sequence[DealLine], kind: str) -> Decimal:
     return sum((deal.amount for deal in deals if deal.kind == kind), ZERO)
 
@@ -53,7 +81,7 @@ def _of_open(lines: Sequence[OpenPositionLine]) -> Totals:
 
 def follow_balance(statement: Statement) -> None:
     """Check the running balance of the rows, if they have one, and find what was there before them."""
-    rows = [deal for deal in statement.deals if deal.balance_after is not None]
+    rows = [d for d in statement.deals if d.balance_after is not None and not d.currency]
     if not rows:
         return
     first, last = rows[0], rows[-1]

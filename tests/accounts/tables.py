@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from accounts import imports
 from accounts.models import FileMapping
 from accounts.statements import mapping
 from tests.factories import make_broker
@@ -40,3 +41,15 @@ def save_two_readings(owner):
         save_mapping(owner, make_broker(name=name), reading_of_table(profit_is=profit_is))
         for name, profit_is in (("Gross Broker", "gross"), ("Net Broker", "net"))
     ]
+
+
+def receive_table(text, account, **answers):
+    """An upload of a table for the account, its columns named as suggested and questions answered."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        path.write_text(text)
+        [imported] = imports.receive(path, name=path.name, owner=account.owner, account=account)
+    named = mapping.Mapping.from_dict(imported.preview["mapping"])
+    for key, value in answers.items():
+        named = named.answered(key, value)
+    return imports.name_columns(imported, named.to_dict())

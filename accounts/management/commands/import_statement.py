@@ -26,6 +26,7 @@ from accounts.statements.addressee import Addressee, addressee
 from accounts.statements.base import NotAStatement, Statement
 from accounts.statements.importer import planned
 from accounts.statements.preview import report
+from accounts.statements.table_totals import other_currency
 from tradershub.core.errors import HubError
 
 WRONG_USE, REFUSED = 2, 1
@@ -195,7 +196,7 @@ class Run:
             data = beside.submit(storage.packed, path)
             statement = imports.read_file(path, tell=terminal.hear)
         whose = self._addressee(statement)
-        if reason := whose.refusal or self._why_not(whose):
+        if reason := whose.refusal or other_currency(statement) or self._why_not(whose):
             raise NotAStatement(reason)
         if not self.options["yes"]:
             terminal.wipe()
