@@ -76,10 +76,11 @@ def read(path: Path) -> Statement:
     """Everything the file says. Raises NotAStatement if a row that changes money cannot be read."""
     sheet = scan(_texts(path))
     _refuse_unreadable(sheet)
-    _refuse_others(sheet)
+    info = _account(sheet)
+    _refuse_others(sheet, info)
     if sheet.deals and sheet.deals[0].time_text > sheet.deals[-1].time_text:
         sheet.deals.reverse()
-    statement = Statement(format=FORMAT, account=_account(sheet))
+    statement = Statement(format=FORMAT, account=info)
     statement.printed_at = _printed_at(sheet.heading)
     statement.orders, statement.open_positions = sheet.orders, sheet.open_positions
     statement.refusals = sheet.refusals
@@ -122,8 +123,9 @@ def _refuse_doubles(name: str, numbered: Iterable[tuple[str, int]]) -> None:
             )
 
 
-def _refuse_others(sheet: Sheet) -> None:
-    if sheet.deals and len(sheet.deals[0].broker_deal_id) == 1:
+def _refuse_others(sheet: Sheet, info: AccountInfo) -> None:
+    # The tester numbers its deals from 1 and names no account; a young broker's numbers are small too.
+    if sheet.deals and len(sheet.deals[0].broker_deal_id) == 1 and not info.number:
         raise NotAStatement(_TESTER)
     if sheet.positions and not sheet.deals:
         raise NotAStatement(

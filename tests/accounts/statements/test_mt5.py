@@ -520,4 +520,11 @@ def test_positions_without_deals_are_refused(tmp_path: Path) -> None:
 
 def test_tester_report_is_refused_as_what_it_is(tmp_path: Path) -> None:
     rows = [DEPOSIT.replace("|100|", "|1|"), BOUGHT.replace("|101|", "|2|")]
-    assert "strategy tester" in refused(Report(deals=rows, positions=[]), tmp_path)
+    report = Report(deals=rows, positions=[], account="deleted")
+    assert "strategy tester" in refused(report, tmp_path)
+
+
+def test_small_deal_numbers_of_a_named_account_are_no_tester_report(tmp_path: Path) -> None:
+    rows = [row.replace(f"|{n}|", f"|{n - 99}|", 1) for n, row in enumerate((DEPOSIT, BOUGHT), 100)]
+    statement = read(Report(deals=rows, positions=[]), tmp_path)
+    assert [line.broker_deal_id for line in statement.money_rows()] == ["1", "2"]
