@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -213,6 +214,16 @@ def _crash(status: int, passed: str, memory_mb: int) -> str:
     if passed == TOO_LARGE or status == OUT_OF_MEMORY:
         return f"Reading the file needs more than {memory_mb} MB of memory; expected a statement."
     return (
-        f"The file made its reader stop (status {status}), as happens when it needs more than "
+        f"The program that read the file {_how_it_ended(status)}, as happens when a file needs more than "
         f"{memory_mb} MB of memory or is malformed on purpose; expected a statement."
     )
+
+
+def _how_it_ended(status: int) -> str:
+    """A status below zero is the signal that ended the process, as POSIX has it."""
+    if status >= 0:
+        return "stopped with a fault of its own"
+    with suppress(ValueError):
+        if words := signal.strsignal(-status):
+            return f"was ended by the system ({words.lower()})"
+    return "was ended by the system"

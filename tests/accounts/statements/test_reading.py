@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -246,3 +247,13 @@ def decided(suggested: columns.Mapping) -> dict:
         answer = question.suggested or (question.options or ("USD",))[0]
         suggested = suggested.answered(question.key, answer)
     return suggested.to_dict()
+
+
+def test_child_ended_by_a_signal_is_told_in_words(tmp_path: Path, monkeypatch) -> None:
+    abort = [sys.executable, "-c", "import os; os.abort()"]
+    popen = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda _, **options: popen(abort, **options))
+    with pytest.raises(NotAStatement) as caught:
+        read_in_child(tmp_path / "report.html")
+    assert "was ended by the system (aborted), as happens when" in str(caught.value)
+    assert "status" not in str(caught.value)
