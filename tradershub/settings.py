@@ -12,6 +12,7 @@ from tradershub.core.keys import kept_key, kept_secret
 from tradershub.core.logs import logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+HUNDRED_YEARS = 36_500  # days
 env = Environment()
 env.read_env(BASE_DIR / ".env")
 
@@ -24,12 +25,12 @@ SECRET_KEY = env("SECRET_KEY", default="") or kept_secret(DATA_DIR / "secret_key
 FIELD_KEYS = usable_keys(env.list("FIELD_KEYS", default=[]) or [kept_key(DATA_DIR / "field_key")])
 
 # -- Who may ask -------------------------------------------------------------------------------
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = env.switch("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # HTTPS: set when a reverse proxy terminates TLS before the hub (docs/operate.md).
-HTTPS = env.bool("HTTPS", default=False)
-PROXY_COUNT = env.int("PROXY_COUNT", default=1 if HTTPS else 0)
+HTTPS = env.switch("HTTPS", default=False)
+PROXY_COUNT = env.count("PROXY_COUNT", default=1 if HTTPS else 0, least=0, most=100)
 
 # -- Apps --------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -213,9 +214,9 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # -- Statements --------------------------------------------------------------------------------
-STATEMENT_MAX_BYTES = env.int("STATEMENT_MAX_BYTES", default=200 * 1024 * 1024)
-STATEMENT_MEMORY_MB = env.int("STATEMENT_MEMORY_MB", default=1024)
-STATEMENT_SECONDS = env.int("STATEMENT_SECONDS", default=300)
+STATEMENT_MAX_BYTES = env.count("STATEMENT_MAX_BYTES", default=200 * 1024 * 1024)
+STATEMENT_MEMORY_MB = env.count("STATEMENT_MEMORY_MB", default=1024)
+STATEMENT_SECONDS = env.count("STATEMENT_SECONDS", default=300)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FILES = 200
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "uploads"
@@ -224,13 +225,13 @@ FILE_UPLOAD_HANDLERS = ["tradershub.core.uploads.BoundedUploadHandler"]
 
 # -- Pages -------------------------------------------------------------------------------------
 # Beyond so many rows a worker brings a table into order or writes its workbook, and the person is shown how far it is.
-ROWS_AT_ONCE = env.int("ROWS_AT_ONCE", default=50_000)
-WORKBOOK_ROWS_AT_ONCE = env.int("WORKBOOK_ROWS_AT_ONCE", default=5_000)
-BUILDS_KEPT_HOURS = env.int("BUILDS_KEPT_HOURS", default=24)
-BUILDS_MAX_MB = env.int("BUILDS_MAX_MB", default=200)  # of one person; the oldest go
+ROWS_AT_ONCE = env.count("ROWS_AT_ONCE", default=50_000)
+WORKBOOK_ROWS_AT_ONCE = env.count("WORKBOOK_ROWS_AT_ONCE", default=5_000)
+BUILDS_KEPT_HOURS = env.count("BUILDS_KEPT_HOURS", default=24, most=HUNDRED_YEARS * 24)
+BUILDS_MAX_MB = env.count("BUILDS_MAX_MB", default=200)  # of one person; the oldest go
 
 # -- Reference rates ---------------------------------------------------------------------------
-LOAD_RATES = env.bool("LOAD_RATES", default=True)  # after each migrate
+LOAD_RATES = env.switch("LOAD_RATES", default=True)  # after each migrate
 
 # -- Queue (two clusters, so that an import never holds up an order) ---------------------------
 # retry > timeout x (queue_limit / workers + 2): the retry clock starts when a task is taken.
@@ -253,7 +254,7 @@ Q_CLUSTER = {
     "max_attempts": 3,
     "save_limit": 0,
     "catch_up": False,
-    "sync": env.bool("QUEUE_SYNC", default=False),
+    "sync": env.switch("QUEUE_SYNC", default=False),
     "ALT_CLUSTERS": {
         "batch": {"workers": 1, "queue_limit": 1, "timeout": 1800, "retry": 6000},
         "execution": {
@@ -266,10 +267,10 @@ Q_CLUSTER = {
         },
     },
 }
-QUEUE_RESULT_DAYS = env.int("QUEUE_RESULT_DAYS", default=14)
+QUEUE_RESULT_DAYS = env.count("QUEUE_RESULT_DAYS", default=14, most=HUNDRED_YEARS)
 # A beat goes through each cluster's queue; a cluster that takes none for so long is started anew.
-HEARTBEAT_SECONDS = env.float("HEARTBEAT_SECONDS", default=5)
-HEARTBEAT_LIMIT = env.float("HEARTBEAT_LIMIT", default=45)
+HEARTBEAT_SECONDS = env.seconds("HEARTBEAT_SECONDS", default=5)
+HEARTBEAT_LIMIT = env.seconds("HEARTBEAT_LIMIT", default=45, above=HEARTBEAT_SECONDS)
 
 # -- Time, language, files ---------------------------------------------------------------------
 USE_TZ = True
@@ -295,4 +296,4 @@ IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 
 # -- Logs --------------------------------------------------------------------------------------
-LOGGING = logging_settings(json=env.bool("LOG_JSON", default=not sys.stderr.isatty()))
+LOGGING = logging_settings(json=env.switch("LOG_JSON", default=not sys.stderr.isatty()))

@@ -55,16 +55,85 @@ def test_a_key_that_is_none_is_refused_unseen():
     assert "hunter2" not in str(refusal.value)
 
 
-def test_a_number_that_is_none_is_refused_by_name(monkeypatch):
-    monkeypatch.setenv("PROXY_COUNT", "two")
-    with pytest.raises(ImproperlyConfigured, match='PROXY_COUNT is "two"'):
-        Environment().int("PROXY_COUNT")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://hub:secret/pw@127.0.0.1:5432/hub",
+        "postgres://hub:123/secret@127.0.0.1:5432/hub",
+        "postgres://hub:secret@127.0.0.1:abc/hub",
+        "postgres://hub:secret@127.0.0.1:5432",
+        "postgres://hub:secret@[::1/hub",
+        "sqlite://",
+        "sqlite://secret",
+        "sqlite:///:memory:",
+    ],
+)
+def test_an_address_that_names_no_place_is_refused_without_its_password(monkeypatch, url):
+    monkeypatch.setenv("DATABASE_URL", url)
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL cannot be read") as refusal:
+        database(Environment(), default="sqlite:///x")
+    assert "secret" not in str(refusal.value)
+    assert refusal.value.__context__ is None
+
+
+def test_a_password_with_special_characters_is_read_when_they_are_encoded(monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgres://hub:a%2Fb%40c@127.0.0.1:5432/hub")
+    assert database(Environment(), default="sqlite:///x")["PASSWORD"] == "a/b@c"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("1", True), ("Yes", True), ("off", False), ("", None)]
+)
+def test_a_switch_is_on_or_off_and_the_default_when_empty(monkeypatch, text, value):
+    monkeypatch.setenv("HTTPS", text)
+    assert Environment().switch("HTTPS", default=None) is value
+
+
+def test_a_switch_that_is_neither_is_refused_by_name(monkeypatch):
+    monkeypatch.setenv("HTTPS", "maybe")
+    with pytest.raises(ImproperlyConfigured, match='HTTPS is "maybe"; expected 1 for on or 0'):
+        Environment().switch("HTTPS", default=False)
+
+
+@pytest.mark.parametrize("text", ["two", "-5", "0", "1.5", "1e3", "\u0663", "9" * 30])
+def test_a_count_that_cannot_be_meant_is_refused_by_name(monkeypatch, text):
+    monkeypatch.setenv("ROWS_AT_ONCE", text)
+    with pytest.raises(ImproperlyConfigured, match=f'ROWS_AT_ONCE is "{text}"; expected a whole'):
+        Environment().count("ROWS_AT_ONCE", default=5)
+
+
+def test_a_count_is_read_and_the_default_when_empty(monkeypatch):
+    monkeypatch.setenv("PROXY_COUNT", "0")
+    assert Environment().count("PROXY_COUNT", default=1, least=0) == 0
+    monkeypatch.setenv("PROXY_COUNT", "")
+    assert Environment().count("PROXY_COUNT", default=1, least=0) == 1
+
+
+@pytest.mark.parametrize("text", ["abc", "-1", "0", "5", "nan", "inf", "1e9", "90000"])
+def test_seconds_that_cannot_be_meant_are_refused_by_name(monkeypatch, text):
+    monkeypatch.setenv("HEARTBEAT_LIMIT", text)
+    expected = f'HEARTBEAT_LIMIT is "{text}"; expected a number of seconds above 5'
+    with pytest.raises(ImproperlyConfigured, match=expected):
+        Environment().seconds("HEARTBEAT_LIMIT", default=45, above=5)
+
+
+def test_seconds_are_read_and_their_default_is_held_to_the_same_bound(monkeypatch):
+    monkeypatch.setenv("HEARTBEAT_LIMIT", "7.5")
+    assert Environment().seconds("HEARTBEAT_LIMIT", default=45, above=5) == 7.5
+    monkeypatch.delenv("HEARTBEAT_LIMIT")
+    with pytest.raises(ImproperlyConfigured, match='HEARTBEAT_LIMIT is "45"'):
+        Environment().seconds("HEARTBEAT_LIMIT", default=45, above=60)
 
 
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
         ({"DATABASE_URL": "mysql://a/b"}, "TradersHub cannot start: DATABASE_URL names"),
+        ({"DATABASE_URL": "postgres://a:b/c@d/e"}, "TradersHub cannot start: DATABASE_URL cannot"),
+        ({"DEBUG": "maybe"}, "TradersHub cannot start: DEBUG is"),
+        ({"PROXY_COUNT": "-1"}, "TradersHub cannot start: PROXY_COUNT is"),
+        ({"HEARTBEAT_LIMIT": "0"}, "TradersHub cannot start: HEARTBEAT_LIMIT is"),
+        ({"STATEMENT_MAX_BYTES": "0"}, "TradersHub cannot start: STATEMENT_MAX_BYTES is"),
         ({"DATABASE_URL": "postgres://x@127.0.0.1:9/y"}, "The database does not answer: "),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,51 @@ from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
 SCHEMES = ("sqlite", "postgres", "postgresql")
+ADDRESS_EXPECTED = (
+    "expected postgres://user:password@host:5432/name, special characters of the password written "
+    "as %2F and the like, or sqlite:////path/to/file, or nothing for SQLite in the data folder."
+)
+ON, OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+WHOLE, NUMBER = re.compile(r"[+-]?[0-9]{1,18}"), re.compile(r"[+-]?[0-9]{1,9}(\.[0-9]{1,9})?")
+DAY = 24 * 3600
 
 
 class Environment(environ.Env):
-    """Names the variable whose text cannot be read. Raises ImproperlyConfigured."""
+    """Switches and numbers, each within what can be meant. An empty text is the default."""
 
-    def get_value(self, var: str, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().get_value(var, *args, **kwargs)
-        except ValueError as error:
-            found = os.environ.get(var, "")[:40]
-            raise ImproperlyConfigured(f'{var} is "{found}": {error}') from error
+    def switch(self, name: str, *, default: bool) -> bool:
+        """Raises ImproperlyConfigured for a word that is neither yes nor no."""
+        found = self._text(name)
+        if not found:
+            return default
+        if found.lower() not in ON + OFF:
+            raise refusal(name, found, expected="1 for on or 0 for off")
+        return found.lower() in ON
+
+    def count(self, name: str, *, default: int, least: int = 1, most: int = 10**12) -> int:
+        """A whole number. Raises ImproperlyConfigured outside of what is allowed."""
+        found = self._text(name)
+        if not found:
+            return default
+        if not WHOLE.fullmatch(found) or not least <= int(found) <= most:
+            raise refusal(name, found, expected=f"a whole number from {least} to {most}")
+        return int(found)
+
+    def seconds(self, name: str, *, default: float, above: float = 0) -> float:
+        """Raises ImproperlyConfigured unless it is more than `above` and at most a day."""
+        found = self._text(name)
+        value = float(found or default) if NUMBER.fullmatch(found or "0") else 0.0
+        if not above < value <= DAY:
+            expected = f"a number of seconds above {above:g} and up to {DAY}"
+            raise refusal(name, found or f"{value:g}", expected=expected)
+        return value
+
+    def _text(self, name: str) -> str:
+        return str(self.get_value(name, default="")).strip()
+
+
+def refusal(name: str, found: str, *, expected: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f'{name} is "{found[:40]}"; expected {expected}.')
 
 
 def data_folder(path: Path) -> Path:
@@ -48,10 +83,30 @@ def database(env: Environment, *, default: str) -> dict[str, Any]:
     url = env("DATABASE_URL", default="") or default
     if url.partition("://")[0] not in SCHEMES:
         raise ImproperlyConfigured(
-            "DATABASE_URL names a database that the hub cannot use: expected "
-            "postgres://user:password@host:5432/name, or nothing for SQLite."
+            f"DATABASE_URL names a database that the hub cannot use: {ADDRESS_EXPECTED}"
         )
-    return env.db_url_config(url)
+    found = _parts_of(env, url)
+    if not _is_whole(found):
+        raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {ADDRESS_EXPECTED}")
+    return found
+
+
+def _parts_of(env: Environment, url: str) -> dict[str, Any]:
+    """Empty for an address that cannot be read: the parser's own error would quote the password."""
+    if url.startswith("sqlite") and not url.startswith("sqlite:///"):
+        return {}
+    try:
+        return dict(env.db_url_config(url))
+    except ValueError:
+        return {}
+
+
+def _is_whole(found: dict[str, Any]) -> bool:
+    """Whether the parts of the address name one place that every process finds again."""
+    name = str(found.get("NAME") or "")
+    if found.get("ENGINE", "").endswith("sqlite3"):
+        return name not in ("", ":memory:")
+    return bool(name) and not set(name) & set("/@:")
 
 
 def usable_keys(keys: Sequence[str]) -> list[str]:
