@@ -10,7 +10,17 @@ from ninja import Field, Query, Router, Schema, Status
 
 from brokers import services
 from brokers.models import Broker, BrokerSymbol, FxRate, Instrument, SymbolTerms
-from tradershub.core.api import Input, Moment, Number, Page, PageQuery, allow, one, page_of
+from tradershub.core.api import (
+    GivenDay,
+    Input,
+    Moment,
+    Number,
+    Page,
+    PageQuery,
+    allow,
+    one,
+    page_of,
+)
 from tradershub.core.terms import add_terms, change_terms, correct_terms
 
 router = Router(tags=["Brokers"])
@@ -41,7 +51,7 @@ class BrokerEdit(BrokerFields):
         description="With another time_zone, once files are booked: whether it corrects the old one, or is a "
         "change of the server's clock on time_zone_changed_on. All files are then read anew",
     )
-    time_zone_changed_on: dt.date | None = Field(
+    time_zone_changed_on: GivenDay | None = Field(
         None, description="First day, on the server's clock, on which the new time zone holds"
     )
 
@@ -278,13 +288,13 @@ class TermsEdit(Input):
 
 
 class TermsIn(TermsEdit):
-    valid_from: dt.date
+    valid_from: GivenDay
     contract_size: Number
     tick_size: Number
 
 
 class TermsChange(TermsEdit):
-    changed_on: dt.date | None = Field(
+    changed_on: GivenDay | None = Field(
         None, description="First day of the new terms; null corrects the terms where they stand"
     )
 
@@ -348,8 +358,8 @@ class RateOut(Schema):
 
 class RateQuery(PageQuery):
     currency: str | None = None
-    from_day: dt.date | None = None
-    to_day: dt.date | None = None
+    from_day: GivenDay | None = None
+    to_day: GivenDay | None = None
 
 
 @router.get("/rates", response=Page[RateOut], summary="List daily reference rates")

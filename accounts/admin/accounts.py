@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget
 from accounts import services
 from accounts.admin.books import MayEnter, account_name
 from accounts.entry_forms import AccountForm
-from accounts.models import Account, AccountTerms
+from accounts.models import LARGEST_LEVERAGE, Account, AccountTerms
 from brokers.models import Broker
 from tradershub.core.admin import DatedTermsAdmin, OwnedAdmin, readable
 from tradershub.core.entries import ExactNumber, entry_page, refuse
@@ -48,6 +48,7 @@ class OpenAccountForm(CheckedForm):
 
     leverage = forms.IntegerField(
         min_value=1,
+        max_value=LARGEST_LEVERAGE,
         initial=30,
         help_text="30 means 1:30",
         widget=UnfoldAdminIntegerFieldWidget,

@@ -9,14 +9,14 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 
 from accounts import services
-from accounts.models import Account, AccountTerms
+from accounts.models import LARGEST_LEVERAGE, Account, AccountTerms
 from accounts.queries import equity_curve
 from accounts.valuation import AccountState, state_of
 from brokers.models import Broker
 from brokers.rates import Rate
 from tradershub.core.api import (
-    Day,
     Figure,
+    GivenDay,
     Input,
     Moment,
     Number,
@@ -46,7 +46,7 @@ class AccountFields(Input):
     platform: str = ""
     kind: str = "live"
     mode: str = Field("hedging", description="hedging or netting")
-    opened_on: dt.date | None = None
+    opened_on: GivenDay | None = None
     notes: str = ""
 
 
@@ -54,7 +54,7 @@ class AccountIn(AccountFields):
     broker_id: int
     number: str
     currency: str
-    leverage: int | None = Field(None, ge=1, description="30 means 1:30")
+    leverage: int | None = Field(None, ge=1, le=LARGEST_LEVERAGE, description="30 means 1:30")
     margin_call_level: Number | None = None
     stop_out_level: Number | None = None
 
@@ -128,17 +128,17 @@ def reopen_account(request: HttpRequest, account_id: int) -> Any:
 
 
 class AccountTermsEdit(Input):
-    leverage: int = Field(30, ge=1, description="30 means 1:30")
+    leverage: int = Field(30, ge=1, le=LARGEST_LEVERAGE, description="30 means 1:30")
     margin_call_level: Number | None = Field(None, description="Percent")
     stop_out_level: Number | None = Field(None, description="Percent")
 
 
 class AccountTermsIn(AccountTermsEdit):
-    valid_from: dt.date
+    valid_from: GivenDay
 
 
 class AccountTermsChange(AccountTermsEdit):
-    changed_on: dt.date | None = Field(
+    changed_on: GivenDay | None = Field(
         None, description="First day of the new terms; null corrects the terms where they stand"
     )
 
@@ -281,8 +281,8 @@ class CurveOut(Schema):
 def read_curve(
     request: HttpRequest,
     account_id: int,
-    from_day: Day | None = None,
-    to_day: Day | None = None,
+    from_day: GivenDay | None = None,
+    to_day: GivenDay | None = None,
 ) -> Any:
     allow(request, "accounts.view_dayfigures")
     account = my_account(request, account_id)

@@ -10,13 +10,12 @@ from typing import Any, Literal
 
 from django.http import HttpRequest
 from ninja import Field, Status
-from pydantic import AwareDatetime
 
 from accounts import manual
 from accounts.api.accounts import my_account
 from accounts.api.facts import DealOut, OrderOut, router
 from accounts.models import BrokerOrder, Deal, Position
-from tradershub.core.api import IdempotencyKey, Input, Number, allow, one
+from tradershub.core.api import GivenMoment, IdempotencyKey, Input, Number, allow, one
 from tradershub.core.once import once
 from tradershub.finance.decimals import ZERO
 
@@ -26,7 +25,7 @@ ChargeKind = Literal[tuple(str(kind) for kind in manual.CHARGES)]
 
 
 class Booking(Input):
-    at: AwareDatetime | None = Field(None, description="By default now")
+    at: GivenMoment | None = Field(None, description="By default now")
     broker_deal_id: str = Field("", max_length=64, description="Where the broker gave one")
 
 
@@ -83,7 +82,7 @@ class OrderFields(Input):
     stop_loss: Number | None = None
     take_profit: Number | None = None
     trailing_distance: Number | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: GivenMoment | None = None
     comment: str = Field("", max_length=300)
 
 
@@ -93,7 +92,7 @@ class OrderIn(OrderFields):
     side: Side
     volume: Number = Field(description="Lots")
     type: OrderType = "market"
-    placed_at: AwareDatetime | None = Field(None, description="By default now")
+    placed_at: GivenMoment | None = Field(None, description="By default now")
     position_id: int | None = Field(None, description="What it closes when it fills")
     broker_order_id: str = Field("", max_length=64)
     bracket: str = Field("", max_length=64)
@@ -104,7 +103,7 @@ class OrderEdit(OrderFields):
 
 
 class CancelIn(Input):
-    at: AwareDatetime | None = Field(None, description="By default now")
+    at: GivenMoment | None = Field(None, description="By default now")
 
 
 class ReverseIn(Input):

@@ -7,10 +7,19 @@ from typing import Annotated, Any
 
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
-from pydantic import AwareDatetime
 
 from accounts.models import Break, BrokerOrder, DayFigures, Deal, Position
-from tradershub.core.api import Moment, Number, Page, PageQuery, allow, one, page_of
+from tradershub.core.api import (
+    GivenDay,
+    GivenMoment,
+    Moment,
+    Number,
+    Page,
+    PageQuery,
+    allow,
+    one,
+    page_of,
+)
 
 router = Router(tags=["Books"])
 
@@ -55,8 +64,8 @@ class DealQuery(FactQuery):
     kind: str | None = None
     position_ref: str | None = None
     statement_id: int | None = None
-    from_at: AwareDatetime | None = None
-    to_at: AwareDatetime | None = None
+    from_at: GivenMoment | None = None
+    to_at: GivenMoment | None = None
 
 
 def _facts(request: HttpRequest, model: Any, query: FactQuery) -> Any:
@@ -257,8 +266,8 @@ class DayFiguresOut(Schema):
 
 
 class DayQuery(FactQuery):
-    from_day: dt.date | None = None
-    to_day: dt.date | None = None
+    from_day: GivenDay | None = None
+    to_day: GivenDay | None = None
 
 
 @router.get("/day-figures", response=Page[DayFiguresOut], summary="List figures by day")

@@ -13,7 +13,12 @@ from ninja.files import UploadedFile
 from accounts import imports
 from accounts.api.accounts import AccountFields, my_account
 from accounts.api.uploads import on_disk
-from accounts.models import FileMapping, StatementImport, StatementLine
+from accounts.models import (
+    LARGEST_LEVERAGE,
+    FileMapping,
+    StatementImport,
+    StatementLine,
+)
 from accounts.statements.columns import Mapping
 from brokers.models import Broker
 from tradershub.core.api import Input, Moment, Page, PageQuery, allow, one, page_of
@@ -252,7 +257,7 @@ class OpeningIn(AccountFields):
     broker: str = Field("", max_length=120, description="Its name; opened where nobody knows it")
     number: str = Field("", max_length=40)
     currency: str = Field("", max_length=3)
-    leverage: int | None = Field(None, ge=1, le=10_000)
+    leverage: int | None = Field(None, ge=1, le=LARGEST_LEVERAGE)
 
 
 class ConfirmIn(Input):

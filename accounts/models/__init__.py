@@ -1,4 +1,4 @@
-from accounts.models.account import Account, AccountTerms
+from accounts.models.account import LARGEST_LEVERAGE, Account, AccountTerms
 from accounts.models.deal import Deal
 from accounts.models.figures import DayFigures, EquitySnapshot
 from accounts.models.order import BrokerOrder
@@ -13,6 +13,7 @@ from accounts.models.statement import (
 from accounts.models.tieout import Break
 
 __all__ = [
+    "LARGEST_LEVERAGE",
     "Account",
     "AccountTerms",
     "Break",

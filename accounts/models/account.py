@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -13,6 +14,8 @@ from brokers.models import Broker
 from tradershub.core.dated import DatedTerms
 from tradershub.core.fields import RateField
 from tradershub.core.validators import currency_code, not_negative
+
+LARGEST_LEVERAGE = 10_000
 
 
 class Account(OwnedModel):
@@ -80,7 +83,9 @@ class AccountTerms(DatedTerms, OwnedModel):
     PARENT = "account"
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="terms")
-    leverage = models.PositiveIntegerField(default=30, help_text="30 means 1:30")
+    leverage = models.PositiveIntegerField(
+        default=30, validators=[MaxValueValidator(LARGEST_LEVERAGE)], help_text="30 means 1:30"
+    )
     margin_call_level = RateField(default=100, validators=[not_negative], help_text="Percent")
     stop_out_level = RateField(default=50, validators=[not_negative], help_text="Percent")
 

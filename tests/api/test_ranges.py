@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from accounts import manual
+from accounts.models import AccountTerms, Deal
 from brokers.models import Instrument
 from tests.factories import make_account, make_symbol
+from tradershub.core.errors import BadInput
+from tradershub.core.terms import add_terms
 
 pytestmark = pytest.mark.django_db
 
@@ -96,3 +99,52 @@ def test_what_is_open_is_counted_in_the_refusal_to_close(administrator, account)
     answer = administrator.post(f"accounts/{account.pk}/close")
     assert answer.status_code == 409
     assert "2 positions and 1 order are still open" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "at",
+    ["2026", "20260501", 5, 1.5, "2026-05-01", "2026-05-01T12:00:00", "٢٠٢٦-05-01T12:00:00Z", True],
+)
+def test_a_moment_is_a_day_a_time_and_a_zone(administrator, account, at):
+    body = {"account_id": account.pk, "amount": "1", "at": at}
+    error = refusal(administrator.post("deposits", body))
+    assert error["param"] == "at"
+    assert "expected a day, a time and a zone, as 2026-05-01T12:00:00Z" in error["message"]
+    assert f'found "{at}"' in error["message"]
+    assert not Deal.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "at", ["2026-05-01T12:00:00Z", "2026-05-01T14:00+02:00", "2026-05-01 12:00:00.000000+0000"]
+)
+def test_a_moment_is_kept_in_utc_however_its_zone_is_written(administrator, account, at):
+    answer = administrator.post("deposits", {"account_id": account.pk, "amount": "1", "at": at})
+    assert answer.json()["at"] == "2026-05-01T12:00:00.000000Z"
+
+
+@pytest.mark.parametrize("path", ["deals", "audit"])
+@pytest.mark.parametrize("name", ["from_at", "to_at"])
+def test_a_list_is_not_filtered_by_seconds_since_1970(administrator, path, name):
+    assert refusal(administrator.get(path, **{name: "2020"}))["param"] == name
+
+
+@pytest.mark.parametrize("path", ["rates", "day-figures"])
+@pytest.mark.parametrize("day", ["0", "86400", "20200101"])
+def test_a_day_is_not_a_count_of_seconds(administrator, path, day):
+    assert "expected a day" in refusal(administrator.get(path, from_day=day))["message"]
+
+
+@pytest.mark.parametrize("amount", ["١٢٣", "1_000", "１"])
+def test_a_number_is_written_in_plain_digits(administrator, account, amount):
+    body = {"account_id": account.pk, "amount": amount}
+    error = refusal(administrator.post("deposits", body))
+    assert (error["param"], Deal.objects.count()) == ("amount", 0)
+
+
+@pytest.mark.parametrize("leverage", [10_001, 10**18])
+def test_leverage_has_the_same_limit_by_every_way_in(administrator, account, leverage):
+    terms = {"valid_from": "2024-01-01", "leverage": leverage}
+    path = f"accounts/{account.pk}/terms"
+    assert refusal(administrator.post(path, terms))["param"] == "leverage"
+    with pytest.raises(BadInput, match="leverage"):
+        add_terms(AccountTerms(account=account, **terms), actor="me")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Annotated, Any, Generic, TypeVar
@@ -13,15 +14,27 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from ninja import Field, Header, Schema
 from ninja.security import HttpBearer, SessionAuth
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, PlainSerializer, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    field_validator,
+)
 
 from tradershub.core.api_keys import IMPORT, READ, WRITE, key_of
 from tradershub.core.errors import BadInput, NotAllowed, NotFound
-from tradershub.core.validators import BETWEEN, is_countable
+from tradershub.core.validators import BETWEEN, is_countable, is_plain_number
 
 Item = TypeVar("Item")
 PAGE, LARGEST_PAGE = 50, 500
 LARGEST_NUMBER = 2**63 - 1
+ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+ISO_MOMENT = re.compile(
+    r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 def _plain(value: Decimal) -> str:
@@ -29,9 +42,24 @@ def _plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") or "0" if "." in text else text
 
 
-def _no_float(value: Any) -> Any:
-    if isinstance(value, float | bool):
+def _exact(value: Any) -> Any:
+    """The value, unless it is a float or a text that only a programming language reads as a number."""
+    if isinstance(value, float | bool) or isinstance(value, str) and not is_plain_number(value):
         raise ValueError('expected a decimal as text, as "1.25", or a whole number')
+    return value
+
+
+def _iso_day(value: Any) -> Any:
+    """The value, unless it would be taken for seconds since 1970. Raises ValueError."""
+    if not (isinstance(value, str) and ISO_DAY.fullmatch(value)):
+        raise ValueError("expected a day, as 2026-05-01")
+    return value
+
+
+def _iso_moment(value: Any) -> Any:
+    """The value, unless it would be taken for seconds since 1970. Raises ValueError."""
+    if not (isinstance(value, str) and ISO_MOMENT.fullmatch(value)):
+        raise ValueError("expected a day, a time and a zone, as 2026-05-01T12:00:00Z")
     return value
 
 
@@ -41,7 +69,7 @@ def _utc(value: dt.datetime) -> str:
 
 Number = Annotated[
     Decimal,
-    BeforeValidator(_no_float),
+    BeforeValidator(_exact),
     Field(max_digits=24, decimal_places=9, allow_inf_nan=False),
     PlainSerializer(_plain, return_type=str),
 ]
@@ -85,8 +113,9 @@ def _in_range(value: Any) -> Any:
     return value
 
 
-# A day in an address, where no schema of ours stands around it.
-Day = Annotated[dt.date, AfterValidator(_in_range)]
+# What somebody sent: only as ISO 8601 writes it.
+GivenDay = Annotated[dt.date, BeforeValidator(_iso_day), AfterValidator(_in_range)]
+GivenMoment = Annotated[AwareDatetime, BeforeValidator(_iso_moment), AfterValidator(_in_range)]
 
 
 class Given(Schema):

@@ -16,6 +16,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from tradershub.core.errors import HubError
 from tradershub.core.once import LONGEST, new_token, once
 from tradershub.core.pages import Crumb, render_page
+from tradershub.core.validators import is_plain_number
 
 
 class ExactNumber(forms.DecimalField):
@@ -30,7 +31,7 @@ class ExactNumber(forms.DecimalField):
     def to_python(self, value: Any) -> Decimal | None:
         text = str(value if value is not None else "").strip()
         try:
-            if not text.isascii():
+            if not is_plain_number(text):
                 raise ValidationError("digits")
             return super().to_python(text)
         except ValidationError as error:

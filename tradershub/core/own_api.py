@@ -7,9 +7,18 @@ from typing import Annotated, Any
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
-from pydantic import AwareDatetime
 
-from tradershub.core.api import Input, LoginAuth, Moment, Page, PageQuery, allow, one, page_of
+from tradershub.core.api import (
+    GivenMoment,
+    Input,
+    LoginAuth,
+    Moment,
+    Page,
+    PageQuery,
+    allow,
+    one,
+    page_of,
+)
 from tradershub.core.api_keys import create_key, revoke_key
 from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
@@ -23,7 +32,7 @@ BY_LOGIN = LoginAuth()  # a key must not make keys
 class KeyIn(Input):
     name: str = Field(min_length=1, max_length=80)
     scopes: list[str] = Field(description='Some of "read", "write", "import"')
-    expires_at: AwareDatetime | None = None
+    expires_at: GivenMoment | None = None
 
 
 class KeyOut(Schema):
@@ -112,8 +121,8 @@ class AuditOut(Schema):
 
 class AuditQuery(PageQuery):
     action: str | None = None
-    from_at: AwareDatetime | None = None
-    to_at: AwareDatetime | None = None
+    from_at: GivenMoment | None = None
+    to_at: GivenMoment | None = None
 
 
 @router.get("/audit", response=Page[AuditOut], summary="List what was done")

@@ -22,6 +22,11 @@ def is_countable(day: dt.date) -> bool:
     return FIRST_YEAR <= day.year <= LAST_YEAR
 
 
+def is_plain_number(text: str) -> bool:
+    """True for digits as everybody types them: neither 1_000 nor those of another script."""
+    return text.isascii() and "_" not in text
+
+
 def above_zero(value: Decimal) -> None:
     """Raises ValidationError for zero and less: a size of which there is nothing."""
     if not value.is_finite() or value <= 0:
