@@ -23,6 +23,7 @@ from accounts.statements.bounded import (
     read_in_child,
     suggest_in_child,
 )
+from accounts.statements.keepable import kept
 from accounts.statements.preview import report, samples
 from brokers.models import Broker
 from tradershub.core.crypto import Unreadable
@@ -43,17 +44,20 @@ WHICH_BROKER = (
 def read_file(
     path: Path, *, columns: dict[str, Any] | None = None, tell: Tell | None = None
 ) -> Statement:
-    """What the file says, read in a child process. Raises NotAStatement with one sentence.
+    """What the file says that the books can keep, read in a child process.
+
+    Raises NotAStatement with one sentence.
 
     tell: hears how far the child is; what it raises ends the child.
     """
-    return read_in_child(
+    statement = read_in_child(
         path,
         mapping=columns,
         memory_mb=settings.STATEMENT_MEMORY_MB,
         seconds=settings.STATEMENT_SECONDS,
         tell=tell,
     )
+    return kept(statement)
 
 
 def read(imported: StatementImport) -> StatementImport:

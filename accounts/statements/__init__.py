@@ -2,8 +2,9 @@
 
 A format is a module with READS (of 'html', 'xlsx', 'csv'), `recognise(head_rows) -> bool` and
 `read(path) -> Statement`, and where other files of its platform look alike,
-`refusal_reason(head_rows) -> str | None`. Nothing here knows the database except the importer, which
-books what the readers found.
+`refusal_reason(head_rows) -> str | None`. One of which rows may be refused and the others booked has
+`totalled(statement) -> Statement`, which computes the totals anew; the others are all or nothing. Readers
+know no database: what the books can keep (`keepable`) and booking (`importer`) are the main process's.
 """
 
 from tradershub.core.registry import Registry

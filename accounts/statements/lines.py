@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 
 from accounts.booking import NewDeal
 from accounts.statements import base
-from accounts.statements.base import DealLine, Refusal, Statement
+from accounts.statements.base import DealLine, NotAStatement, Refusal, Statement
 from accounts.statements.clock import moment
-from tradershub.core.fields import LARGEST, SCALE
 from tradershub.finance.decimals import ZERO
 
 # What the books keep of a row. Two rows of the same key disagree when one of FACTS differs; WORDS are
@@ -24,7 +23,6 @@ WORDS = ("broker_time", "broker_deal_id", "position_ref", "broker_order_id", "co
 NUMBERS = frozenset(("volume", "price", *MONEY))
 COLUMNS = FACTS + WORDS
 
-LONGEST = {"symbol": 64, "broker_deal_id": 64, "position_ref": 64, "broker_order_id": 64}
 LONGEST_COMMENT = 300
 # Rows without an id: at one moment money comes first, then what opens, then what closes.
 RANKS = {base.IN: "1", "": "0"}
@@ -65,21 +63,22 @@ def new_deal(
 def read_rows(
     statement: Statement, zone: dt.tzinfo, *, use_up: bool = False
 ) -> tuple[list[Row], list[Refusal]]:
-    """The rows of the file with their keys, and those that cannot be booked with the reason.
+    """The rows of the file with their keys, and those that are refused, with the reason.
 
+    The statement is one that `keepable.kept` returned; NotAStatement is raised for a time that is none.
     use_up: empty the statement of its deals on the way, so that memory holds a large file once.
     """
     rows: list[Row] = []
-    refusals = list(statement.refusals)
     seen: dict[str, int] = defaultdict(int)
     before: dt.datetime | None = None  # a running balance proves that rows stand in their order
     for deal in used_up(statement.deals) if use_up else statement.deals:
         at = moment(deal.time_text, zone, after=before)
+        if at is None:
+            raise NotAStatement(
+                f"Row {deal.row}: the time is {deal.time_text[:40]!r}; expected year, month, day and "
+                "time, as 2024.03.05 14:30:00."
+            )
         before = at if deal.balance_after is not None else before
-        reason = _why_not(deal, at)
-        if at is None or reason:
-            refusals.append(Refusal(deal.row, deal.section, reason))
-            continue
         key = _key(deal, at, seen)
         rows.append(
             Row(
@@ -92,7 +91,7 @@ def read_rows(
                 deal.balance_after,
             )  # fmt: skip
         )
-    return rows, refusals
+    return rows, list(statement.refusals)
 
 
 def used_up(lines: list[Any]) -> Iterator[Any]:
@@ -125,39 +124,6 @@ def _values(deal: DealLine, at: dt.datetime) -> tuple[Any, ...]:
     )
 
 
-def _why_not(deal: DealLine, at: dt.datetime | None) -> str:
-    """Why the books cannot keep the row; empty when they can."""
-    if at is None:
-        return (
-            f"The time is {deal.time_text[:40]!r}; expected year, month, day and time, "
-            "as 2024.03.05 14:30:00."
-        )
-    for name, value in (("volume", deal.volume), ("price", deal.price), *_money(deal)):
-        if value and (value.adjusted() > 9 or abs(value) > LARGEST):
-            return f"The {name} is {value:.6g}; expected at most {LARGEST:.0f}."
-        if value and value.as_tuple().exponent < -SCALE and value != round(value, SCALE):  # type: ignore[operator]
-            return f"The {name} is {str(value)[:40]}; expected at most {SCALE} decimals."
-    for name, most in LONGEST.items():
-        text = getattr(deal, "order_id" if name == "broker_order_id" else name)
-        if len(text) > most or "\0" in text:
-            return f"The {name.replace('_', ' ')} {text[:20]!r}… has {len(text)} letters; expected at most {most}."
-    if deal.kind == base.TRADE and not (
-        deal.symbol and deal.side and deal.price is not None and deal.volume
-    ):
-        return f"The trade {deal.broker_deal_id or ''} has no symbol, side, volume or price; expected all four."
-    return ""
-
-
-def _money(deal: DealLine) -> tuple[tuple[str, Decimal], ...]:
-    return (
-        ("profit", deal.profit),
-        ("swap", deal.swap),
-        ("commission", deal.commission),
-        ("fee", deal.fee),
-        ("tax", deal.tax),
-    )
-
-
 def _key(deal: DealLine, at: dt.datetime, seen: dict[str, int]) -> str:
     """The broker's deal id; else what the row says, and which of the equal rows it is."""
     if deal.broker_deal_id:
@@ -169,7 +135,7 @@ def _key(deal: DealLine, at: dt.datetime, seen: dict[str, int]) -> str:
     content = (
         deal.kind, at.isoformat(), deal.symbol, deal.side, deal.entry, deal.order_id, deal.currency,
         *(_plain(value) for value in (deal.volume, deal.price)),
-        *(_plain(value) for _, value in _money(deal)),
+        *(_plain(getattr(deal, name)) for name in MONEY),
     )  # fmt: skip
     digest = hashlib.sha256("|".join(content).encode()).hexdigest()[:24]
     rank = RANKS.get(deal.entry, "2") if deal.kind == base.TRADE else "0"

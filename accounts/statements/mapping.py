@@ -173,10 +173,10 @@ def _statement(lines: Lines, mapping: Mapping) -> Statement:
         refusals=lines.refusals,
         notes=[*mapping.notes, *_remarks(lines)],
     )
-    return finished(statement)
+    return totalled(statement)
 
 
-def finished(statement: Statement) -> Statement:
+def totalled(statement: Statement) -> Statement:
     """The statement with its totals, its period and what its running balance says.
 
     The totals are those of the account's currency; `table_totals.by_currency` has the others.

@@ -14,7 +14,7 @@ from accounts.statements import base, table_totals
 from accounts.statements.base import Statement
 from accounts.statements.clock import iso, moment
 from accounts.statements.lines import COLUMNS, Row, disagreement, stored
-from accounts.statements.matching import Plan, known_deals
+from accounts.statements.matching import ORDERS, Plan, known_deals
 from accounts.statements.settling import words_of
 from brokers.models import BrokerSymbol
 from brokers.services import suggested_instrument
@@ -41,9 +41,12 @@ def report(
 
 
 def _breaks(statement: Statement) -> list[str]:
-    """What the rows do not explain, and what keeps them out of the books."""
+    """What the rows do not explain, and which of them are not booked."""
+    refused = [line.reason for line in statement.refusals if line.section not in ORDERS]
+    if len(refused) > MOST_SAMPLES:
+        refused[MOST_SAMPLES:] = [f"{len(refused) - MOST_SAMPLES} more rows are refused."]
     other = table_totals.other_currency(statement)
-    return [*statement.breaks, *([other] if other else [])]
+    return [*statement.breaks, *refused, *([other] if other else [])]
 
 
 def _counts(statement: Statement, plan: Plan, account: Account | None) -> dict[str, int]:

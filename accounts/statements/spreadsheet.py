@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from accounts.statements import base, table_totals
+from accounts.statements import base, mapping, table_totals
 from accounts.statements.base import ZERO, AccountInfo, NotAStatement, Statement
 from accounts.statements.cells import Cell
 from accounts.statements.columns import EXECUTIONS, IGNORE, ROUND_TRIPS, Column, Mapping
 from accounts.statements.headings import CLASSES, NUMBER, TIME
 from accounts.statements.mapped_rows import Lines, read_rows
-from accounts.statements.mapping import finished, in_currency, most_common
+from accounts.statements.mapping import in_currency, most_common
 from accounts.statements.table_rows import TableRow, table_rows
 from accounts.statements.table_values import date_order, decimal_mark, read_number
 from accounts.statements.words import difference
@@ -126,7 +126,7 @@ def read(path: Path) -> Statement:
         notes=_notes(lines),
     )
     statement.file_totals = _totals(account, decimal)
-    return _with_balance(finished(statement))
+    return totalled(statement)
 
 
 def _parts(rows: Iterator[TableRow]) -> tuple[dict[str, str], list[Block]]:
@@ -271,8 +271,12 @@ def _figure(text: str, decimal: str) -> Decimal:
     return read_number(text, mark.value if mark.is_certain and "," in text + decimal else decimal)
 
 
-def _with_balance(statement: Statement) -> Statement:
-    """Compare the balance that was written down with the rows, or find what was there before them."""
+def totalled(statement: Statement) -> Statement:
+    """The statement with its totals.
+
+    The balance that was written down is compared with the rows, or says what was there before them.
+    """
+    mapping.totalled(statement)
     booked = [d for d in statement.deals if d.kind != base.CREDIT and not d.currency]
     ours = sum((deal.amount for deal in booked), ZERO)
     opening = statement.our_totals.get("opening_balance")
@@ -288,10 +292,14 @@ def _with_balance(statement: Statement) -> Statement:
 
 
 def _opening(statement: Statement, missing: Decimal) -> Decimal:
-    """What was there before: nothing where the rows begin with a deposit or it would be below zero."""
+    """What was there before: nothing where the rows begin with a deposit or it would be below zero.
+
+    Nothing either where a row was refused, which the balance would hide.
+    """
     first = next((deal for deal in statement.deals if deal.entry != base.IN), None)
     begins_with_cash = first is not None and first.kind == base.DEPOSIT
-    return ZERO if begins_with_cash or missing < 0 else missing
+    is_unknown = bool(statement.refusals)
+    return ZERO if begins_with_cash or is_unknown or missing < 0 else missing
 
 
 def _notes(lines: list[Lines]) -> list[str]:

@@ -390,16 +390,6 @@ def test_every_row_keeps_its_fate_and_words(account):
     assert line.deal.key == line.key == deals[0].broker_deal_id
 
 
-def test_a_number_beyond_the_books_refuses_the_row_with_its_reason(account):
-    deals = history(11)
-    deals[3] = replace(deals[3], profit=D("1E+30"))
-    imported = book_statement(account, period(deals, 0, 10))
-    assert imported.preview["lines"]["refused"] == 1
-    refused = StatementLine.objects.get(fate="refused")
-    assert refused.row == 4
-    assert "1e+30" in refused.reason
-
-
 def test_a_second_deal_of_one_id_in_a_file_is_not_lost(account):
     deals = history(12)
     deals[2] = replace(deals[2], broker_deal_id=deals[1].broker_deal_id)

@@ -17,6 +17,18 @@ from django.db.models.expressions import BaseExpression
 SCALE = 9
 FACTOR = 10**SCALE
 LARGEST = Decimal(2**63 - 1) / FACTOR
+DIGITS = 24
+LARGEST_NUMERIC = Decimal(10 ** (DIGITS - SCALE)) - Decimal(1).scaleb(-SCALE)
+
+
+def largest(vendor: str) -> Decimal:
+    """The largest figure that a database of this kind keeps."""
+    return LARGEST if vendor == "sqlite" else LARGEST_NUMERIC
+
+
+def largest_in_words(vendor: str) -> str:
+    most = f"{largest(vendor):.2f}, the most that the database keeps"
+    return f"{most} (SQLite; PostgreSQL keeps more)" if vendor == "sqlite" else most
 
 
 def to_stored(value: Decimal) -> int:
@@ -25,7 +37,9 @@ def to_stored(value: Decimal) -> int:
     if scaled != scaled.to_integral_value():
         raise ValidationError(f"{value:f} has more than {SCALE} decimals")
     if abs(value) > LARGEST:
-        raise ValidationError(f"{value:f} is larger than {LARGEST:f}, the most the database keeps")
+        raise ValidationError(
+            f"A figure or a sum of figures is {value:f}; expected at most {largest_in_words('sqlite')}."
+        )
     return int(scaled)
 
 
@@ -44,7 +58,7 @@ class ExactDecimalField(models.DecimalField):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs.setdefault("max_digits", 24)
+        kwargs.setdefault("max_digits", DIGITS)
         kwargs.setdefault("decimal_places", SCALE)
         super().__init__(*args, **kwargs)
 
