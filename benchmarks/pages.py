@@ -17,9 +17,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Account
-from accounts.models.owned import ADMINISTRATOR
 from benchmarks import books
 from benchmarks.measures import Measure, Took, took
+from tradershub.core.persons import ADMINISTRATOR
 from tradershub.reports import REPORTS
 
 FEW, MANY = 100_000, 1_000_000

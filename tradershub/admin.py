@@ -33,6 +33,22 @@ class UserAdmin(DjangoUserAdmin, HubAdmin):
     list_filter = ["is_active", "groups"]
     search_fields = ["username__istartswith", "last_name__istartswith"]
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Only a superuser makes superusers."""
+        rank = [] if request.user.is_superuser else ["is_superuser"]
+        return [*super().get_readonly_fields(request, obj), "last_login", "date_joined", *rank]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Who could set a superuser's password or name would be one."""
+        return self._is_below(request, obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self._is_below(request, obj) and super().has_delete_permission(request, obj)
+
+    @staticmethod
+    def _is_below(request: HttpRequest, person: Any) -> bool:
+        return person is None or request.user.is_superuser or not person.is_superuser
+
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, HubAdmin):

@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet
 
-from accounts.models.owned import ADMINISTRATOR, TRADER, VIEWER
+from tradershub.core.persons import ADMINISTRATOR, TRADER, VIEWER
 
 BOOKS = "accounts"
 SHARED = "brokers"  # brokers, instruments, terms: a trader reads them, an administrator edits them

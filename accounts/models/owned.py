@@ -6,7 +6,6 @@ from typing import Any, Self
 
 from django.db import models
 
-ADMINISTRATOR, TRADER, VIEWER = "Administrator", "Trader", "Viewer"
 THROUGH_ACCOUNT = "account__owner"
 
 

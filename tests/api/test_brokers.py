@@ -97,12 +97,12 @@ def test_scopes_limit_what_a_key_may_do():
 
 
 def test_without_the_permission_a_person_may_not_write():
-    nobody = Program(User.objects.create_user("nobody"))
+    nobody = Program(User.objects.create_user("nobody", is_staff=True))
     assert nobody.post("brokers", {"name": "X"}).status_code == 403
 
 
 def test_a_key_ends_by_revocation_expiry_and_its_owner():
-    owner = User.objects.create_user("ada")
+    owner = User.objects.create_user("ada", is_staff=True)
     key, text = create_key(owner=owner, name="a", scopes=["read"])
     assert key_of(text) == key
     assert key_of(text[:-1] + "x") is None

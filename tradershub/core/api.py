@@ -25,6 +25,7 @@ from pydantic import (
 
 from tradershub.core.api_keys import IMPORT, READ, WRITE, key_of
 from tradershub.core.errors import BadInput, NotAllowed, NotFound
+from tradershub.core.persons import may_log_in
 from tradershub.core.validators import BETWEEN, is_countable, is_plain_number
 
 Item = TypeVar("Item")
@@ -178,8 +179,9 @@ class LoginAuth(SessionAuth):
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Any:
         user = super().authenticate(request, key)
-        if user is not None:
-            request.api_scopes = {READ, WRITE, IMPORT}
+        if user is None or not may_log_in(user):
+            return None
+        request.api_scopes = {READ, WRITE, IMPORT}
         return user
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput
 from tradershub.core.models import ApiKey
+from tradershub.core.persons import may_log_in
 
 READ, WRITE, IMPORT = "read", "write", "import"
 SCOPES = (READ, WRITE, IMPORT)
@@ -44,7 +45,7 @@ def create_key(
 
 
 def key_of(text: str) -> ApiKey | None:
-    """The valid key of that text; None for an unknown, revoked or expired one or an inactive owner."""
+    """The valid key of that text; None for an unknown, revoked or expired one or of one who may not log in."""
     kind, _, rest = text.partition("_")
     prefix, _, secret = rest.partition("_")
     key = ApiKey.objects.select_related("owner").filter(prefix=prefix).first()
@@ -65,7 +66,7 @@ def revoke_key(key: ApiKey, *, actor: Any) -> ApiKey:
 
 def _is_valid(key: ApiKey) -> bool:
     expired = key.expires_at is not None and key.expires_at <= timezone.now()
-    return key.revoked_at is None and not expired and key.owner.is_active
+    return key.revoked_at is None and not expired and may_log_in(key.owner)
 
 
 def _seen(key: ApiKey) -> None:

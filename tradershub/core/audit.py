@@ -2,8 +2,9 @@
 
 The chain alone finds altered, removed, inserted and reordered rows. A cut tail, or a chain
 computed anew from some row on, is found by what was noted outside the database: the anchor file
-beside the data, to which every committed entry adds its number and hash, and any head that
-somebody wrote down (`verify_audit --head`).
+beside the data, to which every committed entry adds its number and hash (`core.anchor`), and any head
+that somebody wrote down (`verify_audit --head`). Each entry seals, in turn, how far the notes went when
+it was written: notes that were taken away are told from those that a full disk or a crash held up.
 """
 
 from __future__ import annotations
@@ -11,22 +12,22 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, models, transaction
 from django.utils import timezone
 
+from tradershub.core import anchor
 from tradershub.core.logs import current_request_id
 from tradershub.core.models import AuditEntry
+from tradershub.core.persons import is_administrator
 
 GENESIS = "0" * 64
 LOCK_KEY = 7_214_402_518  # any number, the same for every process of the hub
@@ -43,7 +44,7 @@ class Finding:
     """What is wrong with the chain, and at which entry."""
 
     seq: int
-    kind: str  # "altered", "removed", "broken link", "unreadable", "cut", "rewritten"
+    kind: str  # "altered", "removed", "broken link", "unreadable", "cut", "rewritten", "notes"
     sentence: str
 
 
@@ -75,6 +76,7 @@ def record(
             details=plain(details or {}),
             owner_id=getattr(owner, "pk", owner),
             request_id=current_request_id()[:40],
+            noted=_noted_so_far(),
         )
         entry.hash = seal(entry)
         entry.save(force_insert=True)
@@ -95,6 +97,8 @@ def seal(entry: AuditEntry) -> str:
         "details": entry.details,
         "request": entry.request_id,
     }
+    if entry.noted is not None:  # entries of former versions were sealed without
+        content["noted"] = entry.noted
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256((entry.previous_hash + canonical).encode("ascii")).hexdigest()
 
@@ -116,12 +120,16 @@ def plain(value: Any, *, name: str = "") -> Any:
 
 # -- Verification ------------------------------------------------------------------------------
 def verify(*, noted: Mapping[int, str] | None = None) -> list[Finding]:
-    """Everything wrong with the chain; empty when it is whole.
+    """Everything wrong with the chain and its notes; empty when both are whole.
 
-    noted: heads (number to hash) that were written down outside; the anchor file is read besides.
+    noted: heads (number to hash) that were written down elsewhere; the anchor file is read besides.
+    Entries at the end that wait for their note (`note_late`) are no fault.
     """
-    findings: list[Finding] = []
-    expected = _anchored() | dict(noted or {})
+    newest, _ = head()  # before the notes are read: a later entry may get its note meanwhile
+    notes = anchor.read()
+    findings = [Finding(0, "notes", sentence) for sentence in notes.faults]
+    expected = notes.hashes | dict(noted or {})
+    without_note: list[Mark] = []
     previous_seq, previous_hash = 0, GENESIS
     for entry in _rows():
         if isinstance(entry, Finding):
@@ -131,7 +139,10 @@ def verify(*, noted: Mapping[int, str] | None = None) -> list[Finding]:
         findings += _faults_of(entry, previous_seq=previous_seq, previous_hash=previous_hash)
         if expected.pop(entry.seq, entry.hash) != entry.hash:
             findings.append(_rewritten(entry.seq))
+        if entry.seq <= newest and entry.seq not in notes.hashes:
+            without_note.append((entry.seq, entry.noted))
         previous_seq, previous_hash = entry.seq, entry.hash
+    findings += _notes_gone(without_note, last=notes.last)
     return findings + _cut(expected, last=previous_seq)
 
 
@@ -198,37 +209,103 @@ def _cut(expected: Mapping[int, str], *, last: int) -> list[Finding]:
     return [Finding(last + 1, "cut", sentence)]
 
 
-# -- The anchor --------------------------------------------------------------------------------
-def anchor_path() -> Path:
-    """The file that notes every entry's hash outside the database; one per database."""
-    place = {key: str(connection.settings_dict.get(key, "")) for key in ("ENGINE", "HOST", "NAME")}
-    digest = hashlib.sha256(json.dumps(place, sort_keys=True).encode()).hexdigest()
-    return Path(settings.DATA_DIR) / f"audit-{digest[:12]}.anchor"
+# -- The notes outside -------------------------------------------------------------------------
+Mark = tuple[int, str | None]  # number of an entry, and how far it says that the notes went
+
+
+def note_late() -> list[int]:
+    """Note the committed entries at the end that have none, in order; returns their numbers.
+
+    Entries whose note was there before get no new one: that it is gone stays to be found. Does
+    nothing within a transaction, which may yet be taken back. Raises OSError.
+    """
+    late = [] if connection.in_atomic_block else _note()
+    if late:
+        log.warning("audit_noted_late", first=late[0], last=late[-1])
+    return late
+
+
+def begin_notes(*, reason: str) -> None:
+    """Set the notes aside and begin new ones from the chain as it is, with an entry that says what was wrong.
+
+    Raises OSError.
+    """
+    faults = [finding.sentence for finding in verify()]
+    details = {"faults": len(faults), "first": faults[:20]}
+    record("audit.begin_notes", actor="verify_audit", summary=reason, details=details)
+    renew_anchor(stamp=timezone.now().strftime("%Y%m%d-%H%M%S"))
 
 
 def renew_anchor(*, stamp: str) -> None:
-    """Note the chain as it is, after a restore; the old notes stay under a name with the stamp."""
-    path = anchor_path()
-    if path.exists():
-        path.rename(path.with_suffix(f".anchor-before-{stamp}"))
-    pairs = AuditEntry.objects.order_by("seq").values_list("seq", "hash")
-    path.write_text("".join(f"{seq} {digest}\n" for seq, digest in pairs), encoding="ascii")
+    """Note the chain as it is; the old notes stay under a name with the stamp. Raises OSError."""
+    with anchor.held():
+        anchor.renew(AuditEntry.objects.order_by("seq").values_list("seq", "hash"), stamp=stamp)
 
 
 def _publish(entry: AuditEntry) -> None:
-    """Tell the world outside the database: the log, and one line of the anchor file."""
+    """Tell the world outside the database: the log, and a line of the anchor file.
+
+    The action is done and committed: that it cannot be noted now must not make it look undone.
+    """
     log.info("audit", seq=entry.seq, action=entry.action, target=entry.target, hash=entry.hash)
-    handle = os.open(anchor_path(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(handle, "ab") as file:
-        file.write(f"{entry.seq} {entry.hash}\n".encode("ascii"))
+    try:
+        _note(until=entry.seq)
+    except (OSError, DatabaseError):
+        log.exception("audit_not_noted", seq=entry.seq)
 
 
-def _anchored() -> dict[int, str]:
-    path = anchor_path()
+def _note(*, until: int | None = None) -> list[int]:
+    """Note what has no note yet, up to that entry; returns the numbers. Raises OSError."""
+    with anchor.held():
+        rows = AuditEntry.objects.filter(seq__gt=anchor.last()).order_by("seq")
+        if until is not None:
+            rows = rows.filter(seq__lte=until)
+        found = list(rows.values_list("seq", "hash", "noted"))
+        gone = _once_noted((seq, noted) for seq, _, noted in found)
+        owed = [(seq, digest) for seq, digest, _ in found if seq > gone]
+        if owed:
+            anchor.append(owed)
+    return [seq for seq, _ in owed]
+
+
+def _noted_so_far() -> str:
+    """Number of the newest entry with a note in this host's file, as "NUMBER@HOST"."""
+    try:
+        last = anchor.last()
+    except OSError:
+        last = 0
+    return f"{last}@{socket.gethostname()}"[:90]
+
+
+def _once_noted(marks: Iterable[Mark]) -> int:
+    """Up to which entry the notes of this host went, as far as these entries say.
+
+    Former versions noted each entry at once or never, and other hosts keep files of their own.
+    """
+    return max((_says(*mark) for mark in marks), default=0)
+
+
+def _says(seq: int, noted: str | None) -> int:
+    if noted is None:
+        return seq - 1
+    number, _, host = noted.partition("@")
+    is_ours = noted == f"{number}@{socket.gethostname()}"[:90]
+    return int(number) if is_ours and host and number.isdecimal() else 0
+
+
+def _notes_gone(without: list[Mark], *, last: int) -> list[Finding]:
+    """The entries whose note was there, or must have been, for later ones have theirs."""
+    reach = max(last, _once_noted(without))
+    gone = [seq for seq, _ in without if seq <= reach]
+    if not gone:
+        return []
+    path = anchor.path()
     if not path.exists():
-        return {}
-    lines = (line.split() for line in path.read_text(encoding="ascii").splitlines())
-    return {int(words[0]): words[1] for words in lines if len(words) == 2}
+        sentence = f"The notes of the log are gone: there is no {path.name} in the data folder"
+        return [Finding(gone[0], "notes", sentence)]
+    which = f"Entry {gone[0]}" if len(gone) == 1 else f"{len(gone)} entries from {gone[0]} on"
+    verb = "has" if len(gone) == 1 else "have"
+    return [Finding(gone[0], "notes", f"{which} {verb} no note any more in {path.name}")]
 
 
 # -- Reading -----------------------------------------------------------------------------------
@@ -240,7 +317,7 @@ def entries_about(
     An administrator sees what was done to shared tables, too.
     """
     visible = models.Q(owner_id=reader.pk) | models.Q(actor=reader.get_username(), owner_id=None)
-    if reader.is_superuser:
+    if is_administrator(reader):
         visible |= models.Q(owner_id=None)
     name = f"{model._meta.label} {key}"
     return AuditEntry.objects.filter(visible, target=name).order_by("-seq")

@@ -23,6 +23,7 @@ from tradershub.core.api_keys import create_key, revoke_key
 from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
 from tradershub.core.models import ApiKey, AuditEntry, Preference
+from tradershub.core.persons import is_administrator
 from tradershub.core.validation import cleaned
 
 router = Router(tags=["Yours"])
@@ -140,6 +141,6 @@ def list_audit(request: HttpRequest, query: Annotated[AuditQuery, Query()]) -> A
 
 def _audit_of(user: Any) -> QuerySet[AuditEntry]:
     own = Q(owner_id=user.pk) | Q(actor=user.get_username(), owner_id__isnull=True)
-    if user.is_superuser:
+    if is_administrator(user):
         own |= Q(owner_id__isnull=True)
     return AuditEntry.objects.filter(own)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from tradershub.core import audit
 from tradershub.core.models import AuditEntry
+from tradershub.core.persons import is_administrator
 from tradershub.reports import tables
 from tradershub.reports.base import PERIOD, Content, Figure, Notice, Report
 from tradershub.reports.tables import Column, QueryRows, Table
@@ -50,7 +51,7 @@ class AuditLog(Report):
         """The person's own actions and what concerns their books; an administrator sees the hub's too."""
         user = self.filters.user
         own = Q(owner_id=user.pk) | Q(actor=user.get_username(), owner_id__isnull=True)
-        if user.is_superuser:
+        if is_administrator(user):
             own |= Q(owner_id__isnull=True)
         return AuditEntry.objects.filter(own & self._days())
 
