@@ -110,9 +110,15 @@ class ReverseIn(Input):
     comment: str = Field("", max_length=300)
 
 
-def _deal(request: HttpRequest, token: str, action: str, act: Callable[[], Deal]) -> Any:
-    """Book it once, and answer the deal as it is listed."""
-    return Status(201, once(token, owner=request.user, action=action, act=act))
+def _once(
+    request: HttpRequest,
+    token: str,
+    action: str,
+    body: Input,
+    act: Callable[[], Deal | BrokerOrder],
+) -> Any:
+    """Do it once, and answer the row as it is listed."""
+    return Status(201, once(token, owner=request.user, action=action, sent=body.dict(), act=act))
 
 
 def _my_position(request: HttpRequest, position_id: int | None) -> Position | None:
@@ -155,7 +161,9 @@ def _money(
     user = allow(request, "accounts.add_deal")
     values = body.dict()
     account = my_account(request, values.pop("account_id"))
-    return _deal(request, token, service.__name__, lambda: service(account, actor=user, **values))
+    return _once(
+        request, token, service.__name__, body, lambda: service(account, actor=user, **values)
+    )
 
 
 @router.post("/trades", response={201: DealOut}, summary="Enter an executed buy or sell")
@@ -164,8 +172,8 @@ def enter_trade(request: HttpRequest, body: TradeIn, idempotency_key: Idempotenc
     values = _with_costs(body.dict())
     account = my_account(request, values.pop("account_id"))
     values["position"] = _my_position(request, values.pop("position_id"))
-    return _deal(
-        request, idempotency_key, "trade", lambda: manual.trade(account, actor=user, **values)
+    return _once(
+        request, idempotency_key, "trade", body, lambda: manual.trade(account, actor=user, **values)
     )
 
 
@@ -176,10 +184,11 @@ def reverse_deal(
     user = allow(request, "accounts.add_deal")
     rows = Deal.objects.for_user(user).select_related("account__broker", "symbol")
     deal = one(rows, deal_id, what="deal")
-    return _deal(
+    return _once(
         request,
         idempotency_key,
         f"reverse {deal_id}",
+        body,
         lambda: manual.reverse(deal, actor=user, comment=body.comment),
     )
 
@@ -193,10 +202,11 @@ def close_position(
     user = allow(request, "accounts.change_position", "accounts.add_deal")
     position = _my_position(request, position_id)
     values = _with_costs(body.dict())
-    return _deal(
+    return _once(
         request,
         idempotency_key,
         f"close {position_id}",
+        body,
         lambda: manual.close_position(position, actor=user, **values),
     )
 
@@ -207,13 +217,13 @@ def place_order(request: HttpRequest, body: OrderIn, idempotency_key: Idempotenc
     values = body.dict()
     account = my_account(request, values.pop("account_id"))
     values["position"] = _my_position(request, values.pop("position_id"))
-    order = once(
+    return _once(
+        request,
         idempotency_key,
-        owner=user,
-        action="order",
-        act=lambda: manual.place_order(account, actor=user, **values),
+        "order",
+        body,
+        lambda: manual.place_order(account, actor=user, **values),
     )
-    return Status(201, order)
 
 
 @router.patch("/orders/{order_id}", response=OrderOut, summary="Modify a working order")
@@ -231,10 +241,11 @@ def fill_order(
     user = allow(request, "accounts.change_brokerorder", "accounts.add_deal")
     order = _my_order(request, order_id)
     values = _with_costs(body.dict())
-    return _deal(
+    return _once(
         request,
         idempotency_key,
         f"fill {order_id}",
+        body,
         lambda: manual.fill_order(order, actor=user, **values),
     )
 

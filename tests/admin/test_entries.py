@@ -136,6 +136,14 @@ def test_a_form_sent_twice_books_once(trader, account):
     assert Deal.objects.count() == 1
 
 
+def test_a_form_sent_again_with_other_values_is_told_apart(trader, account):
+    form = {**trader.shown(at("deal_deposit")), "amount": "5"}
+    trader.client.post(at("deal_deposit"), form)
+    again = trader.client.post(at("deal_deposit"), form | {"amount": "6"})
+    assert "sent before with other values" in trader.said(again)
+    assert [deal.amount for deal in Deal.objects.all()] == [5]
+
+
 def test_an_amount_too_large_for_the_database_is_refused_in_a_sentence(trader, account):
     answer = trader.send(at("deal_deposit"), amount="99999999999999.99")
     assert answer.status_code in (200, 302)  # PostgreSQL keeps it

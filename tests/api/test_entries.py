@@ -86,6 +86,40 @@ def test_the_same_idempotency_key_books_once(administrator, account):
     assert send("withdrawals").status_code == 409
 
 
+@pytest.mark.parametrize("changed", [{"amount": "20"}, {"comment": "x"}, {"account_id": None}])
+def test_an_idempotency_key_stands_for_one_request_only(administrator, account, changed):
+    other = make_account(owner=administrator.user)
+    body = {"account_id": account.pk, "amount": "10"}
+    again = {**body, **{name: value or other.pk for name, value in changed.items()}}
+    first, second = (
+        administrator.client.post(
+            "/api/v1/deposits",
+            sent,
+            content_type="application/json",
+            headers={"Idempotency-Key": "one"},
+        )
+        for sent in (body, again)
+    )
+    error = second.json()["error"]
+    assert (second.status_code, error["type"], error["code"]) == (409, "Conflict", "key_reused")
+    assert "with other values" in error["message"]
+    assert [deal.pk for deal in Deal.objects.all()] == [ok(first)["id"]]
+
+
+def test_an_idempotency_key_of_an_order_stands_for_one_order(administrator, account):
+    def send(volume):
+        body = {"account_id": account.pk, "symbol": "EURUSD", "side": "buy", "volume": volume}
+        return administrator.client.post(
+            "/api/v1/orders",
+            {**body, "type": "limit", "price": "1.1"},
+            content_type="application/json",
+            headers={"Idempotency-Key": "one"},
+        )
+
+    assert ok(send("1"))["id"] == ok(send("1"))["id"]
+    assert send("2").status_code == 409
+
+
 @pytest.mark.parametrize(
     ("fields", "param"),
     [

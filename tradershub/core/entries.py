@@ -105,7 +105,9 @@ def carried_out(form: EntryForm) -> Any | None:
     """The row that a valid form made; None where it was refused, and the form says why."""
     token = form.cleaned_data["token"]
     try:
-        return once(token, owner=form.user, action=form.action, act=form.carry_out)
+        return once(
+            token, owner=form.user, action=form.action, sent=form.values, act=form.carry_out
+        )
     except HubError as refusal:
         refuse(form, refusal)
     except ValidationError as refusal:

@@ -26,6 +26,13 @@ class AuditEntry(models.Model):
     request_id = models.CharField(max_length=40, blank=True)
     previous_hash = models.CharField(max_length=64, unique=True)
     hash = models.CharField(max_length=64, unique=True)
+    # NULL in entries of former versions, which must not be changed.
+    noted = models.CharField(
+        max_length=90,
+        null=True,
+        editable=False,
+        help_text="How far the notes outside went, on which host",
+    )
 
     class Meta:
         ordering = ["-seq"]
@@ -81,6 +88,7 @@ class Submission(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     token = models.CharField(max_length=64)
     action = models.CharField(max_length=60)
+    sent_hash = models.CharField(max_length=64, blank=True, help_text="SHA-256 of what was sent")
     model = models.CharField(max_length=60, blank=True)
     row_id = models.BigIntegerField(null=True, blank=True)
     at = models.DateTimeField(default=timezone.now, db_index=True)
