@@ -194,6 +194,7 @@ class Identity(NamedTuple):
     position_ref: str | None = None
     broker_order_id: str | None = None
     broker_time: str | None = None
+    symbol_id: int | None = None
 
 
 @transaction.atomic
@@ -201,7 +202,8 @@ def identify(account: Account, deal_id: int, identity: Identity) -> Identity:
     """Give a deal entered by hand the names that the broker's row proves; returns the names it had.
 
     Money, volume, price and moment stay. The position that bore the deal's old ref keeps its id and takes
-    the new one. `derive` the symbol afterwards. Raises Conflict where another deal has the key.
+    the new one, and entries by hand that named it name it so. `derive` the symbols afterwards. Raises
+    Conflict where another deal has the key.
     """
     lock(account)
     deal = Deal.objects.get(account=account, pk=deal_id)
@@ -212,19 +214,38 @@ def identify(account: Account, deal_id: int, identity: Identity) -> Identity:
     key = changed.get("key")
     if key and Deal.objects.filter(account=account, key=key).exists():
         raise Conflict(f"Deal {deal} cannot be the row {key}: that row is booked already")
-    old_ref = deal.position_ref or deal.key
+    old = _Name(deal.symbol_id, deal.position_ref or deal.key)
     for name, value in changed.items():
         setattr(deal, name, value)
     deal.save(update_fields=list(changed))
     kept.forget(account)
-    _rename_position(account, deal.symbol_id, old_ref, deal.position_ref or deal.key)
+    new = _Name(deal.symbol_id, deal.position_ref or deal.key)
+    if old != new and deal.kind == Deal.Kind.TRADE:
+        _rename_position(account, old, new)
+        _name_anew(deal, old, new)
     return before
 
 
-def _rename_position(account: Account, symbol_id: int | None, old: str, new: str) -> None:
-    mine = Position.objects.filter(account=account, symbol_id=symbol_id)
-    if old != new and not mine.filter(ref=new).exists():
-        mine.filter(ref=old).update(ref=new)
+class _Name(NamedTuple):
+    """What names a position within its account."""
+
+    symbol_id: int | None
+    ref: str
+
+
+def _rename_position(account: Account, old: _Name, new: _Name) -> None:
+    mine = Position.objects.filter(account=account)
+    if not mine.filter(**new._asdict()).exists():
+        mine.filter(**old._asdict()).update(**new._asdict())
+
+
+def _name_anew(deal: Deal, old: _Name, new: _Name) -> None:
+    """Entries by hand that no row confirms stay with the position that the deal opened."""
+    if deal.entry not in (Deal.Entry.IN, Deal.Entry.NONE):
+        return
+    others = Deal.objects.filter(account=deal.account_id, source=Deal.Source.MANUAL)
+    theirs = others.filter(symbol=old.symbol_id, position_ref=old.ref, lines__isnull=True)
+    theirs.exclude(pk=deal.pk).update(symbol=new.symbol_id, position_ref=new.ref)
 
 
 class Mark(NamedTuple):

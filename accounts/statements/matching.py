@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -15,12 +13,11 @@ from accounts import bulk
 from accounts.models import Account, Deal, StatementLine
 from accounts.statements import base
 from accounts.statements.base import Refusal
+from accounts.statements.likeness import DAY, Pair, Symbols, one_to_one
 from accounts.statements.lines import FACTS, Row, net
 from brokers.models import BrokerSymbol
-from tradershub.finance.decimals import ZERO
 
 Fate = StatementLine.Fate
-DAY = dt.timedelta(days=1)
 ORDERS = frozenset({"orders", "working"})  # their rows change no money
 DEAL_COLUMNS = (
     "id", "key", "source", "inferred", "kind", "symbol_id", "side", "entry", "volume", "price",
@@ -86,10 +83,10 @@ def plan(account: Account | None, rows: list[Row], refusals: list[Refusal]) -> P
     """Compare the rows with the books of the account; without one all are new. Writes nothing."""
     made = Plan(rows, refusals)
     known = {deal.key: deal for deal in _known(account, rows)} if account else {}
-    by_hand = _ByHand(account, rows) if account else None
+    confirmed = _confirmed(account, rows, known.keys()) if account else {}
     opened = _opened(account, rows) if account else set()
     for place, row in enumerate(rows):
-        fate, deal_id = _fate(made, place, row, known.get(row.key), by_hand, opened)
+        fate, deal_id = _fate(made, place, row, known.get(row.key), confirmed.get(place), opened)
         made.fates.append(fate)
         made.deals.append(deal_id)
     return made
@@ -100,7 +97,7 @@ def _fate(
     place: int,
     row: Row,
     known: Known | None,
-    by_hand: _ByHand | None,
+    entry: Known | None,
     opened: set[tuple[str, str]],
 ) -> tuple[str, int | None]:
     if row.inferred:
@@ -115,7 +112,7 @@ def _fate(
             if known.source != Deal.Source.STATEMENT:
                 made.was[place] = known
         return Fate.DUPLICATE, known.id
-    if by_hand and (entry := by_hand.take(row)):
+    if entry is not None:
         made.was[place] = entry
         made.unsettled.add(entry.id)
         return Fate.CONFIRMED, entry.id
@@ -154,42 +151,49 @@ def _opened(account: Account, rows: list[Row]) -> set[tuple[str, str]]:
     return found
 
 
-class _ByHand:
-    """The entries by hand that no row has confirmed yet."""
+def _confirmed(account: Account, rows: list[Row], known: Collection[str]) -> dict[int, Known]:
+    """The entries by hand that new rows confirm, by the row's place."""
+    if not rows or not account.deals.filter(source=Deal.Source.MANUAL).exists():
+        return {}
+    entries = list(known_deals(account, _UNCONFIRMED, _unconfirmed(account, rows)))
+    if not entries:
+        return {}
+    symbols = Symbols(account)
+    waiting: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for place, entry in enumerate(entries):
+        waiting[_alike(entry.values, symbols)].append(place)
+    pairs = (
+        Pair(_unlike(entries[entry], row), entry, place)
+        for place, row in enumerate(rows)
+        if not row.inferred and row.key not in known
+        for entry in waiting.get(_alike(row.values, symbols), ())
+        if _may_be(entries[entry], row, symbols)
+    )
+    return {pair.line: entries[pair.entry] for pair in one_to_one(pairs)}
 
-    def __init__(self, account: Account, rows: list[Row]) -> None:
-        self.waiting: dict[tuple[Any, ...], list[Known]] = defaultdict(list)
-        self.steps: dict[str, Decimal] = {}
-        if not rows or not account.deals.filter(source=Deal.Source.MANUAL).exists():
-            return
-        for deal in known_deals(account, _UNCONFIRMED, _unconfirmed(account, rows)):
-            self.waiting[_alike(deal.values)].append(deal)
-        ticks = BrokerSymbol.objects.filter(broker=account.broker_id, instrument__isnull=False)
-        self.steps = dict(ticks.values_list("name", "instrument__tick_size"))
 
-    def take(self, row: Row) -> Known | None:
-        """The nearest entry that equals the row, which then waits no longer."""
-        waiting = self.waiting.get(_alike(row.values)) if self.waiting else None
-        equal = [deal for deal in waiting or () if self._equals(deal, row)]
-        if not waiting or not equal:
-            return None
-        nearest = min(equal, key=lambda deal: (abs(deal.values[_AT] - row.at), deal.key))
-        waiting.remove(nearest)
-        return nearest
+def _alike(values: tuple[Any, ...], symbols: Symbols) -> tuple[Any, ...]:
+    """What an entry and its row have in common. Of money the amount, whatever its kind is called."""
+    if values[KIND] != base.TRADE:
+        return (values[KIND] == base.CREDIT, net(values))
+    return (symbols.identity(values[SYMBOL]), values[SIDE], values[VOLUME])
 
-    def _equals(self, deal: Known, row: Row) -> bool:
-        if abs(deal.values[_AT] - row.at) > DAY:
-            return False
-        if row.values[KIND] != base.TRADE:
-            return net(deal.values) == net(row.values)
-        ours, theirs = deal.values[PRICE], row.values[PRICE]
-        entries = {deal.values[ENTRY], row.values[ENTRY]} - {""}
-        return len(entries) < 2 and abs(ours - theirs) <= self._step(row)
 
-    def _step(self, row: Row) -> Decimal:
-        """The price step of the instrument; where nobody has said which it is, the last digit printed."""
-        digit = Decimal(1).scaleb(min(int(row.values[PRICE].as_tuple().exponent), 0))
-        return max(self.steps.get(row.values[SYMBOL], ZERO), digit)
+def _may_be(entry: Known, row: Row, symbols: Symbols) -> bool:
+    if abs(entry.values[_AT] - row.at) > DAY:
+        return False
+    if row.values[KIND] != base.TRADE:
+        return True
+    entries = {entry.values[ENTRY], row.values[ENTRY]} - {""}
+    ours, theirs = entry.values[PRICE], row.values[PRICE]
+    return len(entries) < 2 and symbols.is_one_price(ours, theirs, row.values[SYMBOL])
+
+
+def _unlike(entry: Known, row: Row) -> tuple[Any, ...]:
+    """Another kind or name first, then how far apart they are."""
+    names = (KIND, SYMBOL)
+    others = sum(entry.values[n] != row.values[n] for n in names)
+    return (others, abs(entry.values[_AT] - row.at), entry.key)
 
 
 _AT = FACTS.index("at")
@@ -209,9 +213,3 @@ def _unconfirmed(account: Account, rows: Iterable[Row]) -> list[Any]:
         stored(min(moments) - DAY),
         stored(max(moments) + DAY),
     ]
-
-
-def _alike(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if values[KIND] != base.TRADE:
-        return (values[KIND],)
-    return (values[KIND], values[SYMBOL].upper(), values[SIDE], values[VOLUME])

@@ -97,15 +97,23 @@ def _restate(
 ) -> None:
     """Keep on each line where it differs from what is booked, in words."""
     for line, version in zip(lines, versions, strict=True):
-        reason = words_of(disagreement(wanted, version))
+        reason = words_of(_differences(wanted, version))
         if not reason and "was" in line.values:
             was = restored(line.values["was"])
             reason = words_of(
-                [d for d in disagreement(wanted, was) if d[0] in MONEY], source="by hand"
+                [d for d in _differences(wanted, was) if d[0] in MONEY], source="by hand"
             )
         if reason != line.reason:
             line.reason = reason
             line.save(update_fields=["reason"])
+
+
+def _differences(ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> list[tuple[str, Any, Any]]:
+    """Where two versions of a row disagree; of one that is no trade, the whole amount counts."""
+    found = disagreement(ours, theirs)
+    if ours[KIND] == Deal.Kind.TRADE or net(ours) != net(theirs):
+        return found
+    return [difference for difference in found if difference[0] not in MONEY]
 
 
 def words_of(differences: list[tuple[str, Any, Any]], *, source: str = "this file says") -> str:
@@ -154,9 +162,11 @@ def _rewrite(
     trail.current().rewrite({"key": deal.key} | before, {"key": key} | facts)
     symbols = {ids.get(name) for name in (deal.values[KIND + 1], facts.pop("symbol")) if name}
     time_text, deal_id, ref, order_id, comment = values[len(FACTS) :]
-    names = Identity(None if key == deal.key else key, deal_id, ref, order_id, time_text)
+    symbol_id = ids.get(values[KIND + 1])
+    new_key = None if key == deal.key else key
+    names = Identity(new_key, deal_id, ref, order_id, time_text, symbol_id)
     booking.identify(account, deal.id, names)
     Deal.objects.filter(pk=deal.id).update(
-        **facts, symbol_id=ids.get(values[KIND + 1]), amount=net(values), comment=comment
+        **facts, symbol_id=symbol_id, amount=net(values), comment=comment
     )
     return {symbol for symbol in symbols if symbol}

@@ -14,6 +14,7 @@ from django.db.models import Sum
 from accounts import booking, imports, manual
 from accounts.booking import NewDeal
 from accounts.models import Break, Deal, Position, StatementLine
+from accounts.statements.base import DealLine
 from brokers.services import symbol_for
 from tests.accounts.books import assert_derived, books_of, money_of
 from tests.accounts.histories import book_statement, history, period, printed_later
@@ -334,6 +335,120 @@ def test_an_entry_by_hand_of_another_day_or_price_is_not_confirmed(account):
     imported = book_statement(account, period(deals, 0, 40))
     assert imported.preview["lines"]["confirmed"] == 0
     assert account.deals.count() == len(deals) + 1
+
+
+def money_file(*rows, first="2024.03.01 09:00:00"):
+    """A file of these money rows, each (time, kind, amount), after a first deposit of 10000."""
+    rows, balance, deals = [(first, "deposit", "10000"), *rows], D(0), []
+    for n, (at, kind, amount) in enumerate(rows):
+        balance += D(amount)
+        deals.append(
+            DealLine(
+                row=n + 1, section="deals", kind=kind, time_text=at, broker_deal_id=f"{1001 + n}",
+                profit=D(amount), balance_after=balance,
+            )
+        )  # fmt: skip
+    return period(deals, 0, len(deals))
+
+
+@pytest.mark.parametrize(
+    ("kind", "amount", "said"),
+    [
+        ("deposit", "500", "transfer"),
+        ("deposit", "500", "bonus"),
+        ("withdrawal", "-200", "fee"),
+        ("interest", "-2", "withdrawal"),
+        ("fee", "-10", "fee"),
+        ("swap", "-10", "correction"),
+    ],
+)
+def test_money_by_hand_is_confirmed_by_its_amount_whatever_the_row_is_called(
+    account, kind, amount, said
+):
+    enter_money(account, kind, amount, at=moment("2024-03-05 08:00"))
+    before = books_of(account)
+    imported = book_statement(account, money_file(("2024.03.05 20:00:00", said, amount)))
+    assert imported.preview["lines"]["confirmed"] == 1
+    assert balance_of(account) == 10000 + D(amount)
+    assert account.deals.get(source="manual").kind == said
+    assert not account.breaks.exists()
+    assert_derived(account)
+    imports.undo(imported, actor="test")
+    assert books_of(account) == before
+
+
+def enter_money(account, kind, amount, *, at):
+    if kind in ("deposit", "withdrawal"):
+        return getattr(manual, kind)(account, actor="me", amount=abs(D(amount)), at=at)
+    return manual.charge(account, actor="me", kind=kind, amount=amount, at=at)
+
+
+def test_of_entries_with_one_amount_each_row_confirms_that_of_its_kind(account):
+    fee = enter_money(account, "fee", "-10", at=moment("2024-03-05 08:00"))
+    taken = enter_money(account, "withdrawal", "-10", at=moment("2024-03-05 12:00"))
+    rows = [
+        (f"2024.03.05 {hour}:00:00", kind, "-10")
+        for hour, kind in ((13, "withdrawal"), (14, "fee"))
+    ]
+    book_statement(account, money_file(*rows))
+    said = dict(account.deals.filter(source="manual").values_list("pk", "broker_deal_id"))
+    assert said == {taken.pk: "1002", fee.pk: "1003"}
+
+
+def test_credit_by_hand_is_not_confirmed_by_other_money(account):
+    enter_money(account, "credit", "50", at=moment("2024-03-05 08:00"))
+    imported = book_statement(account, money_file(("2024.03.05 20:00:00", "bonus", "50")))
+    assert imported.preview["lines"]["confirmed"] == 0
+
+
+def test_money_of_another_day_or_amount_is_not_confirmed(account):
+    enter_money(account, "deposit", "500", at=moment("2024-03-05 08:00"))
+    rows = [("2024.03.07 20:00:00", "deposit", "500"), ("2024.03.05 20:00:00", "deposit", "501")]
+    assert book_statement(account, money_file(*rows)).preview["lines"]["confirmed"] == 0
+
+
+def named(deals, name):
+    return [replace(deal, symbol=name) if deal.symbol == "EURUSD" else deal for deal in deals]
+
+
+def test_an_entry_under_another_name_of_the_instrument_is_confirmed(account):
+    deals = history(6)
+    line = next(deal for deal in deals if deal.entry == "in" and deal.symbol == "EURUSD")
+    hand_entry(account, line)
+    held = Position.objects.get(account=account)
+    before = books_of(account)
+    imported = book_statement(account, period(named(deals, "EURUSD.m"), 0, 40))
+    assert imported.preview["lines"]["confirmed"] == 1
+    assert account.deals.count() == len(deals)
+    moved = Position.objects.get(pk=held.pk)
+    assert (moved.symbol.name, moved.ref) == ("EURUSD.m", line.position_ref)
+    assert_derived(account)
+    imports.undo(imported, actor="test")
+    assert books_of(account) == before
+    assert Position.objects.get(account=account).pk == held.pk
+
+
+def test_a_name_that_is_not_certain_confirms_nothing_under_another(account):
+    deals = history(6)
+    hand_entry(account, next(d for d in deals if d.entry == "in" and d.symbol == "EURUSD"))
+    imported = book_statement(account, period(named(deals, "EURUSD.fwd"), 0, 40))
+    assert imported.preview["lines"]["confirmed"] == 0
+
+
+def test_a_closing_by_hand_stays_with_the_position_that_a_file_confirms(account):
+    deals = history(6)
+    line = next(deal for deal in deals if deal.entry == "in")
+    hand_entry(account, line)
+    held = Position.objects.get(account=account)
+    manual.close_position(held, actor="me", price=line.price, profit="0")
+    before = books_of(account)
+    place = deals.index(line)
+    imported = book_statement(account, period(deals, 0, place + 1))
+    assert [p.is_open for p in account.positions.all()] == [False]
+    assert not account.positions.filter(inferred=True).exists()
+    assert_derived(account)
+    imports.undo(imported, actor="test")
+    assert books_of(account) == before
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
