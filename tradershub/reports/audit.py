@@ -30,9 +30,10 @@ class AuditLog(Report):
     uses = (PERIOD,)
 
     def build(self) -> Content:
-        findings, at = _verified()
+        head = audit.head()
+        findings, at = _verified(head)
         return Content(
-            figures=self._figures(findings, at),
+            figures=self._figures(head, findings, at),
             notices=[Notice(finding, "error") for finding in findings[:5]],
             tables=[
                 Table(
@@ -41,7 +42,7 @@ class AuditLog(Report):
                     COLUMNS,
                     QueryRows(self._entries().values("pk", *(column.key for column in COLUMNS))),
                     order="-seq",
-                    version=str(audit.head()),
+                    version=str(head),
                     empty="Nothing was done in this period.",
                 )
             ],
@@ -65,8 +66,10 @@ class AuditLog(Report):
             found &= Q(at__lt=_midnight(end + dt.timedelta(days=1)))
         return found
 
-    def _figures(self, findings: Sequence[str], at: dt.datetime | None) -> list[Figure]:
-        seq, digest = audit.head()
+    def _figures(
+        self, head: tuple[int, str], findings: Sequence[str], at: dt.datetime | None
+    ) -> list[Figure]:
+        seq, digest = head
         state = "Broken" if findings else "Whole" if at else "Not verified here"
         return [
             Figure(
@@ -88,9 +91,8 @@ def _midnight(day: dt.date) -> dt.datetime:
     return dt.datetime.combine(day, dt.time(), tzinfo=timezone.get_current_timezone())
 
 
-def _verified() -> tuple[list[str], dt.datetime | None]:
+def _verified(head: tuple[int, str]) -> tuple[list[str], dt.datetime | None]:
     """What is wrong with the chain, and when that was found out; kept for a minute per head."""
-    head = audit.head()
     kept = cache.get(VERIFIED)
     if kept and kept["head"] == head and timezone.now() - kept["at"] < dt.timedelta(minutes=1):
         return kept["findings"], kept["at"]
