@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from accounts import bulk, kept, trail
 from accounts.derivation import bring_up
-from accounts.models import Account, Deal, Position, StatementImport, StatementLine
+from accounts.models import Account, BrokerOrder, Deal, Position, StatementImport, StatementLine
 from accounts.progress import UNWATCHED, Progress
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.garbage import uncollected
@@ -240,12 +240,14 @@ def _rename_position(account: Account, old: _Name, new: _Name) -> None:
 
 
 def _name_anew(deal: Deal, old: _Name, new: _Name) -> None:
-    """Entries by hand that no row confirms stay with the position that the deal opened."""
+    """Orders, and deals by hand that no row confirms, stay with the position that the deal opened."""
     if deal.entry not in (Deal.Entry.IN, Deal.Entry.NONE):
         return
     others = Deal.objects.filter(account=deal.account_id, source=Deal.Source.MANUAL)
     theirs = others.filter(symbol=old.symbol_id, position_ref=old.ref, lines__isnull=True)
     theirs.exclude(pk=deal.pk).update(symbol=new.symbol_id, position_ref=new.ref)
+    orders = BrokerOrder.objects.filter(account=deal.account_id, position_ref=old.ref)
+    orders.update(position_ref=new.ref)
 
 
 class Mark(NamedTuple):

@@ -60,7 +60,7 @@ def place_order(
     _check_names(details, allowed=CHANGEABLE)
     order = BrokerOrder(
         account=account,
-        broker_order_id=broker_order_id or own_key("hand"),
+        broker_order_id=broker_order_id or own_key(BrokerOrder.OWN),
         symbol=symbol_of(account, symbol),
         type=type,
         side=side_of(side),

@@ -29,6 +29,7 @@ class BrokerOrder(OwnedModel):
         EXPIRED = "expired", "Expired"
         REJECTED = "rejected", "Rejected"
 
+    OWN = "hand"  # begins the id of an order of which nobody gave the broker's number
     LIVE = (State.WORKING, State.PARTIAL)
     OVER = (State.FILLED, State.CANCELLED, State.EXPIRED, State.REJECTED)
 

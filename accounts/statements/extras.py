@@ -19,6 +19,7 @@ from accounts.booking import Mark
 from accounts.models import (
     Account,
     BrokerOrder,
+    Deal,
     EquitySnapshot,
     Position,
     StatementExtras,
@@ -26,6 +27,7 @@ from accounts.models import (
 )
 from accounts.statements.base import OpenPositionLine, OrderLine, Statement
 from accounts.statements.clock import moment
+from accounts.statements.likeness import DAY, Pair, Symbols, one_to_one
 from accounts.statements.lines import used_up
 from accounts.statements.settling import booked_imports
 from brokers.models import BrokerSymbol
@@ -51,6 +53,10 @@ COLUMNS = (
     "broker_order_id", "symbol", "type", "side", "volume", "filled", "price", "stop_loss",
     "take_profit", "state", "placed_at", "done_at", "comment",
 )  # fmt: skip
+ID, SYMBOL, TYPE, SIDE, VOLUME, PRICE, PLACED_AT = (
+    COLUMNS.index(name)
+    for name in ("broker_order_id", "symbol", "type", "side", "volume", "price", "placed_at")
+)
 DECIMALS = frozenset({"volume", "filled", "price", "stop_loss", "take_profit"})
 MOMENTS = frozenset({"placed_at", "done_at"})
 STORED = tuple("symbol_id" if name == "symbol" else name for name in COLUMNS)
@@ -58,7 +64,8 @@ INSERTED = ("account_id", "statement_id", "source", "bracket", "position_ref", *
 LONGEST_ID = 64
 
 OrderRow = tuple[Any, ...]
-Replaced = list[Any]  # [source, what the order said in the terms of COLUMNS, as texts]
+# [source, what the order said in the terms of COLUMNS, as texts, the id that a statement gave it]
+Replaced = list[Any]
 
 
 def order_rows(statement: Statement, zone: dt.tzinfo) -> list[OrderRow]:
@@ -152,22 +159,28 @@ def _order(texts: list[Any]) -> OrderRow:
 
 
 def book_orders(account: Account, imported: StatementImport, rows: list[OrderRow]) -> None:
-    """Insert the orders; one that the books have takes what the file says, unless a later file said more."""
+    """Insert the orders; one that the books have takes what the file says, unless a later file said more.
+
+    One entered by hand without the broker's number is the file's order that equals it, and takes its number.
+    """
     order = {statement.pk: n for n, statement in enumerate(booked_imports(account))}
     names = dict(BrokerSymbol.objects.filter(broker=account.broker_id).values_list("id", "name"))
     has_orders = account.orders.exists()
+    entered = _entered(account, rows, names) if has_orders else {}
     changed: list[OrderRow] = []
-    foreign: list[tuple[str, OrderRow]] = []
+    foreign: list[tuple[Known, str]] = []
     for chunk in bulk.chunks(rows, 900):
-        known = _known(account, chunk, names) if has_orders else {}
+        known = _known(account, [row[ID] for row in chunk], names) if has_orders else {}
         for row in chunk:
-            before = known.get(row[0])
+            before = known.get(row[ID]) or entered.get(row[ID])
             if before and not _is_news(before, row, order, order[imported.pk]):
                 continue
             changed.append(row)
             if before and before.statement_id is None:
-                foreign.append((before.source, before.said))
+                foreign.append((before, row[ID]))
     _remember(imported, rows, foreign)
+    for number, before in entered.items():
+        _rename(account, before.said[ID], number)
     _write(account, imported, changed, are_new=not has_orders)
 
 
@@ -184,20 +197,63 @@ def _is_news(before: Known, row: OrderRow, order: dict[int, int], mine: int) -> 
     return before.said != row and said_by <= mine
 
 
-def _known(account: Account, rows: list[OrderRow], names: dict[int, str]) -> dict[str, Known]:
-    where = f"account_id = %s AND broker_order_id IN ({', '.join(['%s'] * len(rows))})"
-    params = [account.pk, *(row[0] for row in rows)]
+def _known(account: Account, ids: list[str], names: dict[int, str]) -> dict[str, Known]:
+    where = f"account_id = %s AND broker_order_id IN ({', '.join(['%s'] * len(ids))})"
     columns = ("statement_id", "source", *STORED)
-    found = bulk.select(BrokerOrder, columns, where=where, params=params)
+    found = bulk.select(BrokerOrder, columns, where=where, params=[account.pk, *ids])
     return {row[2]: Known(row[0], row[1], (row[2], names[row[3]], *row[4:])) for row in found}
 
 
+def _entered(account: Account, rows: list[OrderRow], names: dict[int, str]) -> dict[str, Known]:
+    """The orders by hand without the broker's number that new ones of the file equal, by its number."""
+    mine = BrokerOrder.objects.filter(account=account, broker_order_id__startswith=BrokerOrder.OWN)
+    waiting = mine.filter(source=Deal.Source.MANUAL).values_list("broker_order_id", flat=True)
+    ids = [number for number in waiting if number.startswith(f"{BrokerOrder.OWN}-")]
+    entries = [e for chunk in bulk.chunks(ids, 900) for e in _known(account, chunk, names).values()]
+    if not entries:
+        return {}
+    symbols = Symbols(account)
+    alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for place, entry in enumerate(entries):
+        alike[_look(entry.said, symbols)].append(place)
+    numbers = set(account.orders.values_list("broker_order_id", flat=True))
+    pairs = (
+        Pair(_unlike(entries[entry].said, row), entry, place)
+        for place, row in enumerate(rows)
+        if row[ID] not in numbers
+        for entry in alike.get(_look(row, symbols), ())
+        if _may_be(entries[entry].said, row, symbols)
+    )
+    return {rows[pair.line][ID]: entries[pair.entry] for pair in one_to_one(pairs)}
+
+
+def _look(order: OrderRow, symbols: Symbols) -> tuple[Any, ...]:
+    return (symbols.identity(order[SYMBOL]), order[TYPE], order[SIDE], order[VOLUME])
+
+
+def _may_be(ours: OrderRow, theirs: OrderRow, symbols: Symbols) -> bool:
+    if abs(ours[PLACED_AT] - theirs[PLACED_AT]) > DAY:
+        return False
+    if ours[PRICE] is None or theirs[PRICE] is None:
+        return ours[TYPE] == BrokerOrder.Type.MARKET or ours[PRICE] == theirs[PRICE]
+    return symbols.is_one_price(ours[PRICE], theirs[PRICE], theirs[SYMBOL])
+
+
+def _unlike(ours: OrderRow, theirs: OrderRow) -> tuple[Any, ...]:
+    """Another name first, then how far apart they were placed."""
+    return (ours[SYMBOL] != theirs[SYMBOL], abs(ours[PLACED_AT] - theirs[PLACED_AT]), ours[ID])
+
+
+def _rename(account: Account, old: str, new: str) -> None:
+    BrokerOrder.objects.filter(account=account, broker_order_id=old).update(broker_order_id=new)
+
+
 def _remember(
-    imported: StatementImport, orders: list[OrderRow], foreign: list[tuple[str, OrderRow]]
+    imported: StatementImport, orders: list[OrderRow], foreign: list[tuple[Known, str]]
 ) -> None:
     """Keep what an order said that no statement brought, before a statement's word replaces it."""
     if foreign:
-        replaced = [[source, [_text(value) for value in said]] for source, said in foreign]
+        replaced = [[e.source, [_text(value) for value in e.said], number] for e, number in foreign]
         _save(imported, orders, load(imported) | {"replaced": replaced})
 
 
@@ -231,27 +287,34 @@ def unbook_orders(account: Account, imported: StatementImport) -> None:
             rows = load_orders(other, waiting)
             _write(account, other, rows)
             waiting -= {row[0] for row in rows}
-    for source, texts in replaced:
-        if texts[0] in waiting:
+    for entry in replaced:
+        source, texts, number = entry[0], entry[1], _number(entry)
+        if number in waiting:
+            _rename(account, number, texts[ID])
             _write(account, None, [_order(texts)], source)
-            waiting.discard(texts[0])
+            waiting.discard(number)
         else:
-            inherited.append([source, texts])
+            inherited.append(entry)
     _hand_on(account, inherited)
     for chunk in bulk.chunks(waiting, 900):
         BrokerOrder.objects.filter(account=account, broker_order_id__in=chunk).delete()
     kept.forget(account)
 
 
+def _number(entry: Replaced) -> str:
+    """The id that a replaced order bears now; before orders without a number were matched, always its own."""
+    return str(entry[2] if len(entry) > 2 else entry[1][ID])
+
+
 def _hand_on(account: Account, inherited: list[Replaced]) -> None:
     """Keep what orders said before any statement with the file that speaks for each of them now."""
-    ids = [texts[0] for _, texts in inherited]
+    ids = [_number(entry) for entry in inherited]
     speakers = BrokerOrder.objects.filter(account=account, broker_order_id__in=ids)
     by_order = {order.broker_order_id: order.statement for order in speakers if order.statement}
     by_file: dict[StatementImport, list[Replaced]] = defaultdict(list)
-    for source, texts in inherited:
-        if texts[0] in by_order:
-            by_file[by_order[texts[0]]].append([source, texts])
+    for entry in inherited:
+        if _number(entry) in by_order:
+            by_file[by_order[_number(entry)]].append(entry)
     for heir, replaced in by_file.items():
         kept = load(heir)
         orders = map(_order, islice(_stored_lines(heir), 1, None))

@@ -14,7 +14,7 @@ from django.db.models import Sum
 from accounts import booking, imports, manual
 from accounts.booking import NewDeal
 from accounts.models import Break, Deal, Position, StatementLine
-from accounts.statements.base import DealLine
+from accounts.statements.base import DealLine, OrderLine
 from brokers.services import symbol_for
 from tests.accounts.books import assert_derived, books_of, money_of
 from tests.accounts.histories import book_statement, history, period, printed_later
@@ -298,6 +298,67 @@ def test_undone_in_any_order_files_give_back_what_was_entered_by_hand(account, c
             imports.undo(booked[n], actor="test")
             left.remove(n)
         assert books_of(mine) == before
+
+
+@pytest.mark.parametrize("name", ["GBPUSD", "GBPUSD.m"])
+@pytest.mark.parametrize("is_filled", [False, True])
+def test_an_order_by_hand_without_its_number_is_the_statements_equal(account, is_filled, name):
+    placed = moment("2024-03-05 08:00")
+    order = manual.place_order(
+        account, actor="me", symbol="GBPUSD", side="sell", type="limit", volume="1", price="1.4",
+        stop_loss="1.5", bracket="pair", placed_at=placed,
+    )  # fmt: skip
+    if is_filled:
+        manual.fill_order(order, actor="me", at=placed + timedelta(hours=1))
+    before = books_of(account)
+    first = book_statement(account, with_order(name, is_filled), name="a.html")
+    assert_one_order(account, order, name, is_filled)
+    second = book_statement(account, with_order(name, is_filled, more=1), name="b.html")
+    for imported in (first, second):
+        assert_one_order(account, order, name, is_filled)
+        imports.undo(imported, actor="test")
+    assert books_of(account) == before
+
+
+def with_order(name, is_filled, *, more=0):
+    rows = [(f"2024.03.0{n} 09:00:00", "deposit", "7") for n in range(6, 6 + more)]
+    statement = money_file(*rows)
+    statement.orders = [
+        OrderLine(
+            row=1, section="orders", order_id="603", symbol=name, type="limit", side="sell",
+            volume=D("1.00"), filled=D(is_filled), price=D("1.40000"),
+            state="filled" if is_filled else "canceled", time_text="2024.03.05 20:00:00",
+            done_time_text="2024.03.05 21:00:00",
+        )
+    ]  # fmt: skip
+    return statement
+
+
+def assert_one_order(account, order, name, is_filled):
+    found = account.orders.get()
+    assert (found.pk, found.broker_order_id, found.bracket) == (order.pk, "603", "pair")
+    assert (found.state, found.symbol.name) == ("filled" if is_filled else "cancelled", name)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"side": "buy", "stop_loss": None},
+        {"volume": "2"},
+        {"price": "1.41"},
+        {"type": "stop"},
+        {"placed_at": moment("2024-03-03 08:00")},
+        {"broker_order_id": "602"},
+    ],
+)
+def test_an_order_that_differs_stays_one_of_its_own(account, other):
+    entry = {
+        "symbol": "GBPUSD", "side": "sell", "type": "limit", "volume": "1", "price": "1.4",
+        "placed_at": moment("2024-03-05 08:00"),
+    }  # fmt: skip
+    manual.place_order(account, actor="me", **entry | other)
+    book_statement(account, with_order("GBPUSD", is_filled=False))
+    assert account.orders.count() == 2
 
 
 def _with(deals, line, **changed):
