@@ -16,7 +16,13 @@ from accounts.statements import base, mt5_totals
 from accounts.statements.base import AccountInfo, DealLine, NotAStatement, Statement
 from accounts.statements.cells import Cell, csv_rows, html_texts, sniff, xlsx_texts
 from accounts.statements.mt5_matching import begins_at_zero, with_positions
-from accounts.statements.mt5_positions import HEDGING, NETTING, inferred_openings, margin_mode
+from accounts.statements.mt5_positions import (
+    HEDGING,
+    NETTING,
+    PRICE_UNKNOWN,
+    inferred_openings,
+    margin_mode,
+)
 from accounts.statements.mt5_rows import (
     ORDERS,
     SHORTEST_ROW,
@@ -169,6 +175,12 @@ def _add_notes(statement: Statement, sheet: Sheet) -> None:
         )
     if "balance" not in statement.file_totals:
         statement.notes.append("The summary is missing; only the running balance was checked.")
+    statement.notes += [
+        f"{deal.volume} {deal.symbol} was held before the first row, at a price that the file does not "
+        f"say; {deal.price}, that of the first row, stands for it."
+        for deal in statement.deals
+        if deal.inferred and deal.comment == PRICE_UNKNOWN
+    ]
     statement.notes += [
         f"{count} rows of the unknown type {word!r} are booked as corrections."
         for word, count in sheet.unknown_types.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -9,10 +10,14 @@ from decimal import Decimal
 
 from accounts.statements import base, mt5_totals
 from accounts.statements.base import ZERO, DealLine
+from accounts.statements.clock import server_time
 from accounts.statements.mt5_matching import CLOSINGS, begins_at_zero
 from accounts.statements.mt5_rows import OPEN, POSITIONS, ClosedPosition, Sheet
+from tradershub.finance.decimals import quantise
 
 HEDGING, NETTING = "hedging", "netting"
+PRICE_UNKNOWN = "Price not in the file; that of the first row"
+MOST_DIGITS = 9  # decimals of a price in the books
 
 
 def margin_mode(stated: str, sheet: Sheet) -> str:
@@ -80,16 +85,74 @@ def _netted_openings(sheet: Sheet) -> Iterator[DealLine]:
     if begins_at_zero(sheet.deals) or _ends_early(sheet):
         return
     missing: dict[str, Decimal] = defaultdict(lambda: ZERO)
+    rows: dict[str, list[DealLine]] = defaultdict(list)
     for line in sheet.open_positions:
         missing[line.symbol] += line.volume if line.side == base.BUY else -line.volume
     for deal in sheet.deals:
         if deal.kind == base.TRADE:
             missing[deal.symbol] -= _signed(deal)
-    sources = _earliest_openings(sheet)
+            rows[deal.symbol].append(deal)
+    shown = _earliest_positions(sheet)
     for symbol, volume in missing.items():
-        if volume and (source := sources.get(symbol)):
+        if volume:
             side = base.BUY if volume > 0 else base.SELL
-            yield replace(source, side=side, volume=abs(volume), position_ref="", order_id="")
+            held = _held_before(rows[symbol], shown.get(symbol), side, abs(volume))
+            yield replace(held, side=side, volume=abs(volume), position_ref="", order_id="")
+
+
+def _held_before(
+    rows: list[DealLine], shown: DealLine | None, side: str, volume: Decimal
+) -> DealLine:
+    """The opening of what was held before the first of these rows, which are all of its symbol.
+
+    shown: the earliest position of the symbol in the report; what was held is that one only if it was
+    there before the rows. Else it was closed or reversed since, and nothing says its price.
+    """
+    if shown and (not rows or (shown.side == side and shown.time_text < rows[0].time_text)):
+        if shown.section == OPEN:
+            return replace(shown, price=_price_before(rows, shown, volume))
+        return shown
+    first = rows[0]
+    return replace(
+        _opening(
+            row=first.row,
+            section=first.section,
+            ref="",
+            symbol=first.symbol,
+            side=side,
+            volume=volume,
+            price=first.price or ZERO,
+            time=_second_before(first.time_text),
+        ),
+        comment=PRICE_UNKNOWN,
+    )
+
+
+def _price_before(rows: list[DealLine], shown: DealLine, volume: Decimal) -> Decimal | None:
+    """The average price before these rows, which brought it to that of the open position.
+
+    Only what adds to a holding moves its average; after the rows it is share * price before + added.
+    """
+    share, added, held = Decimal(1), ZERO, volume
+    for deal in rows:
+        lots = deal.volume or ZERO
+        if deal.side == shown.side:
+            share, added = (
+                share * held / (held + lots),
+                (added * held + (deal.price or ZERO) * lots) / (held + lots),
+            )
+        held += lots if deal.side == shown.side else -lots
+        if held <= 0:  # the rows deny that it was one position all the while
+            return shown.price
+    if share == 1 or shown.price is None:
+        return shown.price
+    before = quantise((shown.price - added) / share, MOST_DIGITS)
+    return before if before > 0 else shown.price
+
+
+def _second_before(time_text: str) -> str:
+    at = server_time(time_text)
+    return f"{at - dt.timedelta(seconds=1):%Y.%m.%d %H:%M:%S}" if at else time_text
 
 
 def _ends_early(sheet: Sheet) -> bool:
@@ -106,7 +169,8 @@ def _ends_early(sheet: Sheet) -> bool:
     return printed["balance"] not in (last.balance_after, without_credit)
 
 
-def _earliest_openings(sheet: Sheet) -> dict[str, DealLine]:
+def _earliest_positions(sheet: Sheet) -> dict[str, DealLine]:
+    """By symbol, the opening of the position that the report shows to be the oldest."""
     lines = [_opening_of(p) for p in sheet.positions]
     lines += [
         _opening(

@@ -7,18 +7,19 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q, Sum
+from django.db.models import Max, Min, Q, Sum
 
 from accounts.booking import NewDeal
 from accounts.models import Account, Deal, StatementImport, StatementLine
 from accounts.statements import base
-from accounts.statements.lines import FACTS, new_deal, restored
+from accounts.statements.lines import COLUMNS, FACTS, new_deal, restored
 from accounts.statements.matching import SIDE, SYMBOL, VOLUME
 from accounts.statements.settling import booked_imports
 from tradershub.finance.decimals import ZERO
 
 Fate = StatementLine.Fate
-REF, AT = -3, FACTS.index("at")
+REF, AT, BROKER_TIME = -3, FACTS.index("at"), COLUMNS.index("broker_time")
+SECOND = dt.timedelta(seconds=1)
 
 Proof = tuple[StatementLine, tuple[Any, ...]]
 
@@ -39,7 +40,8 @@ def find_positions(
     for (symbol, ref), proofs in by_holding.items():
         infer = _missing_of_ref if ref else _missing_of_symbol
         for line, values in infer(account, symbol_ids[symbol], proofs):
-            found.append((new_deal(line.key, values, symbol_ids, inferred=True), line))
+            key = line.key if ref else f"{symbol}:{values[AT]:%Y%m%d%H%M%S}:open"
+            found.append((new_deal(key, values, symbol_ids, inferred=True), line))
     return found
 
 
@@ -84,15 +86,45 @@ def _with_volume(values: tuple[Any, ...], volume: Decimal, side: str = "") -> tu
 def _missing_of_symbol(account: Account, symbol_id: int, proofs: list[Proof]) -> list[Proof]:
     """Netting: what must have been held before a file's first row, less what is booked before it."""
     found: list[Proof] = []
-    held = ZERO
+    held, held_since = ZERO, None
     for line, values in sorted(proofs, key=lambda proof: _start(proof[0].statement)):
+        start = _start(line.statement)
         claimed = values[VOLUME] if values[SIDE] == base.BUY else -values[VOLUME]
-        missing = claimed - held - _held_before(account, symbol_id, _start(line.statement))
+        missing = claimed - held - _held_before(account, symbol_id, start)
         if missing:
             side = base.BUY if missing > 0 else base.SELL
-            found.append((line, _with_volume(values, abs(missing), side)))
-            held += missing
+            dated = _between_rows(account, symbol_id, values, start=start, after=held_since)
+            found.append((line, _with_volume(dated, abs(missing), side)))
+            held, held_since = held + missing, dated[AT]
     return found
+
+
+def _between_rows(
+    account: Account,
+    symbol_id: int,
+    values: tuple[Any, ...],
+    *,
+    start: dt.datetime,
+    after: dt.datetime | None,
+) -> tuple[Any, ...]:
+    """The opening dated where it belongs: behind all that is booked before the file, ahead of its rows.
+
+    A position's own time may lie outside: rows of other files precede it, or the file shows it only
+    reopened. What is held is a matter of order, so the second before the file then stands for it.
+    after: the moment of an opening inferred before this one.
+    """
+    rows = Deal.objects.filter(
+        account=account, symbol_id=symbol_id, kind=base.TRADE, inferred=False
+    )
+    booked = rows.filter(at__lt=start).aggregate(last=Max("at"))["last"]
+    following = rows.filter(at__gte=start).aggregate(first=Min("at"))["first"]
+    earliest = max((moment for moment in (after, booked) if moment), default=None)
+    is_late = following is not None and values[AT] >= following
+    if not is_late and (earliest is None or values[AT] > earliest):
+        return values
+    changed = list(values)
+    changed[AT], changed[BROKER_TIME] = start - SECOND, ""
+    return tuple(changed)
 
 
 def _start(statement: StatementImport) -> dt.datetime:
