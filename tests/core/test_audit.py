@@ -134,7 +134,9 @@ def test_a_removed_row_with_the_rest_renumbered_is_found():
 
 def test_an_inserted_row_is_found():
     entries = chain()
-    forged = AuditEntry(seq=11, actor="x", action="y", previous_hash=entries[4].hash[::-1])
+    forged = AuditEntry(
+        seq=11, actor="x", action="y", previous_hash=entries[4].hash[::-1], noted=""
+    )
     forged.hash = audit.seal(forged)
     forged.save()
     assert kinds() == {"broken link"}

@@ -274,7 +274,7 @@ def _noted_so_far() -> str:
         last = anchor.last()
     except OSError:
         last = 0
-    return f"{last}@{socket.gethostname()}"[:90]
+    return _mark(last)
 
 
 def _once_noted(marks: Iterable[Mark]) -> int:
@@ -288,9 +288,12 @@ def _once_noted(marks: Iterable[Mark]) -> int:
 def _says(seq: int, noted: str | None) -> int:
     if noted is None:
         return seq - 1
-    number, _, host = noted.partition("@")
-    is_ours = noted == f"{number}@{socket.gethostname()}"[:90]
-    return int(number) if is_ours and host and number.isdecimal() else 0
+    number = noted.partition("@")[0]
+    return int(number) if number.isdecimal() and noted == _mark(int(number)) else 0
+
+
+def _mark(number: int) -> str:
+    return f"{number}@{socket.gethostname()}"[:90]
 
 
 def _notes_gone(without: list[Mark], *, last: int) -> list[Finding]:

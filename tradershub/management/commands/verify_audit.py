@@ -7,7 +7,7 @@ import re
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tradershub.core import audit
 
@@ -35,8 +35,17 @@ class Command(BaseCommand):
             metavar="NUMBER:HASH",
             help="A head that was written down earlier; may be given several times",
         )
+        parser.add_argument(
+            "--begin-notes",
+            metavar="REASON",
+            help="Set the notes outside the database aside and begin new ones; the log says so",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._bring_up_to_date(options["begin_notes"])
+        except OSError as error:
+            raise CommandError(f"The notes cannot be written: {error.strerror}.") from error
         findings = audit.verify(noted=dict(options["head"]))
         for finding in findings:
             self.stderr.write(f"{finding.kind}: {finding.sentence}.")
@@ -45,3 +54,12 @@ class Command(BaseCommand):
         if findings:
             sys.exit(1)
         self.stdout.write("The audit chain is whole.")
+
+    def _bring_up_to_date(self, reason: str | None) -> None:
+        if reason is not None:
+            if not reason.strip():
+                raise CommandError("Expected a reason for --begin-notes, which the log will show.")
+            audit.begin_notes(reason=reason)
+            self.stdout.write("New notes are begun; the old ones are kept beside them.")
+        if late := audit.note_late():
+            self.stdout.write(f"Noted late: entries {late[0]} to {late[-1]}.")
