@@ -129,7 +129,8 @@ def fill_order(
 ) -> Deal:
     """The order was executed: at its own price and for all that is left, unless told otherwise.
 
-    Books the deal as `trade` does. Filled wholly, the other orders of its bracket are cancelled.
+    Books the deal as `trade` does; all fills make one position, as at MetaTrader 5. Filled wholly, the
+    other orders of its bracket are cancelled.
     """
     order = _working(order)
     left = order.volume - order.filled
@@ -155,6 +156,7 @@ def fill_order(
         take_profit=order.take_profit,
         broker_deal_id=broker_deal_id,
         broker_order_id=order.broker_order_id,
+        opens=order.broker_order_id,
         action="order.fill",
     )
     _note_fill(order, lots, at=at)

@@ -79,17 +79,27 @@ def trade(
     comment: str = "",
     broker_deal_id: str = "",
     broker_order_id: str = "",
+    opens: str = "",
     action: str = "trade.enter",
 ) -> Deal:
     """A buy or sell that the broker executed. volume: lots.
 
-    position: what it closes, on a hedging account; a netting account's own is found. profit: what the
-    closing earned, before costs; else computed from the terms, or BadInput "unchecked: no terms".
+    position: what it closes, on a hedging account; a netting account's own is found. opens: the ref of what it
+    opens there, shared by the fills of one order. profit: what the closing earned, before costs; else computed
+    from the terms, or BadInput "unchecked: no terms".
     """
     account = open_and_locked(account)
     named, lots, at = symbol_of(account, symbol), positive(volume, "volume"), moment(at)
     paid = positive(price, "price")
-    effect = _effect(account, named, side=side_of(side), lots=lots, at=at, position=position)
+    effect = _effect(
+        account,
+        named,
+        side=side_of(side),
+        lots=lots,
+        at=at,
+        position=position,
+        opens=opens,
+    )
     earned, rate = _earned(account, named, effect, price=paid, at=at, profit=profit)
     deal = NewDeal(
         key=broker_deal_id or own_key("hand"),
@@ -165,12 +175,13 @@ def _effect(
     lots: Decimal,
     at: dt.datetime,
     position: Position | None,
+    opens: str,
 ) -> Effect:
     if position is not None:
         held = check_closing(position, account, symbol, side=side, lots=lots, at=at)
         return Effect(Deal.Entry.OUT.value, position.ref, held, lots)
     if account.mode == Account.Mode.HEDGING:
-        return Effect(Deal.Entry.IN.value)
+        return Effect(Deal.Entry.IN.value, opens)
     return _netted(account, symbol, side=side, lots=lots, at=at)
 
 
@@ -241,7 +252,7 @@ def _keep_marks(
         given = {name: positive(v, name) for name, v in levels.items() if v is not None}
         hedging = account.mode == Account.Mode.HEDGING
         if given:
-            (opened.filter(ref=deal.key) if hedging else opened).update(**given)
+            (opened.filter(ref=effect.ref or deal.key) if hedging else opened).update(**given)
         return
     left, before = opened.filter(ref=effect.closes.ref).first(), effect.closes.open_volume
     if left and left.mark_at and left.mark_profit is not None:

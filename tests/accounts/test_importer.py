@@ -20,6 +20,7 @@ from tests.accounts.books import assert_derived, books_of, money_of
 from tests.accounts.histories import book_statement, history, period, printed_later
 from tests.factories import make_account, make_broker, make_owner, moment
 from tradershub.core.errors import Conflict
+from tradershub.finance.sides import OPPOSITE
 
 pytestmark = pytest.mark.django_db
 D = Decimal
@@ -317,6 +318,46 @@ def test_an_order_by_hand_without_its_number_is_the_statements_equal(account, is
     for imported in (first, second):
         assert_one_order(account, order, name, is_filled)
         imports.undo(imported, actor="test")
+    assert books_of(account) == before
+
+
+def test_fills_of_an_order_by_hand_are_one_position_before_and_after_their_file(account):
+    deals = history(6)
+    line = next(deal for deal in deals if deal.entry == "in")
+    at, half = _utc(line.time_text), line.volume / 2
+    order = manual.place_order(
+        account, actor="me", symbol=line.symbol, side=line.side, type="limit", price=line.price,
+        volume=line.volume, placed_at=at,
+    )  # fmt: skip
+    for _ in range(2):
+        manual.fill_order(order, actor="me", volume=half, at=at)
+    held = account.positions.get()
+    target = manual.place_order(
+        account, actor="me", symbol=line.symbol, side=OPPOSITE[line.side], volume=line.volume,
+        position=held,
+    )  # fmt: skip
+    before = books_of(account)
+    parts = [
+        replace(
+            line,
+            row=9 + n,
+            broker_deal_id=f"77{n}",
+            volume=half,
+            commission=D(0),
+            balance_after=None,
+        )
+        for n in range(2)
+    ]
+    statement = money_file()
+    statement.deals += parts
+    imported = book_statement(account, statement)
+    assert imported.preview["lines"]["confirmed"] == 2
+    confirmed = account.positions.get()
+    target.refresh_from_db()
+    assert (confirmed.pk, confirmed.ref) == (held.pk, line.position_ref)
+    assert target.position_ref == line.position_ref
+    assert_derived(account)
+    imports.undo(imported, actor="test")
     assert books_of(account) == before
 
 

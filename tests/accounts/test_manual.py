@@ -250,8 +250,8 @@ def test_an_order_is_filled_in_parts(any_account):
     order.refresh_from_db()
     assert (order.state, order.filled) == ("filled", 2)
     assert order.done_at is not None
-    held = sum(p.open_volume for p in Position.objects.all())
-    assert held == 2 and Position.objects.first().stop_loss == 1
+    held = Position.objects.get()
+    assert (held.open_volume, held.open_price, held.stop_loss) == (2, D("1.0925"), 1)
     with pytest.raises(Conflict, match="filled already"):
         manual.fill_order(order, actor="me")
 
