@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as Unstorable
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.urls import URLPattern, URLResolver
 from django.utils.text import Truncator
 from ninja import NinjaAPI, Router
@@ -22,12 +22,14 @@ from ninja.errors import (
     ValidationErrorContext,
 )
 from ninja.operation import Operation
+from ninja.parser import Parser
 
 from accounts.api import ROUTERS as ACCOUNTS
 from brokers.api import router as brokers
 from tradershub.core.api import ErrorBody, ErrorDetail, KeyAuth, LoginAuth, PageQuery
-from tradershub.core.errors import BadInput, Conflict, HubError, NotAllowed, NotFound
+from tradershub.core.errors import BadInput, Conflict, HubError, NotAllowed, NotFound, TooLarge
 from tradershub.core.own_api import router as own
+from tradershub.core.uploads import too_large, was_too_large
 from tradershub.core.validation import bad_input
 
 STATUS: dict[type[HubError], int] = {
@@ -35,10 +37,22 @@ STATUS: dict[type[HubError], int] = {
     NotAllowed: 403,
     NotFound: 404,
     Conflict: 409,
+    TooLarge: 413,
 }
 
 
 LONGEST_MESSAGE = 400  # what somebody sent may stand in it
+
+
+class BoundedParser(Parser):
+    """Refuses an upload over the limit before anybody looks for a file that was dropped."""
+
+    def parse_querydict(
+        self, data: QueryDict, list_fields: list[str], request: HttpRequest
+    ) -> dict[str, Any]:
+        if was_too_large(request):
+            raise TooLarge(too_large(), param="files")
+        return super().parse_querydict(data, list_fields, request)
 
 
 class HubAPI(NinjaAPI):
@@ -133,6 +147,7 @@ api = HubAPI(
         "Authenticate with `Authorization: Bearer KEY` or the session of a logged-in browser."
     ),
     auth=[KeyAuth(), LoginAuth()],
+    parser=BoundedParser(),
 )
 api.add_router("", brokers)
 api.add_decorator(known_filters_only)
@@ -191,8 +206,7 @@ def _unstorable(request: HttpRequest, error: Unstorable) -> HttpResponse:
 @api.exception_handler(RequestDataTooBig)
 def _too_big(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20
-    message = f"The request has more than {limit} MB: expected less"
-    return _answer(request, 413, kind="BadInput", code="too_big", message=message)
+    return _refused(request, TooLarge(f"The request has more than {limit} MB: expected less"))
 
 
 @api.exception_handler(AuthenticationError)

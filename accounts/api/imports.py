@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from ninja import Field, File, Form, Query, Router, Schema, Status
 from ninja.files import UploadedFile
@@ -165,9 +164,6 @@ def upload_statements(
 ) -> Any:
     """Each file becomes an import, read by a worker: ask for it until its `state` is `preview`."""
     user = allow(request, "accounts.add_statementimport", scope=IMPORT)
-    if getattr(request, "upload_was_too_large", False):
-        limit = settings.STATEMENT_MAX_BYTES // 2**20
-        raise BadInput(f"The upload has more than {limit} MB: expected less", param="files")
     account = None if account_id is None else my_account(request, account_id)
     batch, received = uuid.uuid4(), []
     for file in files:

@@ -16,6 +16,7 @@ from tests.accounts.tables import TABLE, save_two_readings
 from tests.api.conftest import Program
 from tests.api.openapi_client import OpenApiClient
 from tests.factories import make_account
+from tradershub.core import uploads
 from tradershub.example import write_example
 
 pytestmark = pytest.mark.django_db
@@ -194,3 +195,18 @@ def test_a_table_that_two_brokers_mappings_fit_is_read_as_the_one_named(administ
     assert administrator.put(f"{path}/columns", {"mapping_id": 10**6}).status_code == 404
     named = administrator.put(f"{path}/columns", {"mapping_id": offered[1]["id"]})
     assert named.json()["state"] == "preview"
+
+
+@pytest.mark.parametrize("sizes", [[5000], [400, 400, 400]])
+@pytest.mark.parametrize("form_bytes", [0, 10**6])
+def test_files_too_large_together_are_refused_in_a_sentence(
+    administrator, settings, monkeypatch, sizes, form_bytes
+):
+    settings.STATEMENT_MAX_BYTES = 1000
+    monkeypatch.setattr(uploads, "FORM_BYTES", form_bytes)
+    files = [SimpleUploadedFile(f"{n}.html", b"x" * size) for n, size in enumerate(sizes)]
+    answer = administrator.client.post("/api/v1/imports", {"files": files})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"], error["code"]) == (413, "TooLarge", "too_large")
+    assert "larger than" in error["message"]
+    assert not StatementImport.objects.exists()

@@ -21,6 +21,12 @@ class BadInput(HubError):
     code = "bad_input"
 
 
+class TooLarge(HubError):
+    """More was sent than is taken at once."""
+
+    code = "too_large"
+
+
 class NotAllowed(HubError):
     """This person may not do this."""
 

@@ -24,6 +24,7 @@ from accounts.statements.spreadsheet_template import write_template
 from tradershub.core.errors import HubError
 from tradershub.core.formats import number
 from tradershub.core.pages import render_page
+from tradershub.core.uploads import too_large, was_too_large
 from tradershub.desk.columns import ColumnsForm
 from tradershub.desk.opening import OpeningForm
 from tradershub.desk.shown import Shown
@@ -74,12 +75,7 @@ def _receive(request: HttpRequest) -> HttpResponse:
 
 
 def _too_large(request: HttpRequest) -> str:
-    if not getattr(request, "upload_was_too_large", False):
-        return ""
-    return (
-        f"The files are larger than {_largest()} MB together; "
-        "send fewer at once, or a shorter period."
-    )
+    return too_large() if was_too_large(request) else ""
 
 
 def _largest() -> str:
@@ -171,9 +167,7 @@ def show(request: HttpRequest, file: Shown, **forms: Any) -> HttpResponse:
     if file.is_shown and file.row.account and request.user.has_perm(MAP):
         forms.setdefault("symbols", symbols_form(file))
     if file.can_book and not file.row.account:
-        forms.setdefault(
-            "opening", OpeningForm(initial=file.preview.get("opening"), owner=request.user)
-        )
+        forms.setdefault("opening", OpeningForm(initial=file.opening, owner=request.user))
     return render_page(
         request,
         "desk/import_detail.html",
@@ -200,7 +194,7 @@ def book(request: HttpRequest, pk: int) -> HttpResponse:
     file = Shown(one(request, pk))
     opening = None
     if file.can_book and not file.row.account:
-        form = OpeningForm(request.POST, initial=file.preview.get("opening"), owner=request.user)
+        form = OpeningForm(request.POST, initial=file.opening, owner=request.user)
         if not form.is_valid():
             return show(request, file, opening=form)
         opening = form
