@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Collection
 from functools import partial
 
 from django.conf import settings
@@ -14,12 +15,16 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from tradershub.core import audit
 from tradershub.core.models import Heartbeat
 from tradershub.core.queue import BATCH, CLUSTERS, EXECUTION, oldest_waiting
 
 # An order that waits so long is late; a statement may wait behind a long one.
 LONGEST_WAIT = {EXECUTION: dt.timedelta(seconds=30), BATCH: dt.timedelta(hours=1)}
+MB = 2**20
+LITTLE_SPACE, NO_SPACE = 1024 * MB, 100 * MB  # bytes free: to be warned of, to stop at
 OK = "ok"
+WARNING = "warning: "  # begins what has to be mended while the work goes on
 
 
 @never_cache
@@ -32,12 +37,23 @@ def live(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when the database, its tables, the workers and the queue are fit for work, else 503."""
+    """200 when database, tables, workers, queue and disk are fit for work, warnings or not; else 503."""
     checks = {name: outcome(check) for name, check in CHECKS.items()}
-    fit = all(words == OK for words in checks.values())
+    state = state_of(checks.values())
     return JsonResponse(
-        {"status": OK if fit else "failing", "checks": checks}, status=200 if fit else 503
+        {"status": state, "checks": checks}, status=503 if state == "failing" else 200
     )
+
+
+def state_of(outcomes: Collection[str]) -> str:
+    """ "ok", "warning" or "failing", whatever is the worst."""
+    if any(is_failure(words) for words in outcomes):
+        return "failing"
+    return OK if all(words == OK for words in outcomes) else "warning"
+
+
+def is_failure(words: str) -> bool:
+    return words != OK and not words.startswith(WARNING)
 
 
 def outcome(check: Callable[[], str]) -> str:
@@ -82,9 +98,32 @@ def queue(cluster: str) -> str:
     return OK
 
 
+def audit_notes() -> str:
+    """Also notes what waits for it, so that a disk with room again is made use of at once."""
+    try:
+        audit.note_late()
+    except OSError as error:
+        return f"the notes of the audit log cannot be written: {error.strerror}"
+    return OK
+
+
+def disk() -> str:
+    """The room for uploads, notes, backups and, with SQLite, the database."""
+    try:
+        free = shutil.disk_usage(settings.DATA_DIR).free
+    except OSError as error:
+        return f"the data folder cannot be read: {error.strerror}"
+    words = f"{free // MB} MB are free on the disk of the data folder"
+    if free < NO_SPACE:
+        return words
+    return f"{WARNING}{words}" if free < LITTLE_SPACE else OK
+
+
 CHECKS: dict[str, Callable[[], str]] = {
     "database": database,
     "migrations": migrations,
     **{f"workers: {cluster}": partial(heartbeat, cluster) for cluster in CLUSTERS},
     **{f"queue: {cluster}": partial(queue, cluster) for cluster in CLUSTERS},
+    "audit notes": audit_notes,
+    "disk": disk,
 }

@@ -1,4 +1,4 @@
-"""Whether database, workers and queues are fit for work."""
+"""Whether database, workers, queues and disk are fit for work."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ class Health(Report):
     title = "Is the machine working?"
     group = "Settings"
     description = (
-        "Database, tables, workers and queues, and when each worker was last seen at work."
+        "Database, tables, workers, queues, notes of the log and disk, and when each worker was last "
+        "seen at work."
     )
     uses = ()
 
     def build(self) -> Content:
         found = {name: health.outcome(check) for name, check in health.CHECKS.items()}
-        failing = [name for name, words in found.items() if words != health.OK]
+        failing = [words for words in found.values() if health.is_failure(words)]
+        warnings = [words for words in found.values() if words.startswith(health.WARNING)]
         now = timezone.now()
         beats = [
             {
@@ -37,9 +39,9 @@ class Health(Report):
             figures=[
                 Figure(
                     "State",
-                    f"{len(failing)} failing" if failing else "All is well",
+                    in_words(failing=len(failing), warnings=len(warnings)),
                     lead=True,
-                    tone="loss" if failing else "gain",
+                    tone="loss" if failing else "" if warnings else "gain",
                     note=f"looked at {timezone.localtime(now):%H:%M:%S}",
                 )
             ],
@@ -62,6 +64,14 @@ class Health(Report):
                 ),
             ],
         )
+
+
+def in_words(*, failing: int, warnings: int) -> str:
+    if failing:
+        return f"{failing} failing"
+    if warnings:
+        return f"{warnings} warning" + ("s" if warnings > 1 else "")
+    return "All is well"
 
 
 BEATS = [
