@@ -34,6 +34,7 @@ __all__ = [
     "sniff",
     "to_decimal",
     "to_id",
+    "xlsx_names",
     "xlsx_rows",
     "xlsx_texts",
 ]
@@ -59,16 +60,22 @@ def sniff(path: Path) -> str:
     return "csv" if _delimiter(start) else ""
 
 
-def xlsx_rows(path: Path) -> Iterator[tuple[str, list[Cell]]]:
+def xlsx_names(path: Path) -> list[str]:
+    """The names of the sheets of cells, in their order."""
+    stat = path.stat()
+    return [name for name, _ in _sheets(path, stat.st_mtime_ns, stat.st_size)]
+
+
+def xlsx_rows(path: Path, only: str = "") -> Iterator[tuple[str, list[Cell]]]:
     """The rows of all sheets with the sheet's name; the n-th of a sheet is its row n."""
-    for name, values in _xlsx_values(path):
+    for name, values in _xlsx_values(path, only):
         yield name, [Cell(_as_text(value), 1, "", False, _kind(value)) for value in values]
 
 
-def xlsx_texts(path: Path) -> Iterator[list[str]]:
+def xlsx_texts(path: Path, only: str = "") -> Iterator[list[str]]:
     """The rows of the first sheet that has any, as plain texts: a third of the time."""
     first = ""
-    for name, values in _xlsx_values(path):
+    for name, values in _xlsx_values(path, only):
         first = first or name
         if name != first:
             return
@@ -119,9 +126,12 @@ def _delimiter(start: str) -> str:
     return best
 
 
-def _xlsx_values(path: Path) -> Iterator[tuple[str, list[Any]]]:
+def _xlsx_values(path: Path, only: str = "") -> Iterator[tuple[str, list[Any]]]:
+    """The rows of all sheets, or of one."""
     stat = path.stat()
     for name, sheet in _sheets(path, stat.st_mtime_ns, stat.st_size):
+        if only not in ("", name):
+            continue
         margin = [""] * (sheet.start[1] if sheet.start else 0)
         rows = METER.counted(sheet.iter_rows(), sheet.total_height)
         yield from ((name, margin + row if margin else row) for row in rows)

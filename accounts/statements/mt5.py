@@ -10,11 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
-from accounts.statements import base, mt5_totals
-from accounts.statements.base import AccountInfo, DealLine, NotAStatement, Statement
-from accounts.statements.cells import Cell, csv_rows, html_texts, sniff, xlsx_texts
+from accounts.statements import base, mt5_resaved, mt5_totals
+from accounts.statements.base import AccountInfo, DealLine, NotAStatement, Statement, UnknownTable
+from accounts.statements.cells import (
+    Cell,
+    csv_rows,
+    html_texts,
+    sniff,
+    xlsx_names,
+    xlsx_rows,
+    xlsx_texts,
+)
 from accounts.statements.mt5_matching import begins_at_zero, with_positions
 from accounts.statements.mt5_positions import (
     HEDGING,
@@ -26,6 +35,7 @@ from accounts.statements.mt5_positions import (
 from accounts.statements.mt5_rows import (
     ORDERS,
     SHORTEST_ROW,
+    TYPE_WORDS,
     WORKING,
     Sheet,
     is_data,
@@ -42,6 +52,7 @@ KINDS = {"demo": "demo", "real": "live", "contest": "contest"}
 MODES = {"hedge": HEDGING, "hedging": HEDGING, "netting": NETTING, "exchange": NETTING}
 TESTER_TITLES = ("strategy tester report", "tester report")
 MANY = 5
+HEAD_ROWS = 500
 
 
 def recognise(head_rows: Iterable[list[Cell]]) -> bool:
@@ -52,6 +63,10 @@ def recognise(head_rows: Iterable[list[Cell]]) -> bool:
             return True
         if len(texts) >= SHORTEST_ROW and is_time(texts[0]) and is_data(texts):
             return texts[1].isdigit()
+        if len(texts) >= SHORTEST_ROW and texts[3].lower() in TYPE_WORDS:
+            is_resaved = is_time(mt5_resaved.with_plain_time(texts[:1])[0])
+            if is_resaved and texts[1].isdigit():
+                return True
     return False
 
 
@@ -80,7 +95,7 @@ _SNAPSHOT = (
 
 def read(path: Path) -> Statement:
     """Everything the file says. Raises NotAStatement if a row that changes money cannot be read."""
-    sheet = scan(_texts(path))
+    sheet = _sheet(path)
     _refuse_unreadable(sheet)
     info = _account(sheet)
     _refuse_others(sheet, info)
@@ -101,13 +116,41 @@ def read(path: Path) -> Statement:
     return statement
 
 
+def _sheet(path: Path) -> Sheet:
+    """The rows of the file by what they are, read as a spreadsheet program has saved them if need be.
+
+    Raises UnknownTable for a table of no account that has no deals either, such as positions alone.
+    """
+    if sniff(path) == "html":
+        return scan(html_texts(path))
+    sheet = scan(_texts(path))
+    if mt5_resaved.looks_resaved(sheet):
+        sheet = scan(mt5_resaved.texts(lambda: _rows(path)))
+    has_account = any(ACCOUNT.fullmatch(texts[-1]) for texts in sheet.heading)
+    if not sheet.deals and not has_account and "net_profit" not in mt5_totals.printed(sheet):
+        raise UnknownTable(
+            f"The table has {sheet.rows} rows but no deals of a MetaTrader 5 report; say what its "
+            "columns mean and it can be read."
+        )
+    return sheet
+
+
 def _texts(path: Path) -> Iterator[list[str]]:
-    kind = sniff(path)
-    if kind == "html":
-        return html_texts(path)
-    if kind == "xlsx":
-        return xlsx_texts(path)
+    if sniff(path) == "xlsx":
+        return xlsx_texts(path, _page(path))
     return ([cell.text for cell in row] for row in csv_rows(path))
+
+
+def _rows(path: Path) -> Iterator[list[Cell]]:
+    if sniff(path) == "xlsx":
+        return (cells for _, cells in xlsx_rows(path, _page(path)))
+    return csv_rows(path)
+
+
+def _page(path: Path) -> str:
+    """The sheet with the report, before which others may stand."""
+    heads = ((name, islice(xlsx_rows(path, name), HEAD_ROWS)) for name in xlsx_names(path))
+    return next((name for name, rows in heads if recognise(cells for _, cells in rows)), "")
 
 
 def _refuse_unreadable(sheet: Sheet) -> None:
