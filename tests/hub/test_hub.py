@@ -80,6 +80,7 @@ def environment(tmp_path_factory):
             "HEARTBEAT_LIMIT": str(STALE),
         }
         manage(environment, "migrate", "--verbosity", "0")
+        manage(environment, "collectstatic", "--no-input", "--verbosity", "0")
         yield environment
 
 
@@ -262,8 +263,12 @@ def test_a_port_in_use_gets_one_sentence(environment):
 
 
 def second(environment, *arguments):
+    return run_to_its_end(environment, "hub", "--port", str(free_port()), *arguments)
+
+
+def run_to_its_end(environment, *words):
     return subprocess.run(
-        [sys.executable, "manage.py", "hub", "--port", str(free_port()), *arguments],
+        [sys.executable, "manage.py", *words],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -288,6 +293,39 @@ def test_another_part_may_run_beside_it_on_the_same_data(hub, environment):
     other.process.terminate()
     assert other.process.wait(timeout=PATIENCE) == 0
     assert not other.left_alive()
+
+
+def test_a_web_server_alone_keeps_a_restore_away(environment):
+    hub = Hub(environment, "--only", "web")
+    wait_for(lambda: "TradersHub runs at" in hub.text(), "the address")
+    done = run_to_its_end(environment, "restore", "--force", "nothing.backup")
+    assert "A hub, or a part of it, runs on the data folder" in done.stderr
+    hub.members()
+    hub.process.terminate()
+    assert hub.process.wait(timeout=PATIENCE) == 0
+    done = run_to_its_end(environment, "restore", "--force", "nothing.backup")
+    assert "There is no file nothing.backup" in done.stderr
+
+
+def test_a_folder_that_was_never_prepared_gets_one_sentence(environment, tmp_path):
+    done = second(environment | {"TRADERSHUB_DATA": str(tmp_path)}, "--only", "web")
+    assert done.returncode == 1
+    assert "is not prepared: it has no static files; run manage.py prepare" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--port", "0"), "0 is not a port; expected 1 to 65535."),
+        (("--port", "99999"), "99999 is not a port; expected 1 to 65535."),
+        (("--web-workers", "0"), "--web-workers was 0; expected 1 or more."),
+    ],
+)
+def test_what_nobody_can_listen_on_gets_one_sentence(environment, words, sentence):
+    done = second(environment, *words)
+    assert done.returncode == 1
+    assert sentence in done.stderr
 
 
 def test_an_unknown_part_gets_one_sentence(environment):

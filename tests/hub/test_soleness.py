@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tradershub.soleness import Taken, alone
+from tradershub.soleness import Taken, alone, sharing, to_itself
 
 HOLD = (
     "import sys, pathlib; from tradershub.soleness import alone\n"
@@ -49,4 +49,26 @@ def test_nothing_is_kept_where_one_of_the_names_is_taken(holder, tmp_path):
     with pytest.raises(Taken), alone(tmp_path, ["another", "batch"]):
         pass
     with alone(tmp_path, ["another"]):
+        pass
+
+
+SHARE = HOLD.replace("alone", "sharing").replace(", ['batch']", "")
+
+
+@pytest.fixture
+def guest(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", SHARE, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline().strip() == b"held"
+        yield process
+        process.kill()
+
+
+def test_many_share_a_folder_and_nobody_has_it_to_itself_meanwhile(guest, tmp_path):
+    with sharing(tmp_path), pytest.raises(Taken), to_itself(tmp_path):
+        pass
+    guest.kill()
+    guest.wait()
+    with to_itself(tmp_path), pytest.raises(Taken, match="restore"), sharing(tmp_path):
         pass

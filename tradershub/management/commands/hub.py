@@ -11,13 +11,14 @@ import time
 from typing import Any
 
 from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tradershub import schedules
 from tradershub.core.queue import CLUSTERS
 from tradershub.doorbell import ANYWHERE, Doorbell
-from tradershub.soleness import Taken, alone
+from tradershub.soleness import Taken, alone, sharing
 from tradershub.supervisor import Member, Supervisor
 from tradershub.watchdog import Watchdog
 
@@ -47,11 +48,14 @@ class Command(BaseCommand):
             raise CommandError(
                 f'There is no part "{sorted(unknown)[0]}"; expected some of {", ".join(PARTS)}.'
             )
+        if options["web_workers"] < 1:
+            raise CommandError(f"--web-workers was {options['web_workers']}; expected 1 or more.")
         if WEB in parts:
             claim_port(options["host"], options["port"])
         self.log_in = io.StringIO()
         try:
-            with alone(settings.DATA_DIR, sorted(set(parts) & set(CLUSTERS))):
+            own = sorted(set(parts) & set(CLUSTERS))
+            with sharing(settings.DATA_DIR), alone(settings.DATA_DIR, own):
                 self._run(parts, options)
         except Taken as taken:
             raise CommandError(second_hub(str(taken))) from taken
@@ -62,6 +66,8 @@ class Command(BaseCommand):
     def _run(self, parts: list[str], options: dict[str, Any]) -> None:
         if options["prepare"]:
             call_command("prepare", no_demo=options["no_demo"], stdout=self.log_in)
+        if WEB in parts:
+            refuse_without_pages()
         if set(parts) & set(CLUSTERS):
             schedules.sync()
         supervisor = Supervisor([member(part, options) for part in parts])
@@ -100,8 +106,20 @@ def member(part: str, options: dict[str, Any]) -> Member:
     return Member(part, [], guard=Watchdog(part), not_before=time.monotonic() + HEAD_START)
 
 
+def refuse_without_pages() -> None:
+    """Raises CommandError where the static files were never collected: each page would be an error."""
+    manifest = getattr(staticfiles_storage, "manifest_name", None)
+    if manifest and not staticfiles_storage.exists(manifest):
+        raise CommandError(
+            f"The data folder {settings.DATA_DIR} is not prepared: it has no static files; run "
+            "manage.py prepare, or start with --prepare."
+        )
+
+
 def claim_port(host: str, port: int) -> None:
     """Raises CommandError in one sentence when nothing can listen there."""
+    if not 1 <= port <= 65535:
+        raise CommandError(f"{port} is not a port; expected 1 to 65535.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         if sys.platform != "win32":
@@ -110,11 +128,11 @@ def claim_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise CommandError(refusal(error, host, port)) from error
-        except OverflowError as error:
-            raise CommandError(f"{port} is not a port; expected 1 to 65535.") from error
 
 
 def second_hub(part: str) -> str:
+    if part == "restore":
+        return f"A restore is at work in the data folder {settings.DATA_DIR}; wait for its end."
     return (
         f'A hub runs on the data folder {settings.DATA_DIR} already (its part "{part}"); stop that one, '
         "or give this one a folder of its own with TRADERSHUB_DATA."

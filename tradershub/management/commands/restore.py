@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tradershub.backup import restore
 from tradershub.core.errors import HubError
+from tradershub.soleness import Taken, to_itself
 
 
 class Command(BaseCommand):
@@ -22,7 +24,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            manifest, faults = restore(options["file"], force=options["force"])
+            with to_itself(settings.DATA_DIR):
+                manifest, faults = restore(options["file"], force=options["force"])
+        except Taken as error:
+            raise CommandError(
+                f"A hub, or a part of it, runs on the data folder {settings.DATA_DIR}; stop it first."
+            ) from error
         except HubError as error:
             raise CommandError(f"{error.message}.") from error
         for fault in faults:
