@@ -13,13 +13,16 @@ from accounts.imports.cancelling import write_cancelled
 from accounts.imports.progress import OF_BOOKING, Cancelled, Watcher, start_afresh
 from accounts.imports.reading import columns_of, read_file
 from accounts.imports.states import State, end, file_of, hold, take
-from accounts.models import StatementImport
+from accounts.models import Account, StatementImport
 from accounts.progress import UNWATCHED, Progress
 from accounts.statements import importer, storage
-from accounts.statements.addressee import addressee
+from accounts.statements.addressee import addressee, new_names
 from accounts.statements.base import NotAStatement, Statement
 from accounts.statements.preview import report
 from accounts.trail import Trail, trail
+from brokers.services import edit_broker
+from brokers.services import edit_broker
+from brokers.services import edit_broker
 from tradershub.core.audit import record
 from tradershub.core.crypto import Unreadable
 from tradershub.core.errors import BadInput, Conflict, HubError
@@ -81,6 +84,7 @@ def book_read(
             progress.begin(importer.CHECK, 0)
             tieout.reconcile(imported.account)
             _write_down("statement.book", imported, actor, counts, changed)
+            _remember_names(imported.account, statement, actor=actor)
     except ValidationError as error:
         raise bad_input(error) from error
     return imported
@@ -96,6 +100,27 @@ def _is_ours(imported: StatementImport) -> bool:
         return True
     imported.refresh_from_db()
     return False
+
+
+def _remember_names(account: Account, statement: Statement, *, actor: Any) -> None:
+    """Whoever booked the file here has said whose names it prints; the next one is known by them."""
+    if names := new_names(statement.account, account):
+        aliases = [*account.broker.aliases, *names]
+        edit_broker(account.broker, actor=actor, aliases=aliases)
+
+
+def _remember_names(account: Account, statement: Statement, *, actor: Any) -> None:
+    """Whoever booked the file here has said whose names it prints; the next one is known by them."""
+    if names := new_names(statement.account, account):
+        aliases = [*account.broker.aliases, *names]
+        edit_broker(account.broker, actor=actor, aliases=aliases)
+
+
+def _remember_names(account: Account, statement: Statement, *, actor: Any) -> None:
+    """Whoever booked the file here has said whose names it prints; the next one is known by them."""
+    if names := new_names(statement.account, account):
+        aliases = [*account.broker.aliases, *names]
+        edit_broker(account.broker, actor=actor, aliases=aliases)
 
 
 def _write_down(

@@ -157,6 +157,9 @@ def shown(statement: Statement, whose: Addressee, *, name: str) -> dict[str, Any
         **samples(statement, plan, whose.account),
         "opening": whose.opening,
         "question": whose.question,
+        "offered_account": whose.offered and whose.offered.pk,
+        "offered_account": whose.offered and whose.offered.pk,
+        "offered_account": whose.offered and whose.offered.pk,
     }
 
 

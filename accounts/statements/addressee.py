@@ -19,11 +19,13 @@ class Addressee:
 
     opening: fields of the account to open, `broker` as a name, and `aliases` for a broker that is new.
     question: what the file does not say and a person must, before it can be booked.
+    offered: the account of that number which the question is about.
     """
 
     account: Account | None = None
     opening: dict[str, Any] = field(default_factory=dict)
     question: str = ""
+    offered: Account | None = None
     refusal: str = ""
 
 
@@ -44,10 +46,14 @@ def addressee(
     number = number or info.number
     if not number:
         return Addressee(question="The file does not say which account it is of. Which one is it?")
-    found = _find(info, owner=owner, number=number, broker=broker)
+    mine = [] if owner is None else _numbered(number, owner=owner)
+    found = _find(info, mine, broker=broker)
     if found is not None:
         return Addressee(found, refusal=refusal_of(info, found))
-    return _proposal(statement, number=number, broker=broker)
+    proposal = _proposal(statement, number=number, broker=broker)
+    if not broker and len(mine) == 1 and not mine[0].broker.aliases:
+        proposal.offered, proposal.question = mine[0], _is_it(info, mine[0])
+    return proposal
 
 
 def refusal_of(info: AccountInfo, account: Account) -> str:
@@ -64,17 +70,58 @@ def refusal_of(info: AccountInfo, account: Account) -> str:
     return ""
 
 
-def _find(info: AccountInfo, *, owner: Any, number: str, broker: str) -> Account | None:
-    if owner is None:
-        return None
-    mine = Account.objects.for_user(owner).filter(number=number).select_related("broker")
-    wanted = _words(broker) if broker else _words(info.broker, info.server)
-    alike = [account for account in mine if wanted & names_of(account.broker)]
-    if alike:
-        return alike[0]
-    # A broker that was entered by hand and knows no other names is not denied by what a file prints.
-    silent = [a for a in mine if not broker and not (wanted and a.broker.aliases)]
-    return silent[0] if len(silent) == 1 == len(mine) else None
+def _numbered(number: str, *, owner: Any) -> list[Account]:
+    return list(
+        Account.objects.for_user(owner)
+        .filter(number=number)
+        .select_related("broker")
+        .order_by("pk")
+    )
+
+
+def _numbered(number: str, *, owner: Any) -> list[Account]:
+    return list(
+        Account.objects.for_user(owner).filter(number=number).select_related("broker").order_by("pk")
+    )
+
+
+def _numbered(number: str, *, owner: Any) -> list[Account]:
+    return list(
+        Account.objects.for_user(owner).filter(number=number).select_related("broker").order_by("pk")
+    )
+
+
+def _find(info: AccountInfo, mine: list[Account], *, broker: str) -> Account | None:
+    """The account whose broker bears a name that is said; where none is said, the only one there is."""
+    names = (broker,) if broker else (info.broker, info.server)
+    if not any(names):
+        return mine[0] if len(mine) == 1 else None
+    return next((account for account in mine if is_named(account, *names)), None)
+
+
+def _is_it(info: AccountInfo, account: Account) -> str:
+    """The question of a broker entered by hand, whose names no file has told yet."""
+    names = ", ".join(name for name in (info.broker, info.server) if name)
+    return (
+        f"The file is of account {account.number} at {names}; you have an account {account.number} at "
+        f"{account.broker}, which no file has called so yet. Is it the same one?"
+    )
+
+
+def is_named(account: Account, *names: str) -> bool:
+    """Whether one of these is known to be its broker or its server."""
+    return bool(_words(*names) & (names_of(account.broker) | _words(account.server)))
+
+
+def new_names(info: AccountInfo, account: Account) -> list[str]:
+    """What the file calls the account's broker, where a person had to say that it is that one.
+
+    Nothing where one of the names is known already, of this broker or of another.
+    """
+    names = sorted({name for name in (info.broker, info.server) if name.strip()})
+    if not names or is_named(account, *names) or known_broker(*names):
+        return []
+    return names
 
 
 def names_of(broker: Broker) -> set[str]:

@@ -246,3 +246,15 @@ def test_script_in_a_comment_is_text(tmp_path):
     make_owner()
     assert run(path, "--yes", "--open")[0] == 0
     assert Deal.objects.filter(comment="<script>alert(1)</script>").exists()
+
+
+def test_a_file_of_a_broker_unknown_to_the_account_is_refused_until_it_is_said(report):
+    mine = make_account(owner=make_owner(), number="77", broker=make_broker(name="IC Hand"))
+    status, _, [error] = run(report, "--open", "--yes")
+    assert status == 1
+    assert "account 77 at Example Ltd, Example-Demo; you have an account 77 at IC Hand" in error
+    assert "Say so with --account and --broker" in error
+    assert not mine.deals.exists()
+    assert run(report, "--yes", "--broker", "IC Hand")[0] == 0
+    assert mine.deals.count() == 40
+    assert run(report, "--yes")[1][0]["lines"]["duplicate"] == 40

@@ -233,3 +233,30 @@ def test_times_are_read_in_the_brokers_zone(report, owner, account):
     assert first.broker_time == "2024.01.03 09:01:00"
     assert first.at.utcoffset() == timedelta(0)
     assert f"{first.at:%H:%M}" == "00:01"
+
+
+def test_a_file_of_a_broker_unknown_to_the_account_asks_and_remembers_the_yes(report, owner):
+    mine = make_account(owner=owner, number="77", broker=make_broker(name="By hand"))
+    imported = receive(report, owner)
+    assert imported.account is None
+    assert "at Example Ltd, Example-Demo" in imported.preview["question"]
+    assert imported.preview["offered_account"] == mine.pk
+    assert imports.confirm(imported, actor=owner, account=mine).state == "booked"
+    mine.broker.refresh_from_db()
+    assert mine.broker.aliases == ["Example Ltd", "Example-Demo"]
+    assert AuditEntry.objects.filter(action="broker.edit").count() == 1
+    assert receive(report, owner).account == mine
+
+
+def test_names_that_another_broker_bears_are_not_taken_from_it(report, owner):
+    other = make_broker(name="Example Ltd")
+    mine = make_account(owner=owner, number="77", broker=make_broker(name="By hand"))
+    imports.confirm(receive(report, owner, account=mine), actor=owner)
+    mine.broker.refresh_from_db()
+    assert (mine.broker.aliases, other.aliases) == ([], [])
+
+
+def test_the_server_of_an_account_entered_by_hand_tells_that_it_is_the_one(report, owner):
+    broker = make_broker(name="By hand")
+    mine = make_account(owner=owner, number="77", broker=broker, server="Example-Demo")
+    assert receive(report, owner).account == mine
