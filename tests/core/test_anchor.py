@@ -126,6 +126,15 @@ def test_a_full_disk_fails_no_action_and_its_notes_follow_in_order(act, full_dis
     assert sentences() == []
 
 
+def test_a_missing_file_is_found_on_a_host_of_another_name(act, monkeypatch):
+    act(3)
+    anchor.path().unlink()
+    monkeypatch.setattr(audit.socket, "gethostname", lambda: "elsewhere")
+    assert note_late(monkeypatch) == [3]
+    assert sentences() == [f"2 entries from 1 on have no note any more in {anchor.path().name}"]
+
+
+@pytest.mark.postgresql
 def test_what_another_host_noted_is_asked_of_that_host(act, monkeypatch):
     act(2)
     with monkeypatch.context() as patch:

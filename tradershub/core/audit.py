@@ -257,11 +257,12 @@ def _publish(entry: AuditEntry) -> None:
 def _note(*, until: int | None = None) -> list[int]:
     """Note what has no note yet, up to that entry; returns the numbers. Raises OSError."""
     with anchor.held():
-        rows = AuditEntry.objects.filter(seq__gt=anchor.last()).order_by("seq")
+        last = anchor.last()
+        rows = AuditEntry.objects.filter(seq__gt=last).order_by("seq")
         if until is not None:
             rows = rows.filter(seq__lte=until)
         found = list(rows.values_list("seq", "hash", "noted"))
-        gone = _once_noted((seq, noted) for seq, _, noted in found)
+        gone = _once_noted(((seq, noted) for seq, _, noted in found), last=last)
         owed = [(seq, digest) for seq, digest, _ in found if seq > gone]
         if owed:
             anchor.append(owed)
@@ -277,19 +278,24 @@ def _noted_so_far() -> str:
     return _mark(last)
 
 
-def _once_noted(marks: Iterable[Mark]) -> int:
-    """Up to which entry the notes of this host went, as far as these entries say.
+def _once_noted(marks: Iterable[Mark], *, last: int) -> int:
+    """Up to which entry the notes went here, as far as these entries say.
 
-    Former versions noted each entry at once or never, and other hosts keep files of their own.
+    Hosts that share a database keep a file each, so that only the own words count; but a host without
+    any notes cannot know whether it had some, and is told to begin them.
     """
-    return max((_says(*mark) for mark in marks), default=0)
+    hosts_differ = connection.vendor == "postgresql" and last > 0
+    return max((_says(*mark, own_only=hosts_differ) for mark in marks), default=0)
 
 
-def _says(seq: int, noted: str | None) -> int:
+def _says(seq: int, noted: str | None, *, own_only: bool) -> int:
+    """Former versions noted each entry at once or never."""
     if noted is None:
         return seq - 1
     number = noted.partition("@")[0]
-    return int(number) if number.isdecimal() and noted == _mark(int(number)) else 0
+    if not number.isdecimal() or own_only and noted != _mark(int(number)):
+        return 0
+    return int(number)
 
 
 def _mark(number: int) -> str:
@@ -298,7 +304,7 @@ def _mark(number: int) -> str:
 
 def _notes_gone(without: list[Mark], *, last: int) -> list[Finding]:
     """The entries whose note was there, or must have been, for later ones have theirs."""
-    reach = max(last, _once_noted(without))
+    reach = max(last, _once_noted(without, last=last))
     gone = [seq for seq, _ in without if seq <= reach]
     if not gone:
         return []
