@@ -7,6 +7,7 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as Unstorable
@@ -28,6 +29,7 @@ from accounts.api import ROUTERS as ACCOUNTS
 from brokers.api import router as brokers
 from tradershub.core.api import ErrorBody, ErrorDetail, KeyAuth, LoginAuth, PageQuery
 from tradershub.core.errors import BadInput, Conflict, HubError, NotAllowed, NotFound, TooLarge
+from tradershub.core.logs import current_request_id
 from tradershub.core.own_api import router as own
 from tradershub.core.uploads import too_large, was_too_large
 from tradershub.core.validation import bad_input
@@ -41,6 +43,7 @@ STATUS: dict[type[HubError], int] = {
 }
 
 
+log = structlog.get_logger("tradershub.api")
 LONGEST_MESSAGE = 400  # what somebody sent may stand in it
 
 
@@ -94,12 +97,15 @@ class HubAPI(NinjaAPI):
         for path in schema["paths"].values():
             for operation in path.values():
                 operation["responses"]["4XX"] = REFUSED
+                operation["responses"]["5XX"] = FAILED
         return schema
 
 
-REFUSED = {
-    "description": "Refused, with one sentence",
-    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}},
+ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorBody"}}}
+REFUSED = {"description": "Refused, with one sentence", "content": ERROR}
+FAILED = {
+    "description": "A fault of the hub, with the id of its lines in the log",
+    "content": ERROR,
 }
 
 
@@ -235,6 +241,16 @@ def _other(request: HttpRequest, error: HttpError) -> HttpResponse:
 @api.exception_handler(Http404)
 def _missing(request: HttpRequest, error: Http404) -> HttpResponse:
     return _answer(request, 404, kind="NotFound", code="not_found", message="There is nothing here")
+
+
+@api.exception_handler(Exception)
+def _failed(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Our fault: what broke is for the log alone, whatever DEBUG says."""
+    log.error("api_failed", path=request.path, exc_info=error)
+    message = (
+        f"Something broke in the hub; its log says more under the request {current_request_id()}"
+    )
+    return _answer(request, 500, kind="InternalError", code="internal_error", message=message)
 
 
 last = Router()
