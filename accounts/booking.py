@@ -251,7 +251,10 @@ def _name_anew(deal: Deal, old: _Name, new: _Name) -> None:
 
 
 class Mark(NamedTuple):
-    """What a statement or a platform says of an open position. Money in the account's currency."""
+    """What a statement or a platform says of an open position. Money in the account's currency.
+
+    volume, open_price: of which lots it speaks; by default of those that are open.
+    """
 
     symbol_id: int
     ref: str
@@ -260,6 +263,8 @@ class Mark(NamedTuple):
     swap: Decimal | None = None
     stop_loss: Decimal | None = None
     take_profit: Decimal | None = None
+    volume: Decimal | None = None
+    open_price: Decimal | None = None
 
 
 @transaction.atomic
@@ -274,6 +279,8 @@ def mark(account: Account, marks: Iterable[Mark], *, at: dt.datetime, source: st
             continue
         position.mark_price, position.mark_profit, position.mark_swap = found[2:5]
         position.stop_loss, position.take_profit = found.stop_loss, found.take_profit
+        position.mark_volume = found.volume or position.open_volume
+        position.mark_open_price = found.open_price or position.open_price
         position.mark_at, position.mark_source = at, source
         kept.append(position)
     Position.objects.bulk_update(kept, MARK_FIELDS, batch_size=200)
@@ -281,7 +288,8 @@ def mark(account: Account, marks: Iterable[Mark], *, at: dt.datetime, source: st
 
 
 MARK_FIELDS = (
-    "mark_price", "mark_profit", "mark_swap", "stop_loss", "take_profit", "mark_at", "mark_source",
+    "mark_volume", "mark_open_price", "mark_price", "mark_profit", "mark_swap", "stop_loss",
+    "take_profit", "mark_at", "mark_source",
 )  # fmt: skip
 
 

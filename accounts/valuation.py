@@ -15,14 +15,14 @@ from decimal import Decimal
 from django.utils import timezone
 
 from accounts.margin import MarginUsed, margin_used
-from accounts.market import NO_PRICE, Market, market_on
+from accounts.market import NO_PRICE, Gain, Market, market_on
 from accounts.models import Account, AccountTerms, Position
 from accounts.queries import BookedMoney, booked_money
 from brokers.models import Quote
 from brokers.rates import Rate
 from tradershub.core.models import Preference
 from tradershub.finance import valuation as rules
-from tradershub.finance.decimals import ZERO, post_money
+from tradershub.finance.decimals import ONE, ZERO, post_money
 from tradershub.finance.money import currency_digits
 
 
@@ -203,28 +203,59 @@ def _state(
 
 def value(position: Position, *, currency: str, market: Market) -> Valued:
     """The position by its symbol's quote where that is later than its own mark, else by the mark."""
-    swap = position.mark_swap or ZERO
     quote = getattr(position.symbol, "last_quote", None)
     if quote and (position.mark_at is None or quote.at > position.mark_at):
         by_quote = _by_quote(position, quote, currency=currency, market=market)
         if by_quote.floating is not None or position.mark_profit is None:
             return by_quote
     if position.mark_profit is None:
-        return Valued(position, None, swap, reason=NO_PRICE)
-    return Valued(
-        position,
-        position.mark_profit,
-        swap,
-        price=position.mark_price,
-        at=position.mark_at,
-        source=position.mark_source,
-    )
+        return Valued(position, None, _open_swap(position, currency), reason=NO_PRICE)
+    return _by_mark(position, currency=currency, market=market)
 
 
 def _by_quote(position: Position, quote: Quote, *, currency: str, market: Market) -> Valued:
     price = quote.bid if position.side == "buy" else quote.ask
     gain = market.gain(position, price=price, lots=position.open_volume, currency=currency)
-    swap = position.mark_swap or ZERO
+    swap = _open_swap(position, currency)
     if gain.amount is None:
         return Valued(position, None, swap, reason=gain.reason)
     return Valued(position, gain.amount, swap, price, quote.at, quote.source, gain.rate)
+
+
+def _by_mark(position: Position, *, currency: str, market: Market) -> Valued:
+    """What was said of these lots, or their part of it; of lots that came since only the price was said."""
+    swap, said = _open_swap(position, currency), (position.mark_price, position.mark_at)
+    share = _marked_share(position)
+    if share is not None:
+        profit = _part(position.mark_profit, share, currency)
+        return Valued(position, profit, swap, *said, source=position.mark_source)
+    gain = Gain(None, reason=NO_PRICE)
+    if position.mark_price is not None:
+        lots, price = position.open_volume, position.mark_price
+        gain = market.gain(position, price=price, lots=lots, currency=currency)
+    if gain.amount is None:
+        reason = (
+            f"{gain.reason}; last valued when {position.mark_volume.normalize():f} lots were open"
+        )
+        return Valued(position, None, swap, reason=reason)
+    return Valued(position, gain.amount, swap, *said, position.mark_source, gain.rate)
+
+
+def _marked_share(position: Position) -> Decimal | None:
+    """The part still open of the lots that the mark is of; None where others have come since."""
+    if position.mark_volume is None:
+        return ONE
+    is_grown = position.open_volume > position.mark_volume
+    if is_grown or position.open_price != position.mark_open_price:
+        return None
+    return Decimal(position.open_volume / position.mark_volume)
+
+
+def _open_swap(position: Position, currency: str) -> Decimal:
+    """The swap last stated of the lots still open; of those that came since nothing is known."""
+    share = _marked_share(position)
+    return _part(position.mark_swap or ZERO, ONE if share is None else share, currency)
+
+
+def _part(amount: Decimal, share: Decimal, currency: str) -> Decimal:
+    return amount if share == ONE else post_money(amount * share, currency_digits(currency))

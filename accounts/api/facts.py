@@ -8,10 +8,12 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 
+from accounts import tieout
 from accounts.models import Break, BrokerOrder, DayFigures, Deal, Position
 from tradershub.core.api import (
     GivenDay,
     GivenMoment,
+    Input,
     Moment,
     Number,
     Page,
@@ -122,6 +124,7 @@ class PositionOut(Schema):
     inferred: bool
     stop_loss: Number | None
     take_profit: Number | None
+    mark_volume: Number | None
     mark_price: Number | None
     mark_profit: Number | None
     mark_swap: Number | None
@@ -228,6 +231,34 @@ def list_breaks(request: HttpRequest, query: Annotated[BreakQuery, Query()]) -> 
     user = allow(request, "accounts.view_break")
     given = query.dict(exclude={"limit", "cursor"}, exclude_none=True)
     return page_of(Break.objects.for_user(user).filter(**given), query)
+
+
+class ExplanationIn(Input):
+    explanation: str = Field(min_length=1, max_length=500)
+
+
+def _my_break(request: HttpRequest, break_id: int) -> Break:
+    rows = Break.objects.for_user(request.user).select_related("account__broker")
+    return one(rows, break_id, what="break")
+
+
+@router.get("/breaks/{break_id}", response=BreakOut, summary="Read a break")
+def read_break(request: HttpRequest, break_id: int) -> Any:
+    allow(request, "accounts.view_break")
+    return _my_break(request, break_id)
+
+
+@router.post("/breaks/{break_id}/explain", response=BreakOut, summary="Explain a break")
+def explain_break(request: HttpRequest, break_id: int, body: ExplanationIn) -> Any:
+    """It stays `explained` until the difference changes (then it is `open`) or is gone (`closed`)."""
+    user = allow(request, "accounts.change_break")
+    return tieout.explain(_my_break(request, break_id), actor=user, explanation=body.explanation)
+
+
+@router.post("/breaks/{break_id}/reopen", response=BreakOut, summary="Take an explanation back")
+def reopen_break(request: HttpRequest, break_id: int) -> Any:
+    user = allow(request, "accounts.change_break")
+    return tieout.reopen(_my_break(request, break_id), actor=user)
 
 
 class DayFiguresOut(Schema):

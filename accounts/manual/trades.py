@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 
-from accounts.booking import Mark, NewDeal, mark
+from accounts.booking import NewDeal
 from accounts.manual.closings import (
     check_closable,
     check_closing,
@@ -122,7 +122,7 @@ def trade(
     booked = entered(account, deal, actor=actor, action=action, words=_words(deal, named))
     if effect.closes and unknown_openings(account, named.pk) > unknown:
         raise Conflict(f"Later deals of {named.name} close what this one would: close fewer lots")
-    _keep_marks(account, booked, effect, stop_loss=stop_loss, take_profit=take_profit)
+    _keep_levels(account, booked, effect, stop_loss=stop_loss, take_profit=take_profit)
     return booked
 
 
@@ -237,7 +237,7 @@ def _note(rate: Rate | None) -> str:
     return f"Profit converted at {rate.value:.8f} of {rate.day} ({rate.source})"
 
 
-def _keep_marks(
+def _keep_levels(
     account: Account,
     deal: Deal,
     effect: Effect,
@@ -245,33 +245,12 @@ def _keep_marks(
     stop_loss: Number | None,
     take_profit: Number | None,
 ) -> None:
-    """Stop and target of what was opened; what was last said of the money of what stays open shrinks with it."""
-    opened = Position.objects.filter(account=account, symbol=deal.symbol, open_volume__gt=0)
-    if effect.closes is None:
-        levels = {"stop_loss": stop_loss, "take_profit": take_profit}
-        given = {name: positive(v, name) for name, v in levels.items() if v is not None}
-        hedging = account.mode == Account.Mode.HEDGING
-        if given:
-            (opened.filter(ref=effect.ref or deal.key) if hedging else opened).update(**given)
+    """Stop and target of what was opened."""
+    levels = {"stop_loss": stop_loss, "take_profit": take_profit}
+    given = {name: positive(v, name) for name, v in levels.items() if v is not None}
+    if effect.closes or not given:
         return
-    left, before = opened.filter(ref=effect.closes.ref).first(), effect.closes.open_volume
-    if left and left.mark_at and left.mark_profit is not None:
-        _shrink(account, left, before)
-
-
-def _shrink(account: Account, position: Position, before: Decimal) -> None:
-    def share(amount: Decimal | None) -> Decimal | None:
-        if amount is None:
-            return None
-        return (amount * position.open_volume / before).quantize(Decimal("0.01"))
-
-    smaller = Mark(
-        position.symbol_id,
-        position.ref,
-        price=position.mark_price,
-        profit=share(position.mark_profit),
-        swap=share(position.mark_swap),
-        stop_loss=position.stop_loss,
-        take_profit=position.take_profit,
-    )
-    mark(account, [smaller], at=position.mark_at, source=position.mark_source)
+    opened = Position.objects.filter(account=account, symbol=deal.symbol, open_volume__gt=0)
+    if account.mode == Account.Mode.HEDGING:
+        opened = opened.filter(ref=effect.ref or deal.key)
+    opened.update(**given)

@@ -120,7 +120,7 @@ _json = json.JSONEncoder(separators=(",", ":")).encode
 def _position(line: OpenPositionLine) -> dict[str, str]:
     values = {
         "ref": line.position_ref, "symbol": line.symbol, "side": line.side,
-        "volume": line.volume, "price": line.market_price, "profit": line.profit,
+        "volume": line.volume, "open_price": line.open_price, "price": line.market_price, "profit": line.profit,
         "swap": line.swap, "stop_loss": line.stop_loss, "take_profit": line.take_profit,
     }  # fmt: skip
     return {name: _text(value) for name, value in values.items() if value is not None}
@@ -331,28 +331,50 @@ def settle_marks(account: Account) -> None:
     if latest is None:
         return
     at = dt.datetime.fromisoformat(latest.preview["facts"]["snapshot_at"])
-    booking.mark(account, _marks(account, latest), at=at, source=marked_by(latest))
+    booking.mark(account, _marks(account, latest, at), at=at, source=marked_by(latest))
 
 
 def marked_by(imported: StatementImport) -> str:
     return f"{MARKED_BY}{imported.file_name}"[:60]
 
 
-def _marks(account: Account, imported: StatementImport) -> list[Mark]:
+def _marks(account: Account, imported: StatementImport, at: dt.datetime) -> list[Mark]:
     held = Position.objects.filter(account=account, open_volume__gt=0).select_related("symbol")
     by_ref = {(p.symbol.name, p.ref): p for p in held}
+    nets = account.mode == Account.Mode.NETTING  # one position a symbol, whatever its volume now
     by_look: dict[tuple[Any, ...], list[Position]] = defaultdict(list)
     for position in held:
-        by_look[position.symbol.name, position.side, position.open_volume].append(position)
+        look = (position.symbol.name, position.side)
+        by_look[look if nets else (*look, position.open_volume)].append(position)
     marks: dict[int, Mark] = {}
+    grown = _opened_after(account, at)
     for line in load(imported)["positions"]:
-        alike = by_look[line["symbol"], line["side"], Decimal(line["volume"])]
+        look = (line["symbol"], line["side"])
+        alike = by_look[look if nets else (*look, Decimal(line["volume"]))]
         position = by_ref.get((line["symbol"], line["ref"])) or (
             alike[0] if len(alike) == 1 else None
         )
         if position:
-            marks[position.pk] = _mark(position, line, marks.get(position.pk))
+            marked = _mark(position, line, marks.get(position.pk))
+            if position.symbol_id in grown:
+                marked = marked._replace(open_price=_opening_of(line, position))
+            marks[position.pk] = marked
     return list(marks.values())
+
+
+def _opened_after(account: Account, at: dt.datetime) -> set[int | None]:
+    """The symbols of which lots were opened since, so that a position may be another than the file's."""
+    later = Deal.objects.filter(account=account, kind=Deal.Kind.TRADE, at__gt=at)
+    return set(later.exclude(entry=Deal.Entry.OUT).values_list("symbol_id", flat=True))
+
+
+def _opening_of(line: dict[str, str], position: Position) -> Decimal | None:
+    """The file's opening price, or ours where it is that one rounded."""
+    theirs = Decimal(line.get("open_price", 0))
+    if not theirs or position.open_price is None:
+        return None
+    digit = Decimal(1).scaleb(min(int(theirs.as_tuple().exponent), 0))
+    return position.open_price if abs(position.open_price - theirs) <= digit else theirs
 
 
 def _mark(position: Position, line: dict[str, str], before: Mark | None) -> Mark:
@@ -367,6 +389,7 @@ def _mark(position: Position, line: dict[str, str], before: Mark | None) -> Mark
         swap + (before.swap or ZERO if before else ZERO),
         number.get("stop_loss"),
         number.get("take_profit"),
+        number["volume"] + (before.volume or ZERO if before else ZERO),
     )
 
 

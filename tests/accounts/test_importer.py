@@ -14,7 +14,8 @@ from django.db.models import Sum
 from accounts import booking, imports, manual
 from accounts.booking import NewDeal
 from accounts.models import Break, Deal, Position, StatementLine
-from accounts.statements.base import DealLine, OrderLine
+from accounts.statements import extras
+from accounts.statements.base import DealLine, OpenPositionLine, OrderLine
 from brokers.services import symbol_for
 from tests.accounts.books import assert_derived, books_of, money_of
 from tests.accounts.histories import book_statement, history, period, printed_later
@@ -593,6 +594,30 @@ def test_the_marks_are_those_of_the_latest_file(account):
     assert set(held.values_list("mark_profit", flat=True)) == {D(30)}
     imports.undo(late, actor="test")
     assert set(held.values_list("mark_profit", flat=True)) == {D(20)}
+
+
+def test_a_mark_speaks_of_the_lots_of_its_file_whatever_came_later(account):
+    account.mode = "netting"
+    account.save()
+    line = next(deal for deal in history(8, netting=True) if deal.entry == "in")
+    statement = money_file()
+    statement.deals.append(replace(line, row=2, commission=D(0), balance_after=None))
+    statement.open_positions = [
+        OpenPositionLine(
+            row=3, section="open", position_ref="", symbol=line.symbol, side=line.side,
+            volume=line.volume, open_price=line.price, time_text=line.time_text, profit=D(5),
+        )
+    ]  # fmt: skip
+    book_statement(account, statement)
+    held = account.positions.get()
+    for side in (held.side, OPPOSITE[held.side]):
+        manual.trade(
+            account, actor="me", symbol=held.symbol, side=side, volume="9", price="3", profit="0"
+        )
+        extras.settle_marks(account)
+        held.refresh_from_db()
+        assert (held.mark_volume, held.mark_open_price) == (line.volume, line.price)
+    assert held.open_volume == line.volume and held.open_price != line.price
 
 
 def test_every_row_keeps_its_fate_and_words(account):

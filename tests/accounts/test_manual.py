@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accounts import manual
-from accounts.booking import Mark, NewDeal, book, derive, mark, rebuild
+from accounts.booking import NewDeal, book, derive, rebuild
 from accounts.models import BrokerOrder, DayFigures, Deal, Position
 from accounts.queries import booked_money
 from brokers.models import Instrument, SymbolTerms
@@ -217,16 +217,6 @@ def test_stop_and_target_are_kept_on_what_was_opened(any_account):
     buy(any_account, "EURUSD", stop_loss="1.05", take_profit="1.2")
     held = Position.objects.get()
     assert (held.stop_loss, held.take_profit) == (D("1.05"), D("1.2"))
-
-
-def test_what_was_last_said_of_a_position_shrinks_with_it(account):
-    buy(account, "EURUSD", volume="2")
-    held = Position.objects.get()
-    said = Mark(held.symbol_id, held.ref, price=D("1.2"), profit=D(50), swap=D("-3"))
-    mark(account, [said], at=timezone.now(), source="statement")
-    manual.close_position(held, actor="me", price="1.2", volume="0.5", profit="12")
-    held.refresh_from_db()
-    assert (held.mark_profit, held.mark_swap) == (D("37.50"), D("-2.25"))
 
 
 # -- Orders ------------------------------------------------------------------------------------

@@ -85,6 +85,56 @@ def test_the_later_of_quote_and_statement_counts(account):
     assert state_of(account, at=NOW).floating == 100
 
 
+def marked(account, symbol, **said):
+    """A lot at 1.1, last said to have gained 100 at 1.101 and to owe a swap of 4."""
+    bought(account, symbol)
+    held = Position.objects.get()
+    said = {"price": D("1.101"), "profit": D(100), "swap": D(-4)} | said
+    mark(account, [Mark(symbol.pk, held.ref, **said)], at=SAID, source="statement 1")
+    return held
+
+
+def later(account, symbol, side, volume, price="1.101", **fields):
+    entry = {"symbol": symbol, "side": side, "volume": volume, "price": price, "at": NOW, **fields}
+    return manual.trade(account, actor="me", **entry)
+
+
+@pytest.fixture
+def netting(account):
+    account.mode = "netting"
+    account.save()
+    return account
+
+
+def test_a_mark_shrinks_with_its_position(netting):
+    symbol = make_symbol(netting, "STRANGE")
+    marked(netting, symbol)
+    later(netting, symbol, "sell", "0.25", profit="25")
+    state = state_of(netting, at=NOW)
+    assert (state.floating, state.open_swap) == (75, -3)
+
+
+def test_a_position_that_grew_since_its_mark_is_valued_at_the_marks_price(netting):
+    symbol = mapped(netting)
+    marked(netting, symbol)
+    later(netting, symbol, "buy", "9", "1.102")
+    state = state_of(netting, at=NOW)
+    assert (state.floating, state.open_swap, state.prices_at) == (-800, -4, SAID)
+    later(netting, symbol, "sell", "9", "1.102")
+    assert state_of(netting, at=NOW).floating == -80  # one lot at 1.1018 now
+
+
+@pytest.mark.parametrize("said", [{}, {"price": None}])
+def test_a_position_that_grew_since_its_mark_is_unknown_without_terms_or_price(netting, said):
+    symbol = make_symbol(netting, "STRANGE")
+    marked(netting, symbol, **said)
+    later(netting, symbol, "buy", "9")
+    state = state_of(netting, at=NOW)
+    why = "no terms" if not said else "no price"
+    assert state.equity is None
+    assert state.reasons == (f"STRANGE unchecked: {why}; last valued when 1 lots were open",)
+
+
 def test_without_terms_nothing_is_assumed(account):
     symbol = make_symbol(account, "STRANGE")
     bought(account, symbol)
