@@ -81,6 +81,7 @@ def judge(statement: Statement) -> None:
         for key, name in NAMES.items()
         if key in theirs and theirs[key] != ours[key]
     ]
+    statement.breaks += _missing_end(statement)
     statement.breaks += _opening_below_zero(statement.deals)
     sentences = list(_running_balance(statement.deals))
     if not sentences and theirs.get("balance", ours["balance"]) != ours["balance"]:
@@ -93,6 +94,18 @@ def judge(statement: Statement) -> None:
     if len(sentences) > MOST_SENTENCES:
         rest = len(sentences) - MOST_SENTENCES
         statement.breaks.append(f"The running balance breaks in {rest} more rows.")
+
+
+def _missing_end(statement: Statement) -> list[str]:
+    """A report ends with its results; only one without trades may have none, if its balance is printed."""
+    theirs = statement.file_totals
+    has_trades = any(deal.kind == base.TRADE for deal in statement.deals)
+    if "net_profit" in theirs or ("balance" in theirs and not has_trades):
+        return []
+    return [
+        "The file ends without its results, as one that was cut off: its totals could not be compared "
+        f"(last row {statement.period_to or 'none'}). Expected the whole report; export it again."
+    ]
 
 
 def _opening_below_zero(deals: list[DealLine]) -> list[str]:

@@ -64,6 +64,13 @@ def test_a_dry_run_prints_the_file_and_writes_nothing(report):
     assert not Broker.objects.exists()
 
 
+def test_the_text_of_a_file_has_its_notes(tmp_path):
+    path = mt5_report(tmp_path / "report.html", history(1)[5:])
+    out = io.StringIO()
+    call_command("import_statement", str(path), "--dry-run", stdout=out)
+    assert "\n  Note: The history does not begin with the account: " in out.getvalue()
+
+
 def test_a_dry_run_needs_no_database_at_all(report, tmp_path):
     environment = os.environ | {
         "DATABASE_URL": f"sqlite:///{tmp_path / 'none.sqlite3'}",

@@ -30,6 +30,7 @@ from accounts.statements.table_totals import other_currency
 from tradershub.core.errors import HubError
 
 WRONG_USE, REFUSED = 2, 1
+Told = tuple[dict[str, Any], list[str]]  # what --json prints of a file, and its notes
 LINE = 78  # letters, so that it stays one line on a narrow terminal
 
 
@@ -167,31 +168,32 @@ class Run:
         terminal = Terminal(self.err, Path(name).name)
         become = self._shown if self.dry_run else self._booked
         try:
-            shown = become(path, name, terminal)
+            told = become(path, name, terminal)
         except (NotAStatement, HubError) as error:
             terminal.wipe()
             return self._refuse(name, str(error))
         terminal.wipe()
-        if shown is not None:
-            self._print(shown)
+        if told is not None:
+            self._print(*told)
         return None
 
     def _refuse(self, name: str, reason: str) -> None:
         self.refused += 1
         self.err.write(f"{name}: {' '.join(reason.split())}")
 
-    def _shown(self, path: Path, name: str, terminal: Terminal) -> dict[str, Any]:
+    def _shown(self, path: Path, name: str, terminal: Terminal) -> Told:
         statement = imports.read_file(path, tell=terminal.hear)
         whose = self._addressee(statement) if self.has_books else Addressee()
         if whose.refusal:
             raise NotAStatement(whose.refusal)
-        return report(name, statement, planned_for(statement, whose), whose.account)
+        shown = report(name, statement, planned_for(statement, whose), whose.account)
+        return shown, statement.notes
 
     def _addressee(self, statement: Statement) -> Addressee:
         number, broker = self.options["account"], self.options["broker"]
         return addressee(statement, owner=self.owner, number=number, broker=broker)
 
-    def _booked(self, path: Path, name: str, terminal: Terminal) -> dict[str, Any] | None:
+    def _booked(self, path: Path, name: str, terminal: Terminal) -> Told | None:
         with ThreadPoolExecutor(1) as beside:  # another process reads: this one can pack the while
             data = beside.submit(storage.packed, path)
             statement = imports.read_file(path, tell=terminal.hear)
@@ -212,7 +214,7 @@ class Run:
                 sha256=kept.sha256, batch=self.batch, state=StatementImport.State.BOOKING,
             )  # fmt: skip
             imports.book_read(imported, statement, actor=self.owner, progress=terminal)
-        return {key: imported.preview[key] for key in KEYS} | {"file": name}
+        return {key: imported.preview[key] for key in KEYS} | {"file": name}, statement.notes
 
     def _why_not(self, whose: Addressee) -> str:
         """What is missing before the file can be booked; empty when nothing is."""
@@ -233,7 +235,7 @@ class Run:
         self.err.write(f"{name}: {words(counts)} for {where}")
         return input("Book it? [y/N] ").strip().lower() in ("y", "yes")
 
-    def _print(self, shown: dict[str, Any]) -> None:
+    def _print(self, shown: dict[str, Any], notes: list[str]) -> None:
         if self.options["json"]:
             self.out.write(json.dumps(shown, ensure_ascii=False))
             return
@@ -244,6 +246,8 @@ class Run:
         self.out.write(f"  {words(shown['lines'])}")
         for sentence in shown["breaks"]:
             self.out.write(f"  Break: {sentence}")
+        for sentence in notes:
+            self.out.write(f"  Note: {sentence}")
 
 
 KEYS = ("file", "format", "account", "period", "lines", "file_totals", "our_totals", "breaks")

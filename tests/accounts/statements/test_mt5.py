@@ -511,7 +511,19 @@ def test_missing_summary_leaves_totals_absent(tmp_path: Path) -> None:
     statement = read(Report(summary=(), results=()), tmp_path)
     assert statement.file_totals == {}
     assert statement.our_totals["net_profit"] == Decimal("9.00")
-    assert statement.breaks == []
+
+
+def test_a_file_cut_off_before_its_results_is_a_break(tmp_path: Path) -> None:
+    for report in (Report(summary=(), results=()), Report(results=())):
+        [sentence] = read(report, tmp_path).breaks
+        assert sentence.startswith("The file ends without its results")
+        assert "(last row 2024.01.03 11:00:00)" in sentence
+
+
+def test_a_report_without_trades_may_have_no_results(tmp_path: Path) -> None:
+    balances = ("1 000.00", "0.00", "0.00", "1 000.00")
+    report = Report(deals=[DEPOSIT], positions=[], summary=balances, results=())
+    assert read(report, tmp_path).breaks == []
 
 
 def test_positions_without_deals_are_refused(tmp_path: Path) -> None:
