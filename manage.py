@@ -1,6 +1,7 @@
 #!/usr/bin/env python
 """The command line of TradersHub."""
 
+import errno
 import os
 import sys
 
@@ -8,9 +9,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db import OperationalError
 
+from tradershub.core.private import write_for_owner_only
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradershub.settings")
+    write_for_owner_only()
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
@@ -21,6 +27,16 @@ def main() -> None:
         if "--traceback" in sys.argv:
             raise
         sys.exit(f"The database does not answer: {' '.join(str(error).split())}")
+    except OSError as error:
+        if "--traceback" in sys.argv or error.errno not in NO_ROOM:
+            raise
+        sys.exit(
+            f"TradersHub cannot go on: {error.strerror}{place_of(error)}. Make room, start again."
+        )
+
+
+def place_of(error: OSError) -> str:
+    return f" at {error.filename}" if error.filename else ""
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from tradershub import first_password
 from tradershub.core import audit
 
 FIRST_PAUSE, LONGEST_PAUSE = dt.timedelta(minutes=15), dt.timedelta(days=1)
@@ -114,6 +115,7 @@ def note_lockout(
 
 def note_login(*, request: HttpRequest | None, user: Any, **_: Any) -> None:
     """A receiver of user_logged_in: the next lock is as short as the first again."""
+    first_password.forget(user)
     if request is not None:
         _failures_of(request, user.get_username()).delete()
     audit.record("login", actor=user, owner=user, details={"address": address_of(request)})

@@ -21,6 +21,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
+from tradershub.core.private import write_for_owner_only
 from tradershub.processes import kill_tree
 
 PR_SET_PDEATHSIG = 1  # Linux: the kernel signals a child whose parent has died
@@ -78,4 +79,5 @@ def end_with_supervisor() -> None:
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradershub.settings")
+    write_for_owner_only()
     main(sys.argv[1:])

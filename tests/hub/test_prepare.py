@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import errno
+import os
 import re
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
+from tradershub import first_password
 from tradershub.management.commands import prepare
 
 pytestmark = pytest.mark.django_db
@@ -21,11 +24,40 @@ def scene(settings, tmp_path, monkeypatch):
     return called
 
 
-def test_the_first_time_makes_an_administrator_whose_password_fits(capsys, scene):
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setattr(first_password, "is_shown", lambda: True)
+
+
+def test_the_first_time_makes_an_administrator_whose_password_fits(capsys, scene, terminal):
     call_command("prepare")
     password = re.search(r"password (\w+)", capsys.readouterr().out)[1]
     assert User.objects.get(is_superuser=True).check_password(password)
     assert scene == ["collectstatic", "demo"]
+    assert not first_password.path().exists()
+
+
+def test_without_a_terminal_the_password_waits_in_a_file_until_the_first_log_in(capsys, client):
+    call_command("prepare")
+    file, told = first_password.path(), capsys.readouterr().out
+    password = file.read_text().strip()
+    assert password not in told and str(file) in told
+    assert os.name == "nt" or file.stat().st_mode & 0o777 == 0o600
+    client.force_login(User.objects.create_user("ada", is_staff=True))
+    assert file.exists()
+    answer = client.post("/login/", {"username": "admin", "password": password})
+    assert answer.status_code == 302
+    assert not file.exists()
+
+
+def test_a_password_that_cannot_be_kept_makes_nobody(monkeypatch):
+    def fail(_password):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError):
+        patch.setattr(first_password, "keep", fail)
+        call_command("prepare")
+    assert not User.objects.exists()
 
 
 def test_the_second_time_shows_no_password_and_loads_nothing(capsys, scene):

@@ -29,9 +29,9 @@ def _kept(path: Path, make: Callable[[], str]) -> str:
 def _write_once(path: Path, key: bytes) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(key)
     try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(key)
         os.link(draft, path)  # fails when another process was first: its key is the one that counts
     except FileExistsError:
         return

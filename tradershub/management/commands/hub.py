@@ -16,6 +16,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tradershub import schedules
+from tradershub.core.private import tighten
 from tradershub.core.queue import CLUSTERS
 from tradershub.doorbell import ANYWHERE, Doorbell
 from tradershub.soleness import Taken, alone, sharing
@@ -52,6 +53,7 @@ class Command(BaseCommand):
             raise CommandError(f"--web-workers was {options['web_workers']}; expected 1 or more.")
         if WEB in parts:
             claim_port(options["host"], options["port"])
+        tighten()
         self.log_in = io.StringIO()
         try:
             own = sorted(set(parts) & set(CLUSTERS))

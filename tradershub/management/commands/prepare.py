@@ -15,11 +15,13 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from tradershub import first_password
 from tradershub.core import audit
 from tradershub.core.logs import warnings_only
+from tradershub.core.private import tighten
+from tradershub.first_password import NAME
 from tradershub.roles import set_up_groups
 
-NAME = "admin"
 ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing to mistake
 
 
@@ -31,6 +33,7 @@ class Command(BaseCommand):
 
     @warnings_only()
     def handle(self, *args: Any, **options: Any) -> None:
+        tighten()
         migrate_when_due()
         collect_when_changed()
         password = make_administrator()
@@ -41,10 +44,13 @@ class Command(BaseCommand):
                 self._tell(password)
 
     def _tell(self, password: str) -> None:
+        if first_password.is_shown():
+            told = f"{password}\n  It is shown only now;"
+        else:
+            told = f"in the file\n  {first_password.path()}\n  which the first log-in removes;"
         self.stdout.write(
-            f"\n  Log in as {NAME} with the password {password}\n"
-            "  It is shown only now; change it under your name, top right, or with\n"
-            f"  manage.py changepassword {NAME}\n"
+            f"\n  Log in as {NAME} with the password {told} change it\n"
+            f"  under your name, top right, or with manage.py changepassword {NAME}\n"
         )
 
 
@@ -75,6 +81,10 @@ def make_administrator() -> str:
     if users.filter(is_superuser=True).exists():
         return ""
     password = "".join(secrets.choice(ALPHABET) for _ in range(20))
+    if not first_password.is_shown():
+        first_password.keep(
+            password
+        )  # before the person is there: who cannot read it cannot log in
     person = users.create_superuser(NAME, password=password)
     audit.record("person.create", actor="prepare", target=person, summary="First administrator")
     return password
