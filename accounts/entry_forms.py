@@ -8,10 +8,14 @@ from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
-from accounts import manual, services
-from accounts.models import Account, BrokerOrder, Deal, Position
+from accounts import manual, services, tieout
+from accounts.models import Account, Break, BrokerOrder, Deal, Position
 from brokers.models import BrokerSymbol, SymbolTerms
 from tradershub.core.entries import EntryForm, ExactNumber, MomentField, now_to_the_second
 from tradershub.core.formats import plain, signed
@@ -342,6 +346,42 @@ class ReverseForm(SubjectForm):
 
     def carry_out(self) -> Deal:
         return manual.reverse(self.subject, actor=self.user, **self.values)
+
+
+class ExplainForm(SubjectForm):
+    action = "explain"
+
+    explanation = forms.CharField(
+        max_length=500,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="It holds until the difference changes, or is gone",
+    )
+
+    def __init__(self, *args: Any, subject: Break, **kwargs: Any) -> None:
+        super().__init__(*args, subject=subject, **kwargs)
+        self.fields["explanation"].initial = subject.explanation
+
+    def check_possible(self) -> None:
+        tieout.check_explainable(self.subject)
+
+    def carry_out(self) -> Break:
+        return tieout.explain(self.subject, actor=self.user, **self.values)
+
+    def done(self, row: Break) -> str:
+        return f"Explained: {row}"
+
+
+class ReopenBreakForm(SubjectForm):
+    action = "reopen break"
+
+    def check_possible(self) -> None:
+        tieout.check_reopenable(self.subject)
+
+    def carry_out(self) -> Break:
+        return tieout.reopen(self.subject, actor=self.user)
+
+    def done(self, row: Break) -> str:
+        return f"Open again: {row}"
 
 
 class AccountForm(SubjectForm):

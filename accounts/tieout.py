@@ -10,7 +10,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Sum
@@ -21,12 +21,15 @@ from accounts.models import Account, Break, Deal, Position, StatementImport, Sta
 from accounts.statements import extras, opening_balances
 from accounts.statements.lines import net, restored
 from accounts.statements.settling import booked_imports
+from tradershub.core.audit import record
+from tradershub.core.errors import BadInput, Conflict
 from tradershub.finance.decimals import ZERO
 
 Kind, State = Break.Kind, Break.State
 RUNNING = "running balance"
 EXPLAINED = "Explained by what was booked since"
 MOST_DETAILS = 50
+OPENED = {"state": State.OPEN, "explanation": "", "closed_at": None}
 
 
 class Finding(NamedTuple):
@@ -59,8 +62,9 @@ def reconcile(account: Account, *, undone: StatementImport | None = None) -> lis
             _keep(row, finding)
         elif undone is not None and row.state == State.OPEN:
             row.delete()
-        elif row.state == State.OPEN:
-            row.state, row.explanation, row.closed_at = State.CLOSED, EXPLAINED, timezone.now()
+        elif row.state != State.CLOSED:
+            row.explanation = row.explanation or EXPLAINED
+            row.state, row.closed_at = State.CLOSED, timezone.now()
             row.save()
     for finding in found.values():
         Break.objects.create(account=account, state=State.OPEN, **_fields(finding))
@@ -68,13 +72,69 @@ def reconcile(account: Account, *, undone: StatementImport | None = None) -> lis
 
 
 def _keep(row: Break, finding: Finding) -> None:
-    """A Break that still stands, or stands again; what a person explained stays explained."""
+    """A Break that still stands, or stands again; what a person explained stays so while it is the same."""
     fields = _fields(finding)
-    if row.state == State.CLOSED and row.explanation == EXPLAINED:
-        fields |= {"state": State.OPEN, "explanation": "", "closed_at": None}
+    is_another = (row.difference, row.count) != (finding.difference, finding.count)
+    if row.state == State.CLOSED or row.state == State.EXPLAINED and is_another:
+        fields |= OPENED
     changed = {name: value for name, value in fields.items() if getattr(row, name) != value}
     if changed:
         Break.objects.filter(pk=row.pk).update(**changed)
+
+
+@transaction.atomic
+def explain(found: Break, *, actor: Any, explanation: str) -> Break:
+    """A person says why the figures differ; it stands until the difference is another, or gone.
+
+    Raises BadInput without words, Conflict for a Break that is closed.
+    """
+    words, longest = explanation.strip(), Break._meta.get_field("explanation").max_length
+    if not 0 < len(words) <= longest:
+        raise BadInput(
+            f"Expected an explanation of 1 to {longest} characters, found {len(words)}",
+            param="explanation",
+        )
+    row = _locked(found)
+    check_explainable(row)
+    return _settle(row, State.EXPLAINED, words, actor=actor, action="break.explain")
+
+
+@transaction.atomic
+def reopen(found: Break, *, actor: Any) -> Break:
+    """Take an explanation back. Raises Conflict for a Break that nobody explained."""
+    row = _locked(found)
+    check_reopenable(row)
+    return _settle(row, State.OPEN, "", actor=actor, action="break.reopen")
+
+
+def check_explainable(found: Break) -> None:
+    if found.state == State.CLOSED:
+        raise Conflict(f"This Break is closed: {found.explanation[:200]}")
+
+
+def check_reopenable(found: Break) -> None:
+    if found.state != State.EXPLAINED:
+        raise Conflict(f"This Break is {found.state}: expected one that a person explained")
+
+
+def _locked(found: Break) -> Break:
+    booking.lock(found.account)
+    return Break.objects.select_related("account__broker").get(pk=found.pk)
+
+
+def _settle(row: Break, state: str, explanation: str, *, actor: Any, action: str) -> Break:
+    was = row.explanation
+    row.state, row.explanation = state, explanation
+    row.save(update_fields=["state", "explanation"])
+    record(
+        action,
+        actor=actor,
+        target=row,
+        summary=str(row),
+        details={"explanation": [was, explanation]},
+        owner=row.account.owner,
+    )
+    return row
 
 
 def _fields(finding: Finding) -> dict[str, object]:

@@ -57,6 +57,7 @@ BODIES: dict[str, Any] = {
     "modify_order": {"comment": "stolen"},
     "fill_order": {"price": "1"},
     "cancel_order": {},
+    "explain_break": {"explanation": "stolen"},
     "upload_statements": {"account_id": "account"},
     "name_columns": {"columns": {}},
     "confirm_import": {"opening": {}},

@@ -28,6 +28,9 @@ class MayEnter:
     def has_close_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return request.user.has_perm("accounts.change_position")
 
+    def has_explain_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("accounts.change_break")
+
     def has_undo_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return request.user.has_perm("accounts.change_statementimport")
 

@@ -20,6 +20,12 @@ BREAK_FIELDS = (
     "pk", "account_id", "kind", "symbol", "cause", "count", "difference", "state", "explanation",
     "opened_at", "closed_at",
 )  # fmt: skip
+
+
+def break_link(row: Row) -> str:
+    return reverse("admin:accounts_break_change", args=[row["pk"]])
+
+
 BREAK_COLUMNS = [
     Column("opened_at", "Found", tables.MOMENT, shown=False),
     replace(ACCOUNT, main=True),
@@ -30,7 +36,7 @@ BREAK_COLUMNS = [
     Column("count", "Times", tables.COUNT),
     Column("difference", "Difference", tables.FLOW, main=True, hint="The broker's minus ours"),
     CURRENCY,
-    Column("state_label", "State", sort="state"),
+    Column("state_label", "State", sort="state", link=break_link, hint="Follow it to explain"),
     Column("explanation", "Explanation", tables.WORDS, sort=None),
     Column("file_name", "File", tables.WORDS, sort=None),
 ]
