@@ -17,6 +17,7 @@ ROUND_TRIPS, EXECUTIONS, CASH_ROWS = "round trips", "executions", "cash rows"
 LAYOUTS = (ROUND_TRIPS, EXECUTIONS, CASH_ROWS)
 GROSS, NET = "gross", "net"
 AS_BOOKED, COST_POSITIVE = "cost is negative", "cost is positive"
+OUT_NEGATIVE, OUT_POSITIVE = "withdrawal is negative", "withdrawal is positive"
 IGNORE = "ignore"
 WORD, COLUMN = "word: ", "column: "
 TEXTS = ("sheet", "time_zone", "currency", "known_as")
@@ -26,6 +27,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "date_order": ("", DAY_FIRST, MONTH_FIRST, YEAR_FIRST),
     "profit_is": (GROSS, NET),
     "costs": (AS_BOOKED, COST_POSITIVE),
+    "withdrawals": (OUT_NEGATIVE, OUT_POSITIVE),
 }
 
 
@@ -53,7 +55,8 @@ class Mapping:
     """How to read one table. header_row counts from 0 within the sheet.
 
     profit_is: whether the profit column already contains swap, commission and fees (net) or not.
-    costs: the sign that commissions and fees have in the file.
+    costs: the sign that commissions and fees have in the file; withdrawals: that of rows whose word says
+    that money leaves.
     time_zone: IANA name where the file states it, else empty: the broker's zone applies.
     headings: the whole heading row, by which a saved mapping is found again.
     words: what the values of the side or type column mean: buy, sell, ignore, or a kind of money row.
@@ -67,6 +70,7 @@ class Mapping:
     date_order: str = ""
     profit_is: str = GROSS
     costs: str = AS_BOOKED
+    withdrawals: str = OUT_NEGATIVE
     time_zone: str = ""
     currency: str = ""
     known_as: str = ""

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from accounts.statements import base
 from accounts.statements.base import BUY, SELL, DealLine, OpenPositionLine, Refusal
-from accounts.statements.columns import CASH_ROWS, IGNORE, ROUND_TRIPS, Mapping
+from accounts.statements.columns import CASH_ROWS, IGNORE, OUT_POSITIVE, ROUND_TRIPS, Mapping
 from accounts.statements.mapped_row import (
     Row,
     fingerprint,
@@ -159,6 +159,8 @@ def _cash_row(row: Row, meaning: str) -> DealLine:
     """Money without a holding, or a purchase or sale whose comment says what was traded."""
     comment = row.text("comment")
     money = money_of(row) | ({"profit": row.amount("amount")} if row.text("amount") else {})
+    if row.mapping.withdrawals == OUT_POSITIVE and _says_out(row, meaning):
+        money["profit"] = -money["profit"]
     times = ("time", "close_time", "open_time", "sell_time", "buy_time")
     time = row.time(next(target for target in times if row.text(target)))
     deal = DealLine(
@@ -203,11 +205,19 @@ def _kind(row: Row, meaning: str, amount: Decimal) -> str:
     kind = meaning or operation_kind(row.text("comment"), amount)
     if kind not in (base.DEPOSIT, base.WITHDRAWAL):
         return kind
-    if is_outgoing(word) and amount > 0:
+    if _says_out(row, meaning) and amount > 0:
+        is_turned = row.mapping.withdrawals == OUT_POSITIVE
+        found, expected = (-amount, "positive") if is_turned else (amount, "negative")
         raise ValueError(
-            f"found {amount} as {shown(word)}, expected a negative amount for money that leaves"
+            f"found {found} as {shown(word)}, expected a {expected} amount for money that leaves"
         )
     return base.WITHDRAWAL if amount < 0 else base.DEPOSIT
+
+
+def _says_out(row: Row, meaning: str) -> bool:
+    """Whether the row's word says that money leaves the account."""
+    word = row.text("side") or row.text("type")
+    return meaning == base.WITHDRAWAL or (meaning == base.DEPOSIT and is_outgoing(word))
 
 
 def _make_unique(lines: Lines) -> None:

@@ -19,6 +19,7 @@ from accounts.statements.columns import EXECUTIONS, IGNORE, ROUND_TRIPS, Column,
 from accounts.statements.headings import CLASSES, NUMBER, TIME
 from accounts.statements.mapped_rows import Lines, read_rows
 from accounts.statements.mapping import in_currency, most_common
+from accounts.statements.suggested_money import sign_of_withdrawals
 from accounts.statements.table_rows import TableRow, table_rows
 from accounts.statements.table_values import date_order, decimal_mark, read_number
 from accounts.statements.words import difference
@@ -156,6 +157,7 @@ def _mapping(block: Block, decimal: str, order: str) -> Mapping:
     layout, columns = TABLES[block.name]
     targets = {heading.lower(): target for heading, target in columns.items()}
     texts = [" ".join(text.split()) for text in block.header.texts]
+    places = {targets.get(text.lower(), ""): index for index, text in enumerate(texts)}
     return Mapping(
         layout=layout,
         header_row=block.header.number - 1,
@@ -167,6 +169,7 @@ def _mapping(block: Block, decimal: str, order: str) -> Mapping:
         sheet=block.header.sheet,
         decimal=decimal,
         date_order=order,
+        withdrawals=sign_of_withdrawals(block.rows, places["side"], places["profit"], decimal),
         words=((EXAMPLE.lower(), IGNORE),),
     )
 

@@ -26,7 +26,7 @@ INSTRUCTIONS = (
     "    correction, compensation, transfer.",
     "4. A trade stands either in Trades or in Deals, never in both.",
     "",
-    "Money is signed from your side: what you pay is negative, a withdrawal too.",
+    "Money is signed from your side: what you pay is negative. Withdrawals are all negative, or all positive.",
     "Profit is before swap, commission, fee and tax. Money rows carry their amount in the profit column.",
     "Volume is in lots, always positive. Entry is in or out where the broker says so, else empty.",
     "Times are those of the broker's server, or of the time zone in the account sheet: 2026-01-31 14:30:00.",

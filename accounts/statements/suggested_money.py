@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -11,6 +12,8 @@ from accounts.statements.columns import (
     COST_POSITIVE,
     GROSS,
     NET,
+    OUT_NEGATIVE,
+    OUT_POSITIVE,
     Mapping,
     Question,
     asked,
@@ -20,6 +23,7 @@ from accounts.statements.known_exports import known_export
 from accounts.statements.table_heads import Table
 from accounts.statements.table_rows import TableRow
 from accounts.statements.table_values import read_number
+from accounts.statements.words import is_outgoing
 
 COSTS = ("commission", "fee")
 
@@ -54,6 +58,33 @@ def with_costs(mapping: Mapping, table: Table) -> Mapping:
     mapping = replace(mapping, costs=COST_POSITIVE)
     text = "All commissions and fees are positive: is a positive one a cost?"
     return asked(mapping, Question("costs", text, (COST_POSITIVE, AS_BOOKED), COST_POSITIVE))
+
+
+def with_withdrawals(mapping: Mapping, table: Table) -> Mapping:
+    word = next(iter(mapping.indexes("side") or mapping.indexes("type")), None)
+    money = next((t for t in ("amount", "profit", "net") if mapping.has(t)), "")
+    if word is None or not money:
+        return mapping
+    sign = sign_of_withdrawals(table.body, word, mapping.indexes(money)[0], mapping.decimal)
+    if sign == OUT_NEGATIVE:
+        return mapping
+    note = "All withdrawals of the table are positive: they are booked as money that leaves."
+    return replace(mapping, withdrawals=sign, notes=(*mapping.notes, note))
+
+
+def sign_of_withdrawals(rows: Iterable[TableRow], word: int, money: int, decimal: str) -> str:
+    """Positive where every row whose word says that money leaves has a positive amount.
+
+    word, money: the columns of the word and of the amount.
+    """
+    amounts = []
+    for row in rows:
+        if max(word, money) < len(row.cells) and is_outgoing(row.cells[word].text):
+            try:
+                amounts.append(read_number(row.cells[money].text, decimal))
+            except ValueError:
+                continue
+    return OUT_POSITIVE if amounts and min(amounts) > 0 else OUT_NEGATIVE
 
 
 def amounts_of(mapping: Mapping, table: Table, target: str) -> list[Decimal]:

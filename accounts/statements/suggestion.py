@@ -18,7 +18,12 @@ from accounts.statements.columns import (
 from accounts.statements.conventions import with_dates, with_numbers, with_words, with_zone
 from accounts.statements.headings import plain
 from accounts.statements.known_exports import known_export
-from accounts.statements.suggested_money import amounts_of, with_costs, with_profit
+from accounts.statements.suggested_money import (
+    amounts_of,
+    with_costs,
+    with_profit,
+    with_withdrawals,
+)
 from accounts.statements.table_heads import Table, as_table, columns_of, layout_of
 from accounts.statements.table_rows import TableRow
 
@@ -52,6 +57,7 @@ def suggest(rows: Iterable[TableRow]) -> Mapping:
         with_words,
         with_profit,
         with_costs,
+        with_withdrawals,
         _with_missing_columns,
         _with_notes,
     )

@@ -540,3 +540,38 @@ def test_id_that_a_spreadsheet_program_rounded_refuses_the_file(tmp_path):
     )
     with pytest.raises(NotAStatement, match="Row 2: the deal id is 1.23E.08, which a spreadsheet"):
         read(tmp_path, text)
+
+
+POSITIVE_OUT = (
+    "Date;Type;Amount;Balance\n01/13/2025 10:00;Deposit;1000.00;1000.00\n"
+    "02/03/2025 10:00;Withdrawal;100.00;900.00\n02/04/2025 10:00;Withdrawal;50.00;850.00\n"
+)
+
+
+def test_withdrawals_that_are_all_positive_are_money_that_leaves(tmp_path):
+    found = suggested(tmp_path, POSITIVE_OUT)
+    assert found.withdrawals == "withdrawal is positive"
+    assert any("booked as money that leaves" in note for note in found.notes)
+    statement = mapping.read(write(tmp_path, POSITIVE_OUT), found)
+    assert [deal.amount for deal in statement.deals] == [1000, -100, -50]
+    assert statement.our_totals["withdrawals"] == -150
+    assert (statement.breaks, statement.refusals) == ([], [])
+
+
+def test_one_negative_withdrawal_leaves_the_positive_ones_refused(tmp_path):
+    statement = read(tmp_path, POSITIVE_OUT.replace(";50.00", ";-50.00"))
+    assert [line.row for line in statement.refusals] == [3]
+    assert "expected a negative amount for money that leaves" in statement.refusals[0].reason
+
+
+def test_a_saved_mapping_keeps_the_sign_of_withdrawals(tmp_path):
+    saved = Mapping.from_dict(suggested(tmp_path, POSITIVE_OUT).to_dict())
+    path = write(tmp_path, POSITIVE_OUT.replace(";50.00", ";-50.00"))
+    statement = mapping.read(path, saved)
+    assert "found -50.00 as 'Withdrawal', expected a positive" in statement.refusals[0].reason
+
+
+def test_a_word_that_a_person_calls_a_withdrawal_is_never_a_deposit(tmp_path):
+    text = POSITIVE_OUT.replace("Withdrawal", "Debit")
+    statement = read(tmp_path, text, **{"word: debit": "withdrawal"})
+    assert [line.row for line in statement.refusals] == [3, 4]

@@ -136,13 +136,6 @@ def test_executions_stand_in_deals(template):
     assert statement.our_totals["closed_trades"] == 1
 
 
-def test_positive_withdrawal_is_refused_not_turned(template):
-    statement = filled(template, Deals=[[at(1), "withdrawal", None, None, None, 500]])
-    assert statement.deals == []
-    assert "found 500 as 'withdrawal', expected a negative amount" in statement.refusals[0].reason
-    assert statement.refusals[0].row == 3
-
-
 def test_unknown_type_refuses_its_row(template):
     statement = filled(template, Deals=[[at(1), "barter", None, None, None, 500]])
     assert "found type 'barter'" in statement.refusals[0].reason
@@ -265,3 +258,14 @@ def test_table_of_another_broker_is_not_taken_for_the_template(tmp_path):
     path = tmp_path / "other.csv"
     path.write_text("Time;Type;Symbol;Volume;Price;Profit\n2026-01-01 10:00;buy;ES;1;10;5\n")
     assert not spreadsheet.recognise(list(csv_rows(path)))
+
+
+def test_withdrawals_that_are_all_positive_are_money_that_leaves(tmp_path):
+    rows = (
+        "2026-01-01 10:00;deposit;;;;1000;;;;\n2026-01-02 10:00;withdrawal;;;;300;;;;\n"
+        "2026-01-03 10:00;withdrawal;;;;200;;;;\n"
+    )
+    statement = from_csv(tmp_path, DEALS + rows)
+    assert statement.our_totals["withdrawals"] == -500
+    mixed = from_csv(tmp_path, DEALS + rows.replace("200", "-200"))
+    assert [line.row for line in mixed.refusals] == [3]
