@@ -15,7 +15,8 @@ from brokers.services import symbol_for
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.validators import BETWEEN, is_countable
-from tradershub.finance.decimals import ZERO, to_decimal
+from tradershub.finance.decimals import ZERO, post_money, to_decimal
+from tradershub.finance.money import currency_digits
 from tradershub.finance.sides import OPPOSITE
 
 Number = Decimal | int | str
@@ -96,6 +97,16 @@ def positive(value: Number, name: str) -> Decimal:
     found = number(value, name)
     if found <= 0:
         raise BadInput(f"{name}: expected a number above zero, found {plain(found)}", param=name)
+    return found
+
+
+def money(value: Number, name: str, currency: str) -> Decimal:
+    """An amount that the currency can pay. Raises BadInput for one with more digits than it has."""
+    found = number(value, name)
+    digits = currency_digits(currency)
+    if found != post_money(found, digits):
+        most = f"at most {digits} decimals" if digits else "no decimals"
+        raise BadInput(f"{name}: expected {most} in {currency}, found {plain(found)}", param=name)
     return found
 
 

@@ -14,6 +14,7 @@ from accounts.manual.entries import (
     Number,
     entered,
     moment,
+    money,
     number,
     open_and_locked,
     own_key,
@@ -49,12 +50,12 @@ def deposit(
     broker_deal_id: str = "",
 ) -> Deal:
     """Money that came in; amount is positive. at: now by default."""
-    money = positive(amount, "amount")
+    paid_in = positive(amount, "amount")
     return _money(
         account,
         actor=actor,
         kind=Deal.Kind.DEPOSIT,
-        amount=money,
+        amount=paid_in,
         at=at,
         comment=comment,
         broker_deal_id=broker_deal_id,
@@ -72,12 +73,12 @@ def withdrawal(
     broker_deal_id: str = "",
 ) -> Deal:
     """Money that was taken out; amount is positive, and booked as a negative one."""
-    money = -positive(amount, "amount")
+    taken_out = -positive(amount, "amount")
     return _money(
         account,
         actor=actor,
         kind=Deal.Kind.WITHDRAWAL,
-        amount=money,
+        amount=taken_out,
         at=at,
         comment=comment,
         broker_deal_id=broker_deal_id,
@@ -99,8 +100,8 @@ def charge(
     """A swap, a fee or another row that is neither trade nor cash (CHARGES). amount: negative is a cost."""
     if kind not in CHARGES:
         raise BadInput(f"Expected one of {', '.join(CHARGES)}, found {kind!r}", param="kind")
-    money = number(amount, "amount")
-    if not money:
+    change = number(amount, "amount")
+    if not change:
         raise BadInput(
             "The amount is zero: expected money gained or, negative, paid", param="amount"
         )
@@ -108,7 +109,7 @@ def charge(
         account,
         actor=actor,
         kind=kind,
-        amount=money,
+        amount=change,
         at=at,
         comment=comment,
         broker_deal_id=broker_deal_id,
@@ -128,6 +129,7 @@ def _money(
     symbol: BrokerSymbol | str | None = None,
 ) -> Deal:
     account = open_and_locked(account)
+    money(amount, "amount", account.currency)
     named = symbol_of(account, symbol) if symbol else None
     deal = NewDeal(
         key=broker_deal_id or own_key("hand"),

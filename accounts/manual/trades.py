@@ -20,7 +20,7 @@ from accounts.manual.entries import (
     Number,
     entered,
     moment,
-    number,
+    money,
     open_and_locked,
     own_key,
     positive,
@@ -44,9 +44,9 @@ class Costs(NamedTuple):
     fee: Number = ZERO
     tax: Number = ZERO
 
-    def checked(self) -> dict[str, Decimal]:
-        """The exact numbers by name. Raises BadInput naming the field."""
-        return {name: number(value, name) for name, value in self._asdict().items()}
+    def checked(self, currency: str) -> dict[str, Decimal]:
+        """The exact amounts by name. Raises BadInput naming the field."""
+        return {name: money(value, name, currency) for name, value in self._asdict().items()}
 
 
 class Effect(NamedTuple):
@@ -112,7 +112,7 @@ def trade(
         volume=lots,
         price=paid,
         profit=earned,
-        **costs.checked(),
+        **costs.checked(account.currency),
         position_ref=effect.ref,
         comment=comment or _note(rate),
         broker_deal_id=broker_deal_id,
@@ -211,7 +211,7 @@ def _earned(
 ) -> tuple[Decimal, Rate | None]:
     """The profit as given, or computed from the terms, with the rate that converted it."""
     if profit is not None:
-        return number(profit, "profit"), None
+        return money(profit, "profit", account.currency), None
     if effect.entry == Deal.Entry.NONE:
         raise BadInput(
             f"Later deals of {symbol.name} are booked: give the profit (0 where nothing was closed)",

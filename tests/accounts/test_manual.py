@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from functools import partial
 
 import pytest
 from django.utils import timezone
@@ -74,6 +75,23 @@ def test_an_amount_that_cannot_be_booked_is_refused(account, amount):
     with pytest.raises(BadInput):
         manual.deposit(account, actor="me", amount=amount)
     assert not Deal.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "expected"),
+    [("USD", "0.001", "at most 2 decimals"), ("JPY", "10.5", "no decimals")],
+)
+def test_money_that_the_currency_cannot_pay_is_refused(currency, amount, expected):
+    account = make_account(currency=currency)
+    for enter in (manual.deposit, manual.withdrawal, partial(manual.charge, kind="swap")):
+        with pytest.raises(BadInput) as refusal:
+            enter(account, actor="me", amount=amount)
+        assert expected in str(refusal.value) and refusal.value.param == "amount"
+    for costs in ({"profit": amount}, {"costs": manual.Costs(swap=amount)}):
+        with pytest.raises(BadInput, match=expected):
+            buy(account, "EURUSD", side="sell", **costs)
+    manual.deposit(account, actor="me", amount="10.00")
+    assert Deal.objects.get().kind == "deposit"
 
 
 def test_a_moment_to_come_or_without_a_zone_is_refused(account):

@@ -5,10 +5,10 @@ from decimal import Decimal
 
 from tradershub.finance.decimals import Rounding, post_money, quantise
 
-# Digits after the point where they are not two (ISO 4217).
+# Digits after the point where they are not two (ISO 4217; coins as exchanges book them).
 DIGITS = {
-    "BHD": 3, "CLP": 0, "ISK": 0, "JOD": 3, "JPY": 0, "KRW": 0, "KWD": 3, "OMR": 3, "TND": 3,
-    "VND": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+    "BCH": 8, "BHD": 3, "BTC": 8, "CLP": 0, "ETH": 8, "ISK": 0, "JOD": 3, "JPY": 0, "KRW": 0,
+    "KWD": 3, "LTC": 8, "OMR": 3, "TND": 3, "VND": 0, "XAF": 0, "XBT": 8, "XOF": 0, "XPF": 0,
 }  # fmt: skip
 
 
