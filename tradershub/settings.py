@@ -291,6 +291,7 @@ MEDIA_ROOT = DATA_DIR / "files"
 
 # -- Spreadsheets ------------------------------------------------------------------------------
 # Formulas are made harmless in core.spreadsheets: the library's own way loses data.
+TABLE_MAX_BYTES = env.count("TABLE_MAX_BYTES", default=5 * 1024 * 1024)  # read in the web process
 IMPORT_EXPORT_ESCAPE_ILLEGAL_CHARS_ON_EXPORT = True
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"

@@ -189,3 +189,15 @@ def test_a_form_shows_numbers_without_the_zeros_of_storage(root):
 def test_an_export_is_a_workbook_unless_one_says_otherwise(root):
     page = root.get(reverse("admin:brokers_instrument_export")).content.decode()
     assert re.search(r'<option value="0" selected[^>]*>\s*xlsx', page)
+
+
+@pytest.mark.parametrize(
+    ("limit", "sentence"), [(10, "at most 10 are read"), (10**6, "more than 10,000 rows")]
+)
+def test_an_import_beyond_the_limits_is_refused_in_a_sentence(root, settings, limit, sentence):
+    settings.TABLE_MAX_BYTES = limit
+    upload = SimpleUploadedFile("table.csv", b"name\n" * 10_002)
+    body = {"import_file": upload, "format": CSV, "resource": "0"}
+    shown = root.post(reverse("admin:brokers_broker_import"), body)
+    assert sentence in str(shown.context["form"].errors["import_file"])
+    assert not Broker.objects.exists()

@@ -8,9 +8,11 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG
+from django.core.exceptions import ValidationError
 from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -22,6 +24,8 @@ from tablib import Dataset
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
 from tradershub.core.audit import record
+from tradershub.core.errors import BadInput
+from tradershub.core.table_files import BoundedCSV, BoundedXLSX
 
 MOST_ROWS = 100_000
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -150,13 +154,31 @@ class SafeExport(ExportMixin):
         return Dataset(*rows, headers=data.headers, title=data.title)
 
 
+class BoundedImportForm(ImportForm):
+    """Refuses a file that is too large to be opened here."""
+
+    def clean_import_file(self) -> Any:
+        file, most = self.cleaned_data["import_file"], settings.TABLE_MAX_BYTES
+        if file.size > most:
+            raise ValidationError(
+                f"The file has {file.size:,} bytes; at most {most:,} are read. Send it in parts."
+            )
+        return file
+
+
 class AuditedImport(ImportMixin):
     """Imports after a look at what would change; what was changed is in the audit log."""
 
-    formats = (XLSX, CSV)
-    import_form_class = ImportForm
+    import_formats = (BoundedXLSX, BoundedCSV)
+    import_form_class = BoundedImportForm
     skip_import_confirm = False
     skip_admin_log = True  # the audit log has it
+
+    def add_data_read_fail_error_to_form(self, form: ImportForm, e: Exception) -> None:
+        if isinstance(e, BadInput):
+            form.add_error("import_file", e.message)
+            return
+        super().add_data_read_fail_error_to_form(form, e)
 
     def process_result(self, result: Any, request: HttpRequest) -> HttpResponse:
         record(
