@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from tradershub.core.signs import UPLOAD, last_sign
+
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to reach who listens there
 
 
@@ -19,6 +21,8 @@ class Doorbell:
 
     One question without an answer for HEARTBEAT_LIMIT is a hang: each web process takes the
     connections that the system gives it, and the next one may fall to another that is well.
+    While pieces of uploads arrive none is missed: slow ones may hold all threads of a process that
+    is well. One that hangs meanwhile is found when the uploads have ended.
     """
 
     host: str
@@ -34,7 +38,9 @@ class Doorbell:
 
     def is_hung(self, *, pid: int) -> bool:
         since = self.unanswered_since
-        return since is not None and time.monotonic() - since > settings.HEARTBEAT_LIMIT
+        if since is None or time.monotonic() - since <= settings.HEARTBEAT_LIMIT:
+            return False
+        return time.time() - last_sign(UPLOAD) > settings.HEARTBEAT_LIMIT
 
     def tend(self) -> None:
         """Ask again when its hour has come and nobody waits at the door."""

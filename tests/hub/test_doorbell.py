@@ -8,11 +8,13 @@ import time
 
 import pytest
 
+from tradershub.core.uploads import BoundedUploadHandler
 from tradershub.doorbell import Doorbell, own_name
 
 
 @pytest.fixture(autouse=True)
-def hasty(settings):
+def hasty(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
     settings.HEARTBEAT_SECONDS, settings.HEARTBEAT_LIMIT = 0.05, 0.4
 
 
@@ -51,6 +53,23 @@ def open_the_door(door, asked):
 
 def test_a_server_that_takes_the_call_and_says_nothing_hangs(door):
     assert hangs(bell_at(door))
+
+
+def test_slow_uploads_that_hold_every_thread_are_no_hang_while_they_move(door, rf):
+    ended = threading.Event()
+    threading.Thread(target=upload_slowly, args=(rf.post("/"), ended), daemon=True).start()
+    bell = bell_at(door)
+    time.sleep(0.1)
+    assert not hangs(bell, within=1.2)
+    ended.set()
+    assert hangs(bell, within=3)
+
+
+def upload_slowly(request, ended):
+    handler = BoundedUploadHandler(request)
+    handler.new_file("statement", "a.html", "text/html", None)
+    while not ended.wait(0.05):
+        handler.receive_data_chunk(b"x", 0)
 
 
 def test_a_port_that_nobody_holds_for_too_long_is_a_hang(door):

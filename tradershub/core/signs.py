@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 from django.conf import settings
 
+UPLOAD = "web-upload"
 MARGIN = 15.0  # seconds a worker may need beyond its time limit to be put down
 
 
@@ -37,6 +38,13 @@ def last_sign(cluster: str) -> float:
         return _sign(cluster).stat().st_mtime
     except FileNotFoundError:
         return 0.0
+
+
+def upload_moves() -> None:
+    """A web process received a piece of an upload; noted once in HEARTBEAT_SECONDS."""
+    if time.time() - last_sign(UPLOAD) > settings.HEARTBEAT_SECONDS:
+        _folder().mkdir(exist_ok=True)
+        _sign(UPLOAD).touch()
 
 
 def is_busy(cluster: str, *, pids: Collection[int]) -> bool:

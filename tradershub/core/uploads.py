@@ -9,6 +9,8 @@ from django.core.files.uploadhandler import StopUpload, TemporaryFileUploadHandl
 from django.http import HttpRequest, QueryDict
 from django.utils.datastructures import MultiValueDict
 
+from tradershub.core.signs import upload_moves
+
 FORM_BYTES = 2**20  # what stands around the files: fields, names, boundaries
 
 
@@ -34,6 +36,7 @@ class BoundedUploadHandler(TemporaryFileUploadHandler):
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self.received += len(raw_data)
+        upload_moves()
         if self.received > settings.STATEMENT_MAX_BYTES:
             self.request.upload_was_too_large = True
             raise StopUpload(connection_reset=True)
