@@ -19,6 +19,7 @@ from tradershub.core.api import (
     PageQuery,
     allow,
     one,
+    one_of,
     page_of,
 )
 from tradershub.core.terms import add_terms, change_terms, correct_terms
@@ -80,8 +81,11 @@ class BrokerOut(Schema):
     closed_at: Moment | None
 
 
+BrokerStatus = one_of(Broker.Status)
+
+
 class BrokerQuery(PageQuery):
-    status: str | None = None
+    status: BrokerStatus | None = None
     name: str | None = None
 
 
@@ -169,9 +173,12 @@ class InstrumentOut(Schema):
     aliases: list[str]
 
 
+Category = one_of(Instrument.Category)
+
+
 class InstrumentQuery(PageQuery):
     symbol: str | None = None
-    category: str | None = None
+    category: Category | None = None
 
 
 @router.get("/instruments", response=Page[InstrumentOut], summary="List instruments")
@@ -335,6 +342,12 @@ def add_symbol_terms(request: HttpRequest, symbol_id: int, body: TermsIn) -> Any
     symbol = one(BrokerSymbol.objects.all(), symbol_id, what="symbol")
     terms = SymbolTerms(symbol=symbol, **body.dict(exclude_unset=True))
     return Status(201, add_terms(terms, actor=user))
+
+
+@router.get("/terms/{terms_id}", response=TermsOut, summary="Read terms")
+def read_terms(request: HttpRequest, terms_id: int) -> Any:
+    allow(request, "brokers.view_symbolterms")
+    return one(SymbolTerms.objects.all(), terms_id, what="terms")
 
 
 @router.patch("/terms/{terms_id}", response=TermsOut, summary="Correct or change terms")

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as Unstorable
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
@@ -27,7 +28,14 @@ from ninja.parser import Parser
 
 from accounts.api import ROUTERS as ACCOUNTS
 from brokers.api import router as brokers
-from tradershub.core.api import ErrorBody, ErrorDetail, KeyAuth, LoginAuth, PageQuery
+from tradershub.core.api import (
+    ErrorBody,
+    ErrorDetail,
+    KeyAuth,
+    LoginAuth,
+    NotLoggedIn,
+    PageQuery,
+)
 from tradershub.core.errors import BadInput, Conflict, HubError, NotAllowed, NotFound, TooLarge
 from tradershub.core.logs import current_request_id
 from tradershub.core.own_api import router as own
@@ -144,6 +152,19 @@ def known_filters_only(view: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
+def for_the_known_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Shows the page and the document of the API to a log-in or a key; a browser may log in first."""
+
+    def shown(request: HttpRequest, *args: Any, **given: Any) -> HttpResponse:
+        if KeyAuth()(request) or LoginAuth()(request):
+            return view(request, *args, **given)
+        if request.resolver_match.url_name == "openapi-view":
+            return redirect_to_login(request.get_full_path())
+        return api.on_exception(request, AuthenticationError())
+
+    return shown
+
+
 api = HubAPI(
     title="TradersHub",
     version="1",
@@ -154,6 +175,7 @@ api = HubAPI(
     ),
     auth=[KeyAuth(), LoginAuth()],
     parser=BoundedParser(),
+    docs_decorator=for_the_known_only,
 )
 api.add_router("", brokers)
 api.add_decorator(known_filters_only)
@@ -223,6 +245,17 @@ def _unknown(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
         kind="NotAuthenticated",
         code="not_authenticated",
         message="Expected an API key as `Authorization: Bearer KEY`, or a logged-in session",
+    )
+
+
+@api.exception_handler(NotLoggedIn)
+def _not_logged_in(request: HttpRequest, error: NotLoggedIn) -> HttpResponse:
+    return _answer(
+        request,
+        401,
+        kind="NotAuthenticated",
+        code="not_logged_in",
+        message="Expected a logged-in session: keys are made and revoked by a person, not by a key",
     )
 
 

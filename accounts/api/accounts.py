@@ -24,6 +24,7 @@ from tradershub.core.api import (
     PageQuery,
     allow,
     one,
+    one_of,
     page_of,
 )
 from tradershub.core.errors import BadInput
@@ -80,9 +81,12 @@ class AccountOut(Schema):
     notes: str
 
 
+StatusOfAccount = one_of(Account.Status)
+
+
 class AccountQuery(PageQuery):
     broker_id: int | None = None
-    status: str | None = None
+    status: StatusOfAccount | None = None
     currency: str | None = None
     number: str | None = None
 
@@ -171,6 +175,12 @@ def add_account_terms(request: HttpRequest, account_id: int, body: AccountTermsI
     account = my_account(request, account_id)
     terms = AccountTerms(account=account, **body.dict(exclude_none=True))
     return Status(201, add_terms(terms, actor=user))
+
+
+@router.get("/account-terms/{terms_id}", response=AccountTermsOut, summary="Read account terms")
+def read_account_terms(request: HttpRequest, terms_id: int) -> Any:
+    user = allow(request, "accounts.view_accountterms")
+    return one(AccountTerms.objects.for_user(user), terms_id, what="terms")
 
 
 @router.patch(

@@ -20,6 +20,7 @@ from tradershub.core.api import (
     PageQuery,
     allow,
     one,
+    one_of,
     page_of,
 )
 
@@ -62,8 +63,11 @@ class DealOut(Schema):
         return deal.symbol.name if deal.symbol else None
 
 
+DealKind = one_of(Deal.Kind)
+
+
 class DealQuery(FactQuery):
-    kind: str | None = None
+    kind: DealKind | None = None
     position_ref: str | None = None
     statement_id: int | None = None
     from_at: GivenMoment | None = None
@@ -187,8 +191,11 @@ class OrderOut(Schema):
         return order.symbol.name
 
 
+OrderState = one_of(BrokerOrder.State)
+
+
 class OrderQuery(FactQuery):
-    state: str | None = None
+    state: OrderState | None = None
 
 
 @router.get("/orders", response=Page[OrderOut], summary="List orders at brokers")
@@ -221,9 +228,12 @@ class BreakOut(Schema):
     closed_at: Moment | None
 
 
+BreakState = one_of(Break.State)
+
+
 class BreakQuery(PageQuery):
     account_id: int | None = None
-    state: str | None = None
+    state: BreakState | None = None
 
 
 @router.get("/breaks", response=Page[BreakOut], summary="List breaks")

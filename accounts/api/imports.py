@@ -20,7 +20,7 @@ from accounts.models import (
 )
 from accounts.statements.columns import Mapping
 from brokers.models import Broker
-from tradershub.core.api import Input, Moment, Page, PageQuery, allow, one, page_of
+from tradershub.core.api import Input, Moment, Page, PageQuery, allow, one, one_of, page_of
 from tradershub.core.api_keys import IMPORT
 from tradershub.core.errors import BadInput
 
@@ -138,9 +138,12 @@ class ImportOut(ImportSummary):
     preview: Preview
 
 
+ImportState = one_of(StatementImport.State)
+
+
 class ImportQuery(PageQuery):
     account_id: int | None = None
-    state: str | None = None
+    state: ImportState | None = None
     batch: uuid.UUID | None = None
 
 
@@ -197,8 +200,11 @@ class LineOut(Schema):
     values: dict[str, Any]
 
 
+LineFate = one_of(StatementLine.Fate)
+
+
 class LineQuery(PageQuery):
-    fate: str | None = None
+    fate: LineFate | None = None
 
 
 @router.get("/imports/{import_id}/lines", response=Page[LineOut], summary="List a file's lines")

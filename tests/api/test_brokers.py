@@ -127,7 +127,30 @@ def test_the_session_of_a_browser_works_and_its_writes_need_the_csrf_token():
     browser.force_login(User.objects.create_superuser("root"))
     assert browser.get("/api/v1/brokers").status_code == 200
     answer = browser.post("/api/v1/brokers", {"name": "X"}, content_type="application/json")
+    error = answer.json()["error"]
     assert answer.status_code == 403
+    assert (error["type"], error["code"]) == ("NotAllowed", "csrf_failed")
+
+
+def test_a_key_is_told_that_keys_are_made_after_logging_in(administrator):
+    administrator.client.handler.enforce_csrf_checks = True
+    answer = administrator.post("api-keys", {"name": "robot", "scopes": ["read"]})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"]) == (401, "NotAuthenticated")
+    assert "Expected a logged-in session" in error["message"]
+
+
+def test_the_document_is_for_those_who_logged_in_or_have_a_key(administrator, client):
+    refused = client.get("/api/v1/openapi.json")
+    assert (refused.status_code, refused.json()["error"]["type"]) == (401, "NotAuthenticated")
+    wrong = client.get("/api/v1/openapi.json", headers={"Authorization": "Bearer th_wrong"})
+    assert wrong.status_code == 401
+    login = client.get("/api/v1/docs")
+    assert (login.status_code, login["Location"]) == (302, "/login/?next=/api/v1/docs")
+    client.force_login(administrator.user)
+    for visitor in (client, administrator.client):
+        assert visitor.get("/api/v1/openapi.json").json()["info"]["title"] == "TradersHub"
+        assert visitor.get("/api/v1/docs").status_code == 200
 
 
 def test_the_openapi_page_loads_nothing_from_elsewhere(administrator):

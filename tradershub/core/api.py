@@ -8,11 +8,12 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, TextChoices
 from django.http import HttpRequest
 from ninja import Field, Header, Schema
+from ninja.errors import AuthenticationError, HttpError
 from ninja.security import HttpBearer, SessionAuth
 from pydantic import (
     AfterValidator,
@@ -77,6 +78,11 @@ Number = Annotated[
 # An answer that was computed: any number of digits.
 Figure = Annotated[Decimal, PlainSerializer(_plain, return_type=str)]
 Moment = Annotated[dt.datetime, PlainSerializer(_utc, return_type=str)]
+
+
+def one_of(choices: type[TextChoices]) -> Any:
+    """The type of a filter by a closed set: what is none of it is refused, and not answered by nothing."""
+    return Literal[tuple(choices.values)]
 
 
 IdempotencyKey = Annotated[
@@ -174,8 +180,22 @@ class KeyAuth(HttpBearer):
         return key.owner
 
 
+class NotLoggedIn(AuthenticationError):
+    """Only a logged-in person is let in here, and no key."""
+
+
 class LoginAuth(SessionAuth):
-    """A logged-in browser; unsafe methods need the CSRF token."""
+    """A logged-in browser; unsafe methods need the CSRF token, which nobody else is asked for."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return super().__call__(request) if request.user.is_authenticated else None
+
+    def _get_key(self, request: HttpRequest) -> str | None:
+        try:
+            return super()._get_key(request)
+        except HttpError as error:
+            message = "Expected the CSRF token of this session as X-CSRFToken, or an API key"
+            raise NotAllowed(message, code="csrf_failed") from error
 
     def authenticate(self, request: HttpRequest, key: str | None) -> Any:
         user = super().authenticate(request, key)
@@ -183,6 +203,16 @@ class LoginAuth(SessionAuth):
             return None
         request.api_scopes = {READ, WRITE, IMPORT}
         return user
+
+
+class OnlyLoginAuth(LoginAuth):
+    """Raises NotLoggedIn for everybody else: a key must not make keys."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        person = super().__call__(request)
+        if person is None:
+            raise NotLoggedIn
+        return person
 
 
 def allow(request: HttpRequest, *permissions: str, scope: str = "") -> Any:
@@ -208,27 +238,28 @@ def page_of(
     rows: QuerySet[Any], query: PageQuery, *, shape: Callable[[Any], Any] = lambda row: row
 ) -> dict[str, Any]:
     """One page of rows, newest id first, and the cursor of the next."""
+    of = rows.model._meta.label_lower
     if query.cursor:
-        rows = rows.filter(pk__lt=_position(query.cursor))
+        rows = rows.filter(pk__lt=_position(query.cursor, of=of))
     found = list(rows.order_by("-pk")[: query.limit + 1])
     more = len(found) > query.limit
     shown = found[: query.limit]
     return {
         "data": [shape(row) for row in shown],
-        "next": _cursor(shown[-1].pk) if more else None,
+        "next": _cursor(shown[-1].pk, of=of) if more else None,
     }
 
 
-def _cursor(pk: int) -> str:
-    return base64.urlsafe_b64encode(f"id:{pk}".encode()).decode().rstrip("=")
+def _cursor(pk: int, *, of: str) -> str:
+    return base64.urlsafe_b64encode(f"{of}:{pk}".encode()).decode().rstrip("=")
 
 
-def _position(cursor: str) -> int:
+def _position(cursor: str, *, of: str) -> int:
     try:
         kind, _, pk = base64.urlsafe_b64decode(cursor + "==").decode().partition(":")
-        return int(pk) if kind == "id" else int("")
+        return int(pk) if kind == of else int("")
     except (binascii.Error, UnicodeDecodeError, ValueError) as error:
         raise BadInput(
-            f'The cursor "{cursor[:40]}" is not one of ours; expected `next` of a page',
+            f'The cursor "{cursor[:40]}" is not one of this list; expected `next` of a page',
             param="cursor",
         ) from error

@@ -11,8 +11,8 @@ from ninja import Field, Query, Router, Schema, Status
 from tradershub.core.api import (
     GivenMoment,
     Input,
-    LoginAuth,
     Moment,
+    OnlyLoginAuth,
     Page,
     PageQuery,
     allow,
@@ -27,7 +27,7 @@ from tradershub.core.persons import is_administrator
 from tradershub.core.validation import cleaned
 
 router = Router(tags=["Yours"])
-BY_LOGIN = LoginAuth()  # a key must not make keys
+BY_LOGIN = OnlyLoginAuth()
 
 
 class KeyIn(Input):
