@@ -155,7 +155,7 @@ def findings(account: Account) -> Iterator[Finding]:
     for statement in files:
         yield from _of_the_file(statement)
     yield from _of_balances(account)
-    yield from _of_sources(account)
+    yield from _of_sources(account, files)
     if files:
         yield from _of_positions(account, files[-1])
 
@@ -225,11 +225,17 @@ def _day(at: dt.datetime, account: Account) -> str:
     return f"{at.astimezone(account.broker.zone):%Y-%m-%d %H:%M}"
 
 
-def _of_sources(account: Account) -> Iterator[Finding]:
-    """Rows that say something else than what is booked for them, a symbol at a time."""
-    lines = StatementLine.objects.filter(statement__account=account, deal__isnull=False)
+def _of_sources(account: Account, files: list[StatementImport]) -> Iterator[Finding]:
+    """Deals of which a source says something else than is booked, a symbol at a time; its latest word counts."""
+    latest = {statement.pk: n for n, statement in enumerate(files)}
+    lines = StatementLine.objects.filter(statement__in=latest, deal__isnull=False)
+    differing = lines.exclude(reason="").select_related("deal__symbol", "statement")
+    said = {
+        line.deal_id: line
+        for line in sorted(differing, key=lambda line: (latest[line.statement_id], line.row))
+    }
     groups: dict[str, list[StatementLine]] = defaultdict(list)
-    for line in lines.exclude(reason="").select_related("deal__symbol", "statement"):
+    for line in said.values():
         groups[line.deal.symbol.name if line.deal.symbol else ""].append(line)
     for symbol, rows in groups.items():
         yield Finding(

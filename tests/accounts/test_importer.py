@@ -575,6 +575,17 @@ def test_where_two_statements_disagree_the_later_print_wins_in_either_order(acco
     assert not account.breaks.filter(state="open", kind="disagreement").exists()
 
 
+def test_a_deal_that_two_earlier_files_say_otherwise_is_one_difference(account):
+    deals = history(7)
+    place = next(n for n, deal in enumerate(deals) if deal.entry == "out")
+    for n, more in enumerate((3, 4, 0)):
+        said = [*deals]
+        said[place] = replace(deals[place], profit=deals[place].profit + more)
+        book_statement(account, period(said, 0, 20 + n), name=f"{n}.html")
+    found = account.breaks.get(kind="disagreement")
+    assert (found.count, found.difference, len(found.details["rows"])) == (1, -4, 1)
+
+
 def test_fewer_digits_of_the_same_number_are_no_disagreement(account):
     deals = history(8)
     place = next(n for n, deal in enumerate(deals) if deal.entry == "in")
