@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,8 @@ HIDING = frozenset({"hidden", "class", "style"})
 MOST_COLUMNS = 1000
 MANY_PIECES = 16  # the parser hands over a long text in pieces
 LONGEST_CELL = 256 * 1024
+PAGE = re.compile(r"<(?:html|head|body|table)\b", re.IGNORECASE)
+DEFINITIONS = re.compile(r"<!doctype[^>\[]*\[|<!entity", re.IGNORECASE)
 
 Attributes = dict[str, str]
 
@@ -162,7 +165,9 @@ def read_rows(path: Path, target: RowTarget) -> Iterator[list[Any]]:
     parser = HTMLParser(target=target, encoding="utf-8", no_network=True, remove_comments=True)
     ends = TableEnds()
     count = 0
-    for text in text_chunks(path):
+    for number, text in enumerate(text_chunks(path)):
+        if not number:
+            _refuse_definitions(text)
         ends.see(text)
         try:
             parser.feed(text.encode("utf-8", errors="replace"))
@@ -181,6 +186,14 @@ def read_rows(path: Path, target: RowTarget) -> Iterator[list[Any]]:
         )
     parser.close()
     yield from target.rows
+
+
+def _refuse_definitions(start: str) -> None:
+    """A document type may be named, as browsers expect it; what it defines itself is refused."""
+    if DEFINITIONS.search(PAGE.split(start, maxsplit=1)[0]):
+        raise NotAStatement(
+            "The HTML holds a document type or entity definition (DTD); expected none."
+        )
 
 
 class TableEnds:

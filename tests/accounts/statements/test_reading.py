@@ -257,3 +257,28 @@ def test_child_ended_by_a_signal_is_told_in_words(tmp_path: Path, monkeypatch) -
         read_in_child(tmp_path / "report.html")
     assert "was ended by the system (aborted), as happens when" in str(caught.value)
     assert "status" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        '<!DOCTYPE html [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>',
+        '<!ENTITY x SYSTEM "/etc/passwd">',
+    ],
+)
+def test_a_page_that_defines_entities_is_refused(tmp_path, definition):
+    path = Report().html(tmp_path / "report.html")
+    path.write_text(definition + path.read_text("utf-16"), encoding="utf-16")
+    with pytest.raises(NotAStatement, match=r"holds a document type or entity definition \(DTD\)"):
+        read_statement(path)
+
+
+def test_a_page_may_name_its_document_type(tmp_path):
+    path = Report().html(tmp_path / "report.html")
+    named = (
+        '<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 4.01//EN" "http://www.w3.org/TR/html4/strict.dtd">'
+    )
+    path.write_text(
+        named + path.read_text("utf-16").replace("Deposit", "&lt;!ENTITY a"), encoding="utf-16"
+    )
+    assert read_statement(path).deals[0].comment == "<!ENTITY a"
