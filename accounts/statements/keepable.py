@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -16,6 +17,7 @@ from tradershub.finance.decimals import ZERO
 
 Line = DealLine | OpenPositionLine
 LONGEST = {"symbol": 64, "broker_deal_id": 64, "position_ref": 64, "order_id": 64}
+CURRENCY = re.compile(r"[A-Za-z]{3}")
 FIGURES = {
     DealLine: ("volume", "price", *MONEY),
     OpenPositionLine: ("volume", "open_price", "market_price", "profit", "swap"),
@@ -26,14 +28,22 @@ def kept(statement: Statement) -> Statement:
     """The statement with those rows only that the books can keep, and the totals of these.
 
     Raises NotAStatement with the row and the reason where the format is all or nothing, which has
-    no `totalled`, and for a sum that the database cannot hold.
+    no `totalled`, for a currency that is none, and for a sum that the database cannot hold.
     """
+    if reason := _no_currency(statement.account.currency):
+        raise NotAStatement(reason)
     refused = list(_refusals((*statement.deals, *statement.open_positions)))
     if refused:
         _leave_out(statement, refused)
     if reason := _too_large_sum(statement.deals):
         raise NotAStatement(reason)
     return statement
+
+
+def _no_currency(currency: str) -> str:
+    if not currency or CURRENCY.fullmatch(currency):
+        return ""
+    return f"The currency of the account is {currency[:20]!r}; expected three letters such as USD."
 
 
 def _leave_out(statement: Statement, refused: list[Refusal]) -> None:

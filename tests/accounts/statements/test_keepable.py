@@ -122,3 +122,15 @@ def test_a_sum_of_losses_counts_as_one_of_gains(monkeypatch, tmp_path):
     path.write_text("Date,Type,Amount\n" + "2025-03-01 10:00:00,Withdrawal,-1000.00\n" * 2)
     with pytest.raises(NotAStatement, match="kind withdrawal come to -2000.00 together"):
         keepable.kept(mapping.read(path, mapping.suggest_file(path)))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("options", [("--dry-run",), ("--yes", "--open")])
+def test_a_currency_that_is_none_is_one_sentence_before_anything_is_asked(tmp_path, options):
+    make_owner(username="ann")
+    path = Report(account="12345 (USDT, Some Server-Demo, demo, Hedge)").html(tmp_path / "r.html")
+    status, shown, errors = imported(path, *options)
+    assert (status, shown) == (1, [])
+    assert errors == (
+        f"{path}: The currency of the account is 'USDT'; expected three letters such as USD.\n"
+    )
