@@ -32,6 +32,7 @@ SAMPLE = 300
 MOSTLY = 0.5
 IDS = ("deal_id", "order_id", "position_id")
 CLOCK, EMPTY = "clock", "empty"
+ENTRY_CODES = frozenset("0123")  # MetaTrader's numbers for in, out, in/out and out by
 PRICES, TIMES = ("open_price", "close_price"), ("open_time", "close_time")
 
 
@@ -161,6 +162,8 @@ def _fits(target: str, shape: str, texts: list[str]) -> bool:
     if target == "side":
         return shape == TEXT and any(side_of(text) for text in texts)
     if target in IDS and any(" " in text for text in texts[:SAMPLE]):
+        return False
+    if target == "open_price" and texts and all(text in ENTRY_CODES for text in texts):
         return False
     if wanted == ANY or target == "symbol":
         return shape in (TEXT, NUMBER, EMPTY)

@@ -575,3 +575,14 @@ def test_a_word_that_a_person_calls_a_withdrawal_is_never_a_deposit(tmp_path):
     text = POSITIVE_OUT.replace("Withdrawal", "Debit")
     statement = read(tmp_path, text, **{"word: debit": "withdrawal"})
     assert [line.row for line in statement.refusals] == [3, 4]
+
+
+def test_a_column_of_metatraders_entry_codes_is_no_price(tmp_path):
+    text = (
+        "ticket,time,type,entry,volume,price,profit,symbol\n"
+        "1001,2025-03-01 10:00:00,buy,0,1.0,1.1,0.0,EURUSD\n"
+        "1002,2025-03-02 10:00:00,sell,1,1.0,1.101,100.0,EURUSD\n"
+    )
+    found = suggested(tmp_path, text)
+    assert not found.has("open_price")
+    assert found.layout == "executions"
