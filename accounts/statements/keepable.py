@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from django.db import connection
+from django.utils import timezone
 
 from accounts.statements import FORMATS, base
 from accounts.statements.base import DealLine, NotAStatement, OpenPositionLine, Refusal, Statement
@@ -17,6 +19,7 @@ from tradershub.finance.decimals import ZERO
 
 Line = DealLine | OpenPositionLine
 LONGEST = {"symbol": 64, "broker_deal_id": 64, "position_ref": 64, "order_id": 64}
+AHEAD = dt.timedelta(days=1)  # more than any clock is ahead of UTC
 CURRENCY = re.compile(r"[A-Za-z]{3}")
 FIGURES = {
     DealLine: ("volume", "price", *MONEY),
@@ -64,8 +67,9 @@ def _leave_out(statement: Statement, refused: list[Refusal]) -> None:
 def _refusals(lines: Iterable[Line]) -> Iterator[Refusal]:
     """A refusal for each row that cannot be kept, whatever the number of its lines."""
     most, seen = largest(connection.vendor), set()
+    last = f"{timezone.now() + AHEAD:%Y.%m.%d %H:%M}"
     for line in lines:
-        reason = _why_not(line, most)
+        reason = _why_not(line, most) or _not_yet(line, last)
         if reason and (line.section, line.row) not in seen:
             seen.add((line.section, line.row))
             yield Refusal(line.row, line.section, f"Row {line.row}: {reason}")
@@ -92,6 +96,13 @@ def _why_not(line: Line, most: Decimal) -> str:
                 f"expected at most {longest}."
             )
     return _lacks(line) if isinstance(line, DealLine) else ""
+
+
+def _not_yet(line: Line, last: str) -> str:
+    """Why a row that has not happened yet is refused. last: the latest time on any server's clock."""
+    if line.time_text <= last:
+        return ""
+    return f"the time is {line.time_text[:40]}, which is still to come; expected one up to now."
 
 
 def _lacks(deal: DealLine) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 
@@ -13,7 +14,7 @@ from accounts.imports import read_file
 from accounts.models import Deal
 from accounts.statements import keepable, mapping
 from accounts.statements.base import NotAStatement
-from tests.accounts.statements.mt5_pages import BOUGHT, DEPOSIT, Report
+from tests.accounts.statements.mt5_pages import BOUGHT, DEPOSIT, SOLD, Report
 from tests.accounts.tables import receive_table
 from tests.factories import make_account, make_owner
 from tradershub.core.fields import largest
@@ -134,3 +135,20 @@ def test_a_currency_that_is_none_is_one_sentence_before_anything_is_asked(tmp_pa
     assert errors == (
         f"{path}: The currency of the account is 'USDT'; expected three letters such as USD.\n"
     )
+
+
+def test_a_deal_that_is_still_to_come_refuses_its_report(tmp_path):
+    rows = [DEPOSIT, *(row.replace("2024.01.", "2924.01.") for row in (BOUGHT, SOLD))]
+    path = Report(deals=rows, positions=[]).html(tmp_path / "report.html")
+    with pytest.raises(
+        NotAStatement, match="the time is 2924.01.02 10:00:00, which is still to come"
+    ):
+        read_file(path)
+
+
+def test_a_row_on_a_clock_ahead_of_ours_has_happened(tmp_path, monkeypatch):
+    at = dt.datetime(2024, 1, 2, 20, tzinfo=dt.UTC)  # 10:00 of the next day is 14 hours ahead
+    monkeypatch.setattr(keepable.timezone, "now", lambda: at)
+    rows = [DEPOSIT.replace("01.02 09", "01.03 10")]
+    report = Report(deals=rows, positions=[], summary=(), results=())
+    assert len(read_file(report.html(tmp_path / "report.html")).deals) == 1
