@@ -7,10 +7,11 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
-from django.db import OperationalError
+from django.db import DatabaseError, InternalError, OperationalError
 
 from tradershub.core.private import write_for_owner_only
 
+DAMAGE = (DatabaseError, InternalError)  # these very ones: what SQLite and PostgreSQL raise for it
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -27,6 +28,13 @@ def main() -> None:
         if "--traceback" in sys.argv:
             raise
         sys.exit(f"The database does not answer: {' '.join(str(error).split())}")
+    except DatabaseError as error:
+        if "--traceback" in sys.argv or type(error) not in DAMAGE:
+            raise
+        sys.exit(
+            f"The database is damaged: {' '.join(str(error).split())}. Put the last good backup in its "
+            "place: manage.py restore --force FILE."
+        )
     except OSError as error:
         if "--traceback" in sys.argv or error.errno not in NO_ROOM:
             raise

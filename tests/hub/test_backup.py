@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, connections
+from django.db.backends.sqlite3.base import DatabaseWrapper
 
 from brokers.models import Broker
-from tradershub.backup import archive, create, restore
+from tradershub.backup import archive, create, databases, restore
 from tradershub.backup.sealed import BLOCK, SealedReader, SealingWriter
 from tradershub.core import audit
 from tradershub.core.append_only import protect, unprotect
@@ -89,10 +92,10 @@ def test_a_round_trip_gives_everything_back(books, saved, settings):
     audit.record("after", actor="eve")
     (settings.MEDIA_ROOT / "picture.png").unlink()
 
-    manifest, faults = restore(saved, force=True)
+    done = restore(saved, force=True)
 
-    assert faults == []
-    assert manifest.rows["brokers_broker"] == 1
+    assert (done.faults, done.set_aside) == ([], None)
+    assert done.manifest.rows["brokers_broker"] == 1
     assert list(User.objects.values_list("username", flat=True)) == ["ada"]
     assert User.objects.get().check_password("long enough to keep")
     assert (settings.MEDIA_ROOT / "picture.png").read_bytes() == b"png"
@@ -128,7 +131,7 @@ def test_the_signs_of_life_in_a_backup_are_not_taken_for_a_running_hub(books):
     create(books / "alive.backup")
     Heartbeat.objects.all().delete()
     for _ in range(2):
-        assert restore(books / "alive.backup", force=True)[1] == []
+        assert restore(books / "alive.backup", force=True).faults == []
 
 
 def test_a_damaged_backup_changes_nothing(saved):
@@ -157,7 +160,7 @@ def test_a_chain_cut_before_the_backup_was_made_is_reported(books):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(audit, "head", lambda: head)
         create(path)
-    _, faults = restore(path, force=True)
+    faults = restore(path, force=True).faults
     assert any("cut off" in fault for fault in faults)
 
 
@@ -181,3 +184,99 @@ def test_old_backups_go_when_asked(books):
     for _ in range(2):
         call_command("backup", "--keep", "1")
     assert len(list((books / "backups").iterdir())) == 1
+
+
+@pytest.fixture
+def own_file(tmp_path, monkeypatch, transactional_db):
+    """A SQLite database of its own with one table of many pages, as the one to copy and to replace."""
+    name = str(tmp_path / "own.sqlite3")
+    wrapper = DatabaseWrapper(connections["default"].settings_dict | {"NAME": name, "OPTIONS": {}})
+    with wrapper.cursor() as cursor:
+        cursor.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, words TEXT)")
+        cursor.executemany("INSERT INTO t (words) VALUES (%s)", [["x" * 3000]] * 50)
+        cursor.execute("CREATE INDEX small ON t (id)")
+    monkeypatch.setattr(databases, "connection", wrapper)
+    yield tmp_path / "own.sqlite3"
+    wrapper.close()
+
+
+def damage_pages(file):
+    data = bytearray(file.read_bytes())
+    data[4096 * 2 : 4096 * 9] = os.urandom(4096 * 7)
+    file.write_bytes(data)
+
+
+def damage_all(file):
+    file.write_bytes(os.urandom(20_000))
+
+
+@pytest.mark.parametrize("damage", [damage_pages, damage_all])
+def test_a_damaged_database_makes_no_backup(own_file, tmp_path, damage):
+    databases.connection.close()
+    damage(own_file)
+    with pytest.raises(BadInput, match=r"database (is damaged|cannot be copied)"):
+        databases.dump(tmp_path / "copy")
+
+
+@pytest.mark.parametrize("damage", [damage_pages, damage_all])
+def test_a_damaged_database_makes_way_and_is_kept(own_file, tmp_path, damage):
+    databases.dump(tmp_path / "copy")
+    databases.connection.close()
+    damage(own_file)
+    damaged = own_file.read_bytes()
+
+    kept = databases.load(tmp_path / "copy", stamp="then")
+
+    assert kept.name == "own.sqlite3.damaged-then"
+    assert kept.read_bytes() == damaged
+    with databases.connection.cursor() as cursor:
+        assert databases.counted(cursor, ["t"]) == {"t": 50}
+
+
+def test_a_damaged_copy_replaces_nothing(own_file, tmp_path):
+    databases.dump(tmp_path / "copy")
+    damage_pages(tmp_path / "copy")
+    with pytest.raises(
+        BadInput, match="database in the backup is damaged|could not be put in place"
+    ):
+        databases.load(tmp_path / "copy", stamp="then")
+    with databases.connection.cursor() as cursor:
+        assert databases.counted(cursor, ["t"]) == {"t": 50}
+
+
+def test_a_folder_is_no_backup(books, capsys):
+    with pytest.raises(CommandError, match="is a folder; expected the file of a backup"):
+        call_command("restore", str(books), "--force")
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("backup", str(books / "files"))
+
+
+@pytest.mark.processes
+def test_a_hub_whose_database_was_destroyed_comes_back_from_its_backup(tmp_path):
+    own = {"DJANGO_SETTINGS_MODULE": "tradershub.settings", "TRADERSHUB_DATA": str(tmp_path)}
+    own |= {"DATABASE_URL": "", "LOAD_RATES": "0"}
+
+    def manage(*words):
+        command = [sys.executable, "manage.py", *words]
+        done = subprocess.run(
+            command, env=os.environ | own, capture_output=True, text=True, check=False
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    manage("prepare", "--no-demo")
+    manage("backup", str(tmp_path / "good.backup"))
+    database = tmp_path / "hub.sqlite3"
+    database.write_bytes(os.urandom(9000))
+
+    for words in (["verify_audit"], ["hub", "--prepare", "--port", "18973"]):
+        told = manage(*words)
+        assert told.returncode == 1
+        assert "The database is damaged: file is not a database." in told.stderr
+    refused = manage("restore", str(tmp_path / "good.backup"))
+    assert "with --force the backup takes its place" in refused.stderr
+    done = manage("restore", "--force", str(tmp_path / "good.backup"))
+    assert done.returncode == 0, done.stderr
+    assert "The database was damaged; its file is kept as" in done.stdout
+    assert len(list(tmp_path.glob("hub.sqlite3.damaged-*[0-9]"))) == 1
+    assert "All tables have their rows and the audit chain is whole." in done.stdout

@@ -3,6 +3,6 @@
 The archive is sealed with the field key, which is not in it: keep the key apart from the backups.
 """
 
-from tradershub.backup.archive import Manifest, create, restore
+from tradershub.backup.archive import Manifest, Restored, create, restore
 
-__all__ = ["Manifest", "create", "restore"]
+__all__ = ["Manifest", "Restored", "create", "restore"]

@@ -17,7 +17,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, ProgrammingError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.utils import timezone
 
@@ -39,6 +39,15 @@ class Manifest:
     migrations: list[str]
     rows: dict[str, int]
     head: tuple[int, str]  # of the audit chain
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What the backup said, what is wrong now, and where the damaged database lies that was there."""
+
+    manifest: Manifest
+    faults: list[str]
+    set_aside: Path | None = None
 
 
 # -- Backup ------------------------------------------------------------------------------------
@@ -91,8 +100,8 @@ def applied_migrations() -> list[str]:
 
 
 # -- Restore -----------------------------------------------------------------------------------
-def restore(path: Path, *, force: bool = False) -> tuple[Manifest, list[str]]:
-    """Put the backup in the place of the database; returns what it said and what is wrong now.
+def restore(path: Path, *, force: bool = False) -> Restored:
+    """Put the backup in the place of the database.
 
     Raises Conflict while a hub runs, or where there are books and `force` is not given; BadInput
     for a file that is not a whole backup of this kind of database. Nothing has changed then.
@@ -100,19 +109,21 @@ def restore(path: Path, *, force: bool = False) -> tuple[Manifest, list[str]]:
     refuse_while_running()
     if not force:
         refuse_over_books()
+    stamp = timezone.now().strftime("%Y%m%d-%H%M%S")
     with tempfile.TemporaryDirectory(dir=settings.DATA_DIR) as folder:
         manifest = unpack(path, Path(folder))
         refuse_unfit(manifest)
-        databases.load(Path(folder) / DATABASE)
+        damaged = databases.load(Path(folder) / DATABASE, stamp=stamp)
         put_files_back(Path(folder) / FILES)
     faults = compare(manifest.rows)
     call_command("migrate", verbosity=0, interactive=False)
     Session.objects.all().delete()
     Heartbeat.objects.all().delete()  # of the hub that made the backup; none runs here
-    audit.renew_anchor(stamp=timezone.now().strftime("%Y%m%d-%H%M%S"))
+    audit.renew_anchor(stamp=stamp)
     faults += [f.sentence for f in audit.verify(noted=noted_head(manifest))]
-    audit.record("backup.restore", actor="restore", target=path.name, details={"faults": faults})
-    return manifest, faults
+    details = {"faults": faults, "damaged": damaged.name if damaged else ""}
+    audit.record("backup.restore", actor="restore", target=path.name, details=details)
+    return Restored(manifest, faults, damaged)
 
 
 def noted_head(manifest: Manifest) -> dict[int, str]:
@@ -133,8 +144,12 @@ def refuse_while_running() -> None:
 def refuse_over_books() -> None:
     try:
         kept = get_user_model().objects.count() + AuditEntry.objects.count()
-    except DatabaseError:
-        return
+    except (OperationalError, ProgrammingError):
+        return  # no tables yet
+    except DatabaseError as error:
+        raise Conflict(
+            f"The database is damaged ({error}); with --force the backup takes its place"
+        ) from error
     if kept:
         raise Conflict("The database is not empty; with --force the backup takes its place")
 
@@ -155,14 +170,16 @@ def unpack(path: Path, folder: Path) -> Manifest:
     """Everything into the folder, checked to its last byte before anything is touched."""
     if not path.exists():
         raise BadInput(f"There is no file {path}")
-    with path.open("rb") as file:
-        stream: Any = SealedReader(file, keys=settings.FIELD_KEYS)
-        try:
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder; expected the file of a backup")
+    try:
+        with path.open("rb") as file:
+            stream: Any = SealedReader(file, keys=settings.FIELD_KEYS)
             with tarfile.open(fileobj=stream, mode="r|gz") as archive:
                 archive.extractall(folder, filter="data")
             stream.read()
-        except (tarfile.TarError, EOFError) as error:
-            raise BadInput(f"The backup cannot be unpacked: {error}") from error
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise BadInput(f"The backup cannot be unpacked: {error}") from error
     values = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     return Manifest(**values | {"head": tuple(values["head"])})
 

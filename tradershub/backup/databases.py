@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from tradershub.core.errors import BadInput
 
@@ -22,12 +22,15 @@ def dump(path: Path) -> Counts:
     return dump_postgresql(path) if connection.vendor == "postgresql" else dump_sqlite(path)
 
 
-def load(path: Path) -> None:
-    """Put the copy in the place of all that is there. Raises BadInput when it cannot."""
+def load(path: Path, *, stamp: str) -> Path | None:
+    """Put the copy in the place of all that is there. Raises BadInput when it cannot.
+
+    A damaged SQLite file is no place for it: it gets a name with the stamp, which is returned.
+    """
     if connection.vendor == "postgresql":
         load_postgresql(path)
-    else:
-        load_sqlite(path)
+        return None
+    return load_sqlite(path, stamp=stamp)
 
 
 def count_rows() -> Counts:
@@ -45,25 +48,65 @@ def counted(cursor: Any, tables: Iterable[str]) -> Counts:
 
 
 # -- SQLite ------------------------------------------------------------------------------------
+BELONGINGS = ("", "-wal", "-shm", "-journal")  # what SQLite keeps beside a database
+
+
 def dump_sqlite(path: Path) -> Counts:
-    connection.ensure_connection()
     copy = sqlite3.connect(path)
     try:
+        connection.ensure_connection()
         connection.connection.backup(copy)
+        refuse_damaged(copy, what="database")
         return counted(copy.cursor(), sorted(connection.introspection.table_names()))
+    except (sqlite3.DatabaseError, DatabaseError) as error:
+        raise BadInput(f"The database cannot be copied: {error}") from error
     finally:
         copy.close()
 
 
-def load_sqlite(path: Path) -> None:
-    connection.ensure_connection()
+def load_sqlite(path: Path, *, stamp: str) -> Path | None:
     copy = sqlite3.connect(path)
     try:
+        refuse_damaged(copy, what="database in the backup")
+        damaged = set_aside(stamp=stamp) if is_damaged() else None
+        connection.ensure_connection()
         copy.backup(connection.connection)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, DatabaseError) as error:
         raise BadInput(f"The copy could not be put in place: {error}") from error
     finally:
         copy.close()
+    return damaged
+
+
+def refuse_damaged(copy: sqlite3.Connection, *, what: str) -> None:
+    """Raises BadInput; a copy of damaged pages is as damaged, and counting rows may not notice."""
+    (words,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+    if words != "ok":
+        raise BadInput(f"The {what} is damaged: {' '.join(words.split())}")
+
+
+def is_damaged() -> bool:
+    """Whether SQLite cannot make sense of our file. Raises OperationalError for any other hindrance."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA quick_check(1)")
+            return bool(cursor.fetchone()[0] != "ok")
+    except OperationalError:
+        raise
+    except DatabaseError:
+        return True
+
+
+def set_aside(*, stamp: str) -> Path:
+    """Give our file, with what belongs to it, a name with the stamp, and return that."""
+    connection.close()
+    path = Path(connection.settings_dict["NAME"])
+    kept = path.with_name(f"{path.name}.damaged-{stamp}")
+    for ending in BELONGINGS:
+        part = path.with_name(path.name + ending)
+        if part.exists():
+            part.rename(kept.with_name(kept.name + ending))
+    return kept
 
 
 # -- PostgreSQL --------------------------------------------------------------------------------

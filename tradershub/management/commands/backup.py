@@ -32,6 +32,8 @@ class Command(BaseCommand):
             manifest = create(path)
         except HubError as error:
             raise CommandError(f"{error.message}.") from error
+        except OSError as error:
+            raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
         self.stdout.write(
             f"{path}: {path.stat().st_size:,} bytes, {sum(manifest.rows.values()):,} rows, "
             f"audit head {manifest.head[0]}:{manifest.head[1]}\n"

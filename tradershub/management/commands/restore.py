@@ -25,17 +25,19 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with to_itself(settings.DATA_DIR):
-                manifest, faults = restore(options["file"], force=options["force"])
+                done = restore(options["file"], force=options["force"])
         except Taken as error:
             raise CommandError(
                 f"A hub, or a part of it, runs on the data folder {settings.DATA_DIR}; stop it first."
             ) from error
         except HubError as error:
             raise CommandError(f"{error.message}.") from error
-        for fault in faults:
+        if done.set_aside:
+            self.stdout.write(f"The database was damaged; its file is kept as {done.set_aside}.")
+        for fault in done.faults:
             self.stderr.write(f"{fault}.")
-        rows = sum(manifest.rows.values())
-        self.stdout.write(f"Restored {rows:,} rows as of {manifest.created_at}.")
-        if faults:
+        rows = sum(done.manifest.rows.values())
+        self.stdout.write(f"Restored {rows:,} rows as of {done.manifest.created_at}.")
+        if done.faults:
             sys.exit(1)
         self.stdout.write("All tables have their rows and the audit chain is whole.")
