@@ -100,6 +100,13 @@
     });
   }
 
+  /* The theme's boxes that say what they are for only while they are empty. */
+  function nameBoxes(root) {
+    root.querySelectorAll("input[placeholder]:not([aria-label]):not([aria-labelledby])").forEach((box) => {
+      if (box.labels.length === 0) box.setAttribute("aria-label", box.placeholder);
+    });
+  }
+
   /* Arrows move the focus between the rows of a table, Enter follows the row's first link. */
   function walkTable(event) {
     const row = event.target.closest("table.data-table tbody tr[tabindex]");
@@ -178,7 +185,10 @@
   document.addEventListener("change", onChange);
   document.addEventListener("submit", onSubmit);
   document.addEventListener("click", onClick);
-  document.addEventListener("DOMContentLoaded", () => reachByKeyboard(document));
+  document.addEventListener("DOMContentLoaded", () => {
+    reachByKeyboard(document);
+    nameBoxes(document);
+  });
   document.addEventListener("DOMContentLoaded", watchWorkers);
   window.addEventListener("pageshow", () => {
     document.querySelectorAll("[data-drop-empty]").forEach((field) => (field.disabled = false));

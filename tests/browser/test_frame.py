@@ -125,3 +125,20 @@ def test_chosen_columns_are_shown_and_remembered(open_page, books):
     expect(page.locator("#table-trades th", has_text="Swap")).to_have_count(0)
     page.goto(page.url.split("?")[0])
     expect(page.locator("#table-trades th", has_text="Swap")).to_have_count(0)
+
+
+NAMELESS = """() => [...document.querySelectorAll("input, select, textarea")]
+  .filter((box) => !["hidden", "submit", "button"].includes(box.type) && !box.labels.length)
+  .filter((box) => !box.getAttribute("aria-label") && !box.getAttribute("aria-labelledby"))
+  .map((box) => box.outerHTML)"""
+
+
+@pytest.mark.parametrize("path", ["/accounts/account/", "/core/apikey/add/", "/reports/trades/"])
+def test_every_box_has_a_name(open_page, books, path):
+    assert open_page(path).evaluate(NAMELESS) == []
+
+
+def test_the_two_boxes_of_a_moment_are_told_apart(open_page):
+    page = open_page("/core/apikey/add/")
+    expect(page.get_by_label("Expires at, date")).to_be_visible()
+    expect(page.get_by_label("Expires at, time")).to_be_visible()

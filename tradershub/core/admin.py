@@ -72,6 +72,14 @@ class HubAdmin(ModelAdmin):
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         return readable(self.model, super().get_list_display(request))
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Day and time of a moment are two boxes: each says what it is to those who do not see them."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if isinstance(field, forms.SplitDateTimeField):
+            for part, box in zip(("date", "time"), field.widget.widgets, strict=True):
+                box.attrs["aria-label"] = f"{field.label}, {part}"
+        return field
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Decimals of a row that is only read are shown as in the list."""
         sections = super().get_fieldsets(request, obj)
