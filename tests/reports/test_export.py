@@ -48,10 +48,33 @@ def test_a_workbook_has_true_numbers_and_dates(page, books):
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", " =1", "\r=1"]
+    "text",
+    [
+        "=1+1",
+        "+cmd|' /C calc'!A0",
+        "-2+3",
+        "@SUM(A1)",
+        "\t=1",
+        " =1",
+        "\r=1",
+        "＝1",
+        "＋1",
+        "－1",
+        "＠A",
+    ],
 )
 def test_text_that_would_run_as_a_formula_is_escaped(text):
     assert safe_text(text) == f"'{text}"
+
+
+def test_money_has_its_currencys_digits_and_more_only_where_it_has_more(page, books):
+    query = {"deals.cols": ["amount"], "account": books.accounts[0].pk}
+    deals = books.accounts[0].deals
+    for amount, exact in (("1", "1.00"), ("1.5", "1.50"), ("1.234", "1.234")):
+        deals.filter(kind="deposit").update(amount=Decimal(amount), profit=Decimal(amount))
+        rows = read_csv(page("/reports/statement/deals.csv", **query))
+        assert [exact] in rows
+        assert not any(cell.endswith("000") for row in rows for cell in row)
 
 
 def test_a_formula_in_a_comment_stays_text(page, books):

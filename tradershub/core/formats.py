@@ -49,10 +49,16 @@ def price(value: Decimal | None, tick: Decimal | None) -> str:
     """A price with the digits of its tick, or more where it has more; without a tick as it is."""
     if value is None or not tick:
         return plain(value)
-    return number(value, max(_places(value), _places(tick)))
+    return number(value, max(places(value), places(tick)))
 
 
-def _places(value: Decimal) -> int:
+def exact(value: Decimal, digits: int) -> Decimal:
+    """The same figure with at least that many decimals, and no zeros behind them."""
+    return quantise(value, max(digits, places(value)))
+
+
+def places(value: Decimal) -> int:
+    """How many decimals the figure needs."""
     exponent = value.normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
 
@@ -61,7 +67,7 @@ def lots(volume: Decimal | None) -> str:
     """A volume, at least to hundredths of a lot."""
     if volume is None:
         return UNKNOWN
-    return number(volume, max(2, _places(volume)))
+    return number(volume, max(2, places(volume)))
 
 
 def percent(value: Decimal | None, digits: int = 2) -> str:

@@ -29,7 +29,7 @@ from tradershub.core.table_files import BoundedCSV, BoundedXLSX
 
 MOST_ROWS = 100_000
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
-FORMULA = re.compile(r"\s*[=+\-@\t\r\n|]")
+FORMULA = re.compile(r"\s*[=+\-@\t\r\n|＝＋－＠]")  # spreadsheets of East Asia read wide signs too
 
 
 def safe_text(value: Any) -> Any:

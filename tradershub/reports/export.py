@@ -17,6 +17,7 @@ from django.utils import timezone
 from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
+from tradershub.core import formats
 from tradershub.core.spreadsheets import safe_text
 from tradershub.reports.table_view import TableView
 from tradershub.reports.tables import Column, Row
@@ -69,7 +70,9 @@ def _value(column: Column, row: Row, zone: dt.tzinfo) -> Any:
     value = row.get(column.key)
     if isinstance(value, dt.datetime):
         return value.astimezone(zone)
-    if value is None or isinstance(value, Decimal | int | dt.date):
+    if isinstance(value, Decimal):
+        return formats.exact(value, column.kind.least(column.unit_of(row)))
+    if value is None or isinstance(value, int | dt.date):
         return value
     return safe_text(str(value))
 

@@ -12,6 +12,8 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from tradershub.core import formats
+from tradershub.finance.decimals import ZERO
+from tradershub.finance.money import currency_digits
 
 Row = dict[str, Any]
 SIZES = (25, 50, 100, 250)
@@ -20,10 +22,14 @@ SIZE = 50
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How a value is written on the page; number: right-aligned and exported as a true number."""
+    """How a value is written on the page; number: right-aligned and exported as a true number.
+
+    least: the decimals that an export shows at least, by the currency or the tick of the row.
+    """
 
     write: Callable[[Any, Any], str]
     number: bool = False
+    least: Callable[[Any], int] = lambda unit: 0
     signed: bool = False
     css: str = ""
 
@@ -38,11 +44,11 @@ def _day(value: dt.date | None, _: str) -> str:
 
 TEXT = Kind(lambda value, _: str(value or ""))
 WORDS = Kind(lambda value, _: str(value or ""), css="words")
-MONEY = Kind(formats.money, number=True)
-PNL = Kind(formats.signed, number=True, signed=True)
-FLOW = Kind(formats.signed, number=True)  # money moved, neither won nor lost
-PRICE = Kind(formats.price, number=True)
-LOTS = Kind(lambda value, _: formats.lots(value), number=True)
+MONEY = Kind(formats.money, number=True, least=currency_digits)
+PNL = Kind(formats.signed, number=True, least=currency_digits, signed=True)
+FLOW = Kind(formats.signed, number=True, least=currency_digits)  # money moved, neither won nor lost
+PRICE = Kind(formats.price, number=True, least=lambda tick: formats.places(tick or ZERO))
+LOTS = Kind(lambda value, _: formats.lots(value), number=True, least=lambda _: 2)
 COUNT = Kind(lambda value, _: formats.number(value, 0), number=True)
 PERCENT = Kind(lambda value, _: formats.percent(value), number=True)
 MOMENT = Kind(_moment, css="nowrap")
