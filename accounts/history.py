@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import ExpressionWrapper, F, Max, Q, QuerySet, Sum
+from django.db.models import ExpressionWrapper, F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from accounts.kept import kept
@@ -99,21 +99,6 @@ def _days_by_currency(rows: QuerySet[Any]) -> QuerySet[Any]:
     )
 
 
-def last_snapshots(account_ids: Collection[int]) -> dict[int, EquitySnapshot]:
-    """The newest mark of equity of each account that has one."""
-    newest = (
-        EquitySnapshot.objects.filter(account__in=account_ids)
-        .order_by()
-        .values("account")
-        .annotate(newest=Max("at"))
-    )
-    moments = {row["account"]: row["newest"] for row in newest}
-    found = EquitySnapshot.objects.filter(
-        account__in=moments, at__in=set(moments.values())
-    ).order_by("at")
-    return {one.account_id: one for one in found if moments[one.account_id] == one.at}
-
-
 class Marked(NamedTuple):
     """What a mark of equity says is floating, open swap included, in the account's currency."""
 
@@ -127,12 +112,6 @@ def marks(account_ids: Collection[int], moments: Q) -> Iterable[Marked]:
     found = EquitySnapshot.objects.filter(moments, account__in=account_ids).order_by("at", "id")
     floating = ExpressionWrapper(F("equity") - F("balance"), output_field=MONEY)
     return map(Marked._make, found.values_list("account_id", "at", floating).iterator())
-
-
-def last_day(account_ids: Collection[int]) -> dt.date | None:
-    """The newest trading day with any figures."""
-    newest: dt.date | None = day_figures(account_ids).aggregate(newest=Max("day"))["newest"]
-    return newest
 
 
 @dataclass(frozen=True, slots=True)
