@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts import booking
 from accounts.models import Account, Break, Deal, Position, StatementImport, StatementLine
-from accounts.statements import extras, opening_balances
+from accounts.statements import explaining, extras, opening_balances
 from accounts.statements.lines import net, restored
 from accounts.statements.settling import booked_imports
 from tradershub.core.audit import record
@@ -27,6 +27,7 @@ from tradershub.finance.decimals import ZERO
 
 Kind, State = Break.Kind, Break.State
 RUNNING = "running balance"
+TOTAL = ": the file prints "  # as statements.words says it of a total that the rows do not make
 EXPLAINED = "Explained by what was booked since"
 MOST_DETAILS = 50
 OPENED = {"state": State.OPEN, "explanation": "", "closed_at": None}
@@ -161,9 +162,12 @@ def findings(account: Account) -> Iterator[Finding]:
 
 
 def _of_the_file(statement: StatementImport) -> Iterator[Finding]:
-    """What the file's own rows do not explain, as its reader found it."""
+    """What the file's own rows do not explain, as its reader found it, unless the books explain all of it."""
     sentences = statement.preview.get("breaks", [])
     running = [text for text in sentences if RUNNING in text.lower()]
+    if sentences and explaining.is_explained(statement, gaps=len(running)):
+        sentences = [text for text in sentences if text not in running and TOTAL not in text]
+        running = []
     for text in sentences:
         if text not in running:
             yield Finding(Kind.TOTAL, text[:500], statement=statement)

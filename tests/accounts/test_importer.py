@@ -11,10 +11,10 @@ from itertools import permutations
 import pytest
 from django.db.models import Sum
 
-from accounts import booking, imports, manual
+from accounts import booking, imports, manual, tieout
 from accounts.booking import NewDeal
 from accounts.models import Break, Deal, Position, StatementLine
-from accounts.statements import extras
+from accounts.statements import extras, mt5_totals
 from accounts.statements.base import DealLine, OpenPositionLine, OrderLine
 from brokers.services import symbol_for
 from tests.accounts.books import assert_derived, books_of, money_of
@@ -584,6 +584,46 @@ def test_a_deal_that_two_earlier_files_say_otherwise_is_one_difference(account):
         book_statement(account, period(said, 0, 20 + n), name=f"{n}.html")
     found = account.breaks.get(kind="disagreement")
     assert (found.count, found.difference, len(found.details["rows"])) == (1, -4, 1)
+
+
+def lacking(statement, n):
+    """The statement without its row n, judged as the reader of the format does."""
+    row = statement.deals[n]
+    deals = [deal for deal in statement.deals if deal is not row]
+    short = replace(statement, deals=deals, breaks=[])
+    short.our_totals = statement.our_totals | {
+        "balance": statement.our_totals["balance"] - row.amount
+    }
+    mt5_totals.judge(short)
+    return short
+
+
+ROWS = [
+    ("2024.03.02 09:00:00", "withdrawal", "-700"),
+    ("2024.03.03 09:00:00", "fee", "-7"),
+    ("2024.03.04 09:00:00", "deposit", "100"),
+]
+
+
+def test_what_a_file_lacks_is_explained_by_the_file_that_has_it(account):
+    whole = money_file(*ROWS)
+    book_statement(account, lacking(whole, 1), name="short.html")
+    kinds = account.breaks.filter(state="open").values_list("kind", flat=True)
+    assert {"total", "running_balance"} <= set(kinds)
+    before = books_of(account)["breaks"]
+    imported = book_statement(account, whole, name="whole.html")
+    assert not account.breaks.filter(state="open").exists()
+    imports.undo(imported, actor="test")
+    assert books_of(account)["breaks"] == before
+
+
+def test_what_a_file_lacks_is_not_explained_by_another_row(account):
+    whole = money_file(*ROWS)
+    book_statement(account, lacking(whole, 1), name="short.html")
+    enter_money(account, "withdrawal", "-699", at=moment("2024-03-02 08:00"))
+    tieout.reconcile(account)
+    kinds = account.breaks.filter(state="open").values_list("kind", flat=True)
+    assert {"total", "running_balance"} <= set(kinds)
 
 
 def test_fewer_digits_of_the_same_number_are_no_disagreement(account):
