@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -42,6 +43,16 @@ def test_another_kind_of_database_is_refused_without_its_password(monkeypatch, u
     with pytest.raises(ImproperlyConfigured, match="cannot use") as refusal:
         database(Environment(), default="sqlite:///x")
     assert "secret" not in str(refusal.value)
+
+
+def test_every_setting_stands_in_the_table_of_the_docs():
+    root = settings.BASE_DIR
+    read = re.findall(
+        r'\benv(?:\.\w+)?\(\s*"([A-Z_]+)"', (root / "tradershub/settings.py").read_text()
+    )
+    table = (root / "docs/operate.md").read_text(encoding="utf-8")
+    assert len(read) > 15
+    assert [name for name in read if f"`{name}`" not in table] == []
 
 
 def test_an_empty_address_means_the_default(monkeypatch):
