@@ -130,8 +130,10 @@ def test_a_missing_file_is_found_on_a_host_of_another_name(act, monkeypatch):
     act(3)
     anchor.path().unlink()
     monkeypatch.setattr(audit.socket, "gethostname", lambda: "elsewhere")
-    assert note_late(monkeypatch) == [3]
-    assert sentences() == [f"2 entries from 1 on have no note any more in {anchor.path().name}"]
+    assert note_late(monkeypatch) == []
+    assert sentences() == [
+        f"The notes of the log are gone: there is no {anchor.path().name} in the data folder"
+    ]
 
 
 @pytest.mark.postgresql
@@ -243,6 +245,17 @@ def test_new_notes_are_begun_knowingly_and_the_log_says_so(act, capsys, data_dir
     assert (entry.action, entry.summary) == ("audit.begin_notes", "The old disk is lost")
     assert "The notes of the log are gone" in entry.details["first"][0]
     assert noted_numbers() == [1, 2, 3, 4]
+
+
+def test_the_command_tells_the_way_out_of_missing_notes(act, capsys):
+    act(3)
+    anchor.path().unlink()
+    with pytest.raises(SystemExit):
+        call_command("verify_audit")
+    assert (
+        "Put the file of notes back, or begin new ones with --begin-notes"
+        in capsys.readouterr().err
+    )
 
 
 def test_new_notes_want_a_reason(act):

@@ -216,8 +216,8 @@ Mark = tuple[int, str | None]  # number of an entry, and how far it says that th
 def note_late() -> list[int]:
     """Note the committed entries at the end that have none, in order; returns their numbers.
 
-    Entries whose note was there before get no new one: that it is gone stays to be found. Does
-    nothing within a transaction, which may yet be taken back. Raises OSError.
+    Does nothing where notes that were there are gone, so that this is found as it is, nor within a
+    transaction, which may yet be taken back. Raises OSError.
     """
     late = [] if connection.in_atomic_block else _note()
     if late:
@@ -255,7 +255,7 @@ def _publish(entry: AuditEntry) -> None:
 
 
 def _note(*, until: int | None = None) -> list[int]:
-    """Note what has no note yet, up to that entry; returns the numbers. Raises OSError."""
+    """Note what never had a note, up to that entry; returns the numbers. Raises OSError."""
     with anchor.held():
         last = anchor.last()
         rows = AuditEntry.objects.filter(seq__gt=last).order_by("seq")
@@ -263,6 +263,8 @@ def _note(*, until: int | None = None) -> list[int]:
             rows = rows.filter(seq__lte=until)
         found = list(rows.values_list("seq", "hash", "noted"))
         gone = _once_noted(((seq, noted) for seq, _, noted in found), last=last)
+        if gone > last and until is None:
+            return []
         owed = [(seq, digest) for seq, digest, _ in found if seq > gone]
         if owed:
             anchor.append(owed)

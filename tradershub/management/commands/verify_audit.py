@@ -49,6 +49,10 @@ class Command(BaseCommand):
         findings = audit.verify(noted=dict(options["head"]))
         for finding in findings:
             self.stderr.write(f"{finding.kind}: {finding.sentence}.")
+        if any(finding.kind == "notes" for finding in findings):
+            self.stderr.write(
+                "Put the file of notes back, or begin new ones with --begin-notes REASON."
+            )
         seq, digest = audit.head()
         self.stdout.write(f"{seq} entries, head {seq}:{digest}")
         if findings:
