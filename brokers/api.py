@@ -22,6 +22,7 @@ from tradershub.core.api import (
     one_of,
     page_of,
 )
+from tradershub.core.dated import with_next
 from tradershub.core.terms import add_terms, change_terms, correct_terms
 
 router = Router(tags=["Brokers"])
@@ -333,7 +334,7 @@ class TermsOut(Schema):
 def list_terms(request: HttpRequest, symbol_id: int, query: Annotated[PageQuery, Query()]) -> Any:
     allow(request, "brokers.view_symbolterms")
     symbol = one(BrokerSymbol.objects.all(), symbol_id, what="symbol")
-    return page_of(SymbolTerms.objects.filter(symbol=symbol), query)
+    return page_of(with_next(SymbolTerms.objects.filter(symbol=symbol)), query)
 
 
 @router.post("/symbols/{symbol_id}/terms", response={201: TermsOut}, summary="Add terms")

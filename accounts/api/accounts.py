@@ -27,6 +27,7 @@ from tradershub.core.api import (
     one_of,
     page_of,
 )
+from tradershub.core.dated import with_next
 from tradershub.core.errors import BadInput
 from tradershub.core.terms import add_terms, change_terms, correct_terms
 
@@ -164,7 +165,7 @@ def list_account_terms(
     request: HttpRequest, account_id: int, query: Annotated[PageQuery, Query()]
 ) -> Any:
     allow(request, "accounts.view_accountterms")
-    return page_of(my_account(request, account_id).terms.all(), query)
+    return page_of(with_next(my_account(request, account_id).terms.all()), query)
 
 
 @router.post(

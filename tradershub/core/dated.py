@@ -28,9 +28,22 @@ class DatedTerms(models.Model):
     @property
     def valid_until(self) -> dt.date | None:
         """The last day on which these terms hold; None while no later terms are known."""
-        later = self.siblings().filter(valid_from__gt=self.valid_from).order_by("valid_from")
-        start = later.values_list("valid_from", flat=True).first()
+        start = self.next_from if hasattr(self, "next_from") else self._ask_next()
         return start - dt.timedelta(days=1) if start else None
+
+    def _ask_next(self) -> dt.date | None:
+        later = self.siblings().filter(valid_from__gt=self.valid_from).order_by("valid_from")
+        return later.values_list("valid_from", flat=True).first()
+
+
+def with_next(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
+    """The rows, each knowing as `next_from` when the next begins: their `valid_until` asks nothing more."""
+    parent = f"{rows.model.PARENT}_id"
+    later = rows.model._default_manager.filter(
+        **{parent: models.OuterRef(parent)}, valid_from__gt=models.OuterRef("valid_from")
+    )
+    starts = later.order_by("valid_from").values("valid_from")
+    return rows.annotate(next_from=models.Subquery(starts[:1]))
 
 
 def in_force(rows: models.QuerySet[Any], on: dt.date) -> Any | None:

@@ -1,0 +1,85 @@
+"""How many queries the lists of the API take: as many for 30 rows as for 3."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts import manual
+from accounts.models import (
+    AccountTerms,
+    Break,
+    FileMapping,
+    StatementFile,
+    StatementImport,
+    StatementLine,
+)
+from brokers.models import FxRate, SymbolTerms
+from tests.factories import make_account, make_broker, make_symbol
+from tests.routes import operations
+from tradershub.core.api_keys import create_key
+
+pytestmark = pytest.mark.django_db
+
+# The key, its mark of use, permissions, the row above the list, the rows themselves.
+MOST_QUERIES = 8
+LISTS = [op for op in operations() if op.id.startswith("list_")]
+BY_LOGIN = {"list_api_keys"}
+FIRST_DAY = dt.date(2020, 1, 1)
+
+
+@pytest.fixture
+def fill(administrator):
+    """Adds a row of each table to the first account, and another account with all of them."""
+    owner = administrator.user
+    first = make_account(owner=owner)
+    symbol = make_symbol(first)
+    file = StatementFile.objects.create(owner=owner, sha256="0" * 64, size=1)
+    kept = {"owner": owner, "file": file, "file_name": "a", "state": "booked"}
+    above = StatementImport.objects.create(account=first, **kept)
+
+    def filled(start: int, end: int) -> dict[str, int]:
+        for n in range(start, end):
+            account = make_account(owner=owner, broker=make_broker())
+            day = FIRST_DAY + dt.timedelta(days=n)
+            entry = {"symbol": f"EUR{n}", "side": "buy", "volume": "1", "price": "1.1"}
+            manual.trade(account, actor="me", **entry)
+            manual.place_order(account, actor="me", **entry)
+            Break.objects.create(account=account, kind="total", cause=str(n))
+            StatementImport.objects.create(account=account, **kept)
+            StatementLine.objects.create(statement=above, row=n, fate="booked")
+            AccountTerms.objects.create(account=first, valid_from=day)
+            SymbolTerms.objects.create(
+                symbol=symbol, valid_from=day, contract_size=1, tick_size="0.1"
+            )
+            FxRate.objects.update_or_create(currency="XXX", day=day, defaults={"rate": 1})
+            FileMapping.objects.create(
+                owner=owner, broker=account.broker, name=str(n), headings_hash=str(n), mapping={}
+            )
+            create_key(owner=owner, name=str(n), scopes=["read"])
+        return {"account_id": first.pk, "symbol_id": symbol.pk, "import_id": above.pk}
+
+    return filled
+
+
+@pytest.mark.parametrize("op", LISTS, ids=lambda op: op.id)
+def test_a_list_takes_as_many_queries_for_thirty_rows_as_for_three(administrator, fill, op):
+    def asked(ids):
+        path = op.path.format(**ids).removeprefix("/api/v1/")
+        with CaptureQueriesContext(connection) as captured:
+            rows = administrator.get(path, limit=500).json()["data"]
+        return len(rows), [query["sql"] for query in captured]
+
+    if op.id in BY_LOGIN:
+        administrator.client.defaults.pop("HTTP_AUTHORIZATION", None)
+        administrator.client.headers = {}
+        administrator.client.force_login(administrator.user)
+    ids = fill(0, 3)
+    asked(ids)
+    few, first = asked(ids)
+    many, second = asked(fill(3, 30))
+    assert many - few >= (0 if op.id == "list_instruments" else 27)
+    assert len(second) <= min(len(first), MOST_QUERIES), "\n".join(second)
