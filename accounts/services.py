@@ -72,6 +72,8 @@ def edit_account(account: Account, *, actor: Any, **changes: Any) -> Account:
                 "open another account",
                 param=name,
             )
+    if "mode" in changes:
+        changes["mode_is_assumed"] = False
     before = state_of(account, changes)
     for name, value in changes.items():
         setattr(account, name, value)

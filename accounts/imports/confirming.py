@@ -73,6 +73,8 @@ def open_as_stated(opening: dict[str, Any], *, actor: Any, owner: Any) -> Accoun
         actor=actor, name=name, aliases=opening.get("aliases") or []
     )
     fields = {key: opening[key] for key in OPENING_FIELDS if opening.get(key) is not None}
+    if not fields.get("mode"):
+        fields |= {"mode": Account.Mode.HEDGING, "mode_is_assumed": True}
     mine = Account.objects.for_user(owner).filter(broker=broker, number=fields.get("number", ""))
     if already := mine.first():  # another file of the same batch has opened it
         return already

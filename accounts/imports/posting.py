@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -20,8 +22,6 @@ from accounts.statements.addressee import addressee, new_names
 from accounts.statements.base import NotAStatement, Statement
 from accounts.statements.preview import report
 from accounts.trail import Trail, trail
-from brokers.services import edit_broker
-from brokers.services import edit_broker
 from brokers.services import edit_broker
 from tradershub.core.audit import record
 from tradershub.core.crypto import Unreadable
@@ -74,7 +74,7 @@ def book_read(
         with transaction.atomic():
             if not _is_ours(imported):
                 return imported
-            with trail(actor=actor, target=imported) as changed:
+            with trail(actor=actor, target=imported) as changed, _mode_told(imported, actor=actor):
                 plan = importer.book(imported, statement, progress=progress)
             counts = plan.counts() | {"inferred": imported.deals.filter(inferred=True).count()}
             imported.preview = imported.preview | head | {"lines": counts}
@@ -102,18 +102,23 @@ def _is_ours(imported: StatementImport) -> bool:
     return False
 
 
-def _remember_names(account: Account, statement: Statement, *, actor: Any) -> None:
-    """Whoever booked the file here has said whose names it prints; the next one is known by them."""
-    if names := new_names(statement.account, account):
-        aliases = [*account.broker.aliases, *names]
-        edit_broker(account.broker, actor=actor, aliases=aliases)
-
-
-def _remember_names(account: Account, statement: Statement, *, actor: Any) -> None:
-    """Whoever booked the file here has said whose names it prints; the next one is known by them."""
-    if names := new_names(statement.account, account):
-        aliases = [*account.broker.aliases, *names]
-        edit_broker(account.broker, actor=actor, aliases=aliases)
+@contextmanager
+def _mode_told(imported: StatementImport, *, actor: Any) -> Iterator[None]:
+    """Write to the audit log that the file corrected the mode which the account was assumed to have."""
+    mine = Account.objects.filter(pk=imported.account_id)
+    before = mine.get().mode
+    yield
+    account = mine.get()
+    if account.mode != before:
+        imported.account.mode = account.mode
+        record(
+            "account.edit",
+            actor=actor,
+            target=account,
+            summary=f"{account} is {account.mode}, as its files prove; {before} was assumed",
+            details={"mode": [before, account.mode]},
+            owner=account.owner_id,
+        )
 
 
 def _remember_names(account: Account, statement: Statement, *, actor: Any) -> None:
@@ -150,7 +155,7 @@ def undo(imported: StatementImport, *, actor: Any) -> dict[str, int]:
     """
     if not take(imported, of=(State.BOOKED,), to=State.BOOKED):
         raise Conflict(f"The file is {imported.get_state_display().lower()}; nothing to undo.")
-    with trail(actor=actor, target=imported) as changed:
+    with trail(actor=actor, target=imported) as changed, _mode_told(imported, actor=actor):
         counts = importer.undo(imported)
     imported.undone_at = timezone.now()
     imported.save(update_fields=["undone_at"])

@@ -32,6 +32,10 @@ from tradershub.core.garbage import uncollected
 from tradershub.core.queue import enqueue
 
 READ_TASK = "accounts.tasks.read_statement"
+MODE_ASSUMED = (
+    "The file does not say, and its rows do not prove, whether the account is hedging or netting; a new "
+    "account is kept as hedging until you or a later file say otherwise."
+)
 PREVIEW_SECONDS = 15  # a person waits for it
 READABLE_AGAIN = (State.CANCELLED, State.REFUSED, State.FAILED)
 WHICH_BROKER = (
@@ -152,13 +156,13 @@ def _show(imported: StatementImport, statement: Statement) -> None:
 def shown(statement: Statement, whose: Addressee, *, name: str) -> dict[str, Any]:
     """What `--json` prints of a file, and what a person wants to see besides before confirming."""
     plan = importer.planned(statement, whose.account)
+    if whose.opening and not whose.opening["mode"]:
+        statement.notes.append(MODE_ASSUMED)
     return {
         **report(name, statement, plan, whose.account),
         **samples(statement, plan, whose.account),
         "opening": whose.opening,
         "question": whose.question,
-        "offered_account": whose.offered and whose.offered.pk,
-        "offered_account": whose.offered and whose.offered.pk,
         "offered_account": whose.offered and whose.offered.pk,
     }
 

@@ -49,6 +49,11 @@ class Account(OwnedModel):
     currency = models.CharField(max_length=3, validators=[currency_code])
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.LIVE)
     mode = models.CharField(max_length=10, choices=Mode, default=Mode.HEDGING)
+    mode_is_assumed = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Neither a person nor a file said the mode; the files that prove one decide",
+    )
     status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
     opened_on = models.DateField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)

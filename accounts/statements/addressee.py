@@ -8,6 +8,7 @@ from typing import Any
 from accounts.models import Account
 from accounts.statements.base import AccountInfo, Statement
 from accounts.statements.clock import server_time
+from accounts.statements.modes import proven_mode
 from brokers.models import Broker
 
 KINDS = {"live": "live", "demo": "demo", "contest": "demo"}
@@ -17,7 +18,8 @@ KINDS = {"live": "live", "demo": "demo", "contest": "demo"}
 class Addressee:
     """Where a file belongs. One of: an account; what to open one with; a question; a refusal.
 
-    opening: fields of the account to open, `broker` as a name, and `aliases` for a broker that is new.
+    opening: fields of the account to open, `broker` as a name, and `aliases` for a broker that is new;
+    `mode` is empty where the file does not prove it.
     question: what the file does not say and a person must, before it can be booked.
     offered: the account of that number which the question is about.
     """
@@ -65,9 +67,19 @@ def refusal_of(info: AccountInfo, account: Account) -> str:
             f"The file is in {info.currency}, but account {account.number} is in "
             f"{account.currency}; expected the same currency."
         )
+    if info.margin_mode and info.margin_mode != account.mode and not _may_follow(account):
+        return (
+            f"The file is of a {info.margin_mode} account, but account {account.number} is kept as "
+            f"{account.mode}; change its mode first, if that is wrong."
+        )
     if not account.is_open:
         return f"Account {account.number} is closed; reopen it to book into it."
     return ""
+
+
+def _may_follow(account: Account) -> bool:
+    """Whether the account's mode was only assumed, and no file in its books has proved it."""
+    return account.mode_is_assumed and proven_mode(account) == ""
 
 
 def _numbered(number: str, *, owner: Any) -> list[Account]:
@@ -76,18 +88,6 @@ def _numbered(number: str, *, owner: Any) -> list[Account]:
         .filter(number=number)
         .select_related("broker")
         .order_by("pk")
-    )
-
-
-def _numbered(number: str, *, owner: Any) -> list[Account]:
-    return list(
-        Account.objects.for_user(owner).filter(number=number).select_related("broker").order_by("pk")
-    )
-
-
-def _numbered(number: str, *, owner: Any) -> list[Account]:
-    return list(
-        Account.objects.for_user(owner).filter(number=number).select_related("broker").order_by("pk")
     )
 
 
@@ -144,7 +144,7 @@ def _proposal(statement: Statement, *, number: str, broker: str) -> Addressee:
         "currency": info.currency,
         "leverage": info.leverage,
         "kind": KINDS.get(info.kind, "live"),
-        "mode": info.margin_mode or "hedging",
+        "mode": info.margin_mode,
         "server": info.server,
         "holder": info.name,
         "platform": statement.format,

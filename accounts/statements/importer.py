@@ -12,18 +12,20 @@ from collections.abc import Iterable, Iterator
 from itertools import repeat
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Q
+from django.db import connection, transaction
+from django.db.models import Q, Sum
 
 from accounts import booking, bulk
 from accounts.models import Account, Deal, StatementImport, StatementLine
 from accounts.progress import UNWATCHED, Progress, watched
-from accounts.statements import extras, openings, settling, symbols, table_totals
+from accounts.statements import extras, modes, openings, settling, symbols, table_totals
 from accounts.statements.base import Statement
-from accounts.statements.lines import Row, read_rows, stored
+from accounts.statements.lines import Row, net, read_rows, stored
 from accounts.statements.matching import SYMBOL, Fate, Known, Plan, plan
 from accounts.statements.preview import facts_of
 from tradershub.core.errors import BadInput
+from tradershub.core.fields import largest, largest_in_words
+from tradershub.finance.decimals import ZERO
 
 LINE_COLUMNS = ("statement_id", "row", "section", "fate", "reason", "key", "values", "deal_id")
 COMPARE, DEALS, LINES, DERIVE, CHECK = "compare", "deals", "lines", "derive", "check"  # the stages
@@ -39,7 +41,10 @@ def zone_of(statement: Statement, account: Account | None) -> dt.tzinfo:
 def planned(statement: Statement, account: Account | None) -> Plan:
     """What would become of each row. Writes nothing."""
     rows, refusals = read_rows(statement, zone_of(statement, account))
-    return plan(account, rows, refusals)
+    made = plan(account, rows, refusals)
+    if account is not None:
+        _refuse_too_large(account, made)
+    return made
 
 
 @transaction.atomic
@@ -55,15 +60,29 @@ def book(imported: StatementImport, statement: Statement, *, progress: Progress)
     zone = zone_of(statement, account)
     rows, refusals = read_rows(statement, zone, use_up=True)
     orders = extras.order_rows(statement, zone)
-    imported.preview = imported.preview | {"facts": facts_of(statement, rows, zone)}
+    facts = facts_of(statement, rows, zone) | {"mode": statement.account.margin_mode}
+    imported.preview = imported.preview | {"facts": facts}
     _keep_period(imported)
     ids = symbols.bring(account, imported, _named(statement, rows, orders))
     made = plan(account, rows, refusals)
+    _refuse_too_large(account, made)
     extras.keep(imported, statement, orders)
     touched = _book_rows(account, imported, made, ids, progress)
     extras.book_orders(account, imported, orders)
     follow(account, touched, progress)
     return made
+
+
+def _refuse_too_large(account: Account, made: Plan) -> None:
+    """Raises BadInput where the account's balance would be more than its database can add up."""
+    new = (row for row, fate in zip(made.rows, made.fates, strict=True) if fate == Fate.BOOKED)
+    added = sum((net(row.values) for row in new), ZERO)
+    balance = added + (account.deals.aggregate(total=Sum("amount"))["total"] or ZERO)
+    if abs(balance) > largest(connection.vendor):
+        raise BadInput(
+            f"With the file the balance of account {account.number} would be {balance:f}; expected at "
+            f"most {largest_in_words(connection.vendor)}."
+        )
 
 
 def _keep_period(imported: StatementImport) -> None:
@@ -139,6 +158,8 @@ _json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 def follow(account: Account, touched: set[int], progress: Progress = UNWATCHED) -> None:
     """Bring everything that follows from deals and files to what they say now."""
+    if modes.settle(account):
+        touched = touched | set(account.deals.values_list("symbol_id", flat=True)) - {None}
     touched = touched | openings.settle(account)
     of_these = Q(symbol__isnull=True) | Q(symbol__in=touched)
     progress.begin(DERIVE, Deal.objects.filter(of_these, account=account).count())

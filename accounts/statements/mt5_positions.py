@@ -13,6 +13,7 @@ from accounts.statements.base import ZERO, DealLine
 from accounts.statements.clock import server_time
 from accounts.statements.mt5_matching import CLOSINGS, begins_at_zero
 from accounts.statements.mt5_rows import OPEN, POSITIONS, ClosedPosition, Sheet
+from accounts.statements.words import opposite
 from tradershub.finance.decimals import quantise
 
 HEDGING, NETTING = "hedging", "netting"
@@ -26,10 +27,13 @@ def margin_mode(stated: str, sheet: Sheet) -> str:
         return stated
     if any(deal.entry == base.IN_OUT for deal in sheet.deals):
         return NETTING
+    is_whole = begins_at_zero(sheet.deals)
+    if is_whole and _closes_several_at_once(sheet.deals):
+        return NETTING
     symbols = [line.symbol for line in sheet.open_positions]
     if len(set(symbols)) < len(symbols):
         return HEDGING
-    return HEDGING if any(_opposing_entries(sheet.deals)) else ""
+    return HEDGING if any(_opposing_entries(sheet.deals, is_whole=is_whole)) else ""
 
 
 def inferred_openings(sheet: Sheet, deals: list[DealLine], mode: str) -> list[DealLine]:
@@ -62,14 +66,38 @@ def inferred_openings(sheet: Sheet, deals: list[DealLine], mode: str) -> list[De
     return sorted(missing, key=lambda deal: (deal.time_text, deal.row))
 
 
-def _opposing_entries(deals: Iterable[DealLine]) -> Iterator[bool]:
-    """Whether an entry goes against what is held, which a netting account cannot do."""
+def _closes_several_at_once(deals: Iterable[DealLine]) -> bool:
+    """Whether one deal closes more than any entry before it opened, as a hedging account's cannot.
+
+    Entries by one order are the parts of one position.
+    """
+    opened: dict[tuple[str, str, str], Decimal] = defaultdict(lambda: ZERO)
+    largest: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)
+    for deal in deals:
+        volume = deal.volume or ZERO
+        if deal.entry == base.IN:
+            order = (deal.symbol, deal.side, deal.order_id)
+            opened[order] += volume
+            side = (deal.symbol, deal.side)
+            largest[side] = max(largest[side], opened[order])
+        elif deal.entry == base.OUT and volume > largest[deal.symbol, opposite(deal.side)]:
+            return True
+    return False
+
+
+def _opposing_entries(deals: Iterable[DealLine], *, is_whole: bool) -> Iterator[bool]:
+    """Whether an entry goes against what is held, which a netting account cannot do.
+
+    is_whole: the history begins with the account. What an extract held before it is not known; there an
+    entry counts only if the row of its symbol before it was one of the other side.
+    """
     held: dict[str, Decimal] = defaultdict(lambda: ZERO)
     for deal in deals:
         if deal.kind == base.TRADE:
             signed = _signed(deal)
-            yield deal.entry == base.IN and held[deal.symbol] * signed < 0
-            held[deal.symbol] += signed
+            before = held[deal.symbol]
+            yield deal.entry == base.IN and before * signed < 0
+            held[deal.symbol] = before + signed if is_whole else signed * (deal.entry == base.IN)
 
 
 def _signed(deal: DealLine) -> Decimal:

@@ -36,7 +36,10 @@ class OpeningForm(forms.Form):
         required=False, min_value=1, help_text="30 means 1:30", widget=UnfoldAdminIntegerFieldWidget
     )
     kind = forms.ChoiceField(choices=Account.Kind.choices, widget=UnfoldAdminSelectWidget)
-    mode = forms.ChoiceField(choices=Account.Mode.choices, widget=UnfoldAdminSelectWidget)
+    mode = forms.ChoiceField(
+        choices=[("", "Not known: hedging, until a file proves netting"), *Account.Mode.choices],
+        widget=UnfoldAdminSelectWidget,
+    )
 
     def __init__(self, *args: Any, owner: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

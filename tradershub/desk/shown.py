@@ -166,18 +166,6 @@ class Shown:
         return {**(self.preview.get("opening") or {}), "account": account}
 
     @property
-    def opening(self) -> dict[str, Any]:
-        """What the form about its account begins with."""
-        account = self.preview.get("offered_account")
-        return {**(self.preview.get("opening") or {}), "account": account}
-
-    @property
-    def opening(self) -> dict[str, Any]:
-        """What the form about its account begins with."""
-        account = self.preview.get("offered_account")
-        return {**(self.preview.get("opening") or {}), "account": account}
-
-    @property
     def is_ready(self) -> bool:
         """Whether it can be booked without another question."""
         return self.can_book and bool(self.row.account or not self.preview.get("question"))

@@ -30,6 +30,7 @@ WITHOUT_IDS = """Time;Type;Symbol;Volume;Price;Profit before costs;Swap;Commissi
 2024-10-27 02:30:00;deposit;;;;7;;;;
 """
 ZONES = ["UTC", "Europe/London", "America/New_York", "Asia/Tokyo"]
+NETTING = "77 (USD, Example-Demo, demo, Netting)"
 
 
 def account_at(time_zone):
@@ -56,8 +57,8 @@ def on_days_from(day, seed=1):
 def files(tmp_path):
     """Reports over both clock changes of Europe, and a table of rows without ids."""
     spring = on_days_from(dt.date(2024, 3, 29))
-    paths = [mt5_report(tmp_path / "spring.html", spring)]
-    paths.append(mt5_report(tmp_path / "half.html", spring[:20]))
+    paths = [mt5_report(tmp_path / "spring.html", spring, account=NETTING)]
+    paths.append(mt5_report(tmp_path / "half.html", spring[:20], account=NETTING))
     table = tmp_path / "table.csv"
     table.write_text(WITHOUT_IDS)
     return [*paths, table]
