@@ -23,6 +23,7 @@ from accounts.statements.lines import net, restored
 from accounts.statements.settling import booked_imports
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput, Conflict
+from tradershub.core.formats import signed
 from tradershub.finance.decimals import ZERO
 
 Kind, State = Break.Kind, Break.State
@@ -216,13 +217,29 @@ def _at_the_end(account: Account, claim: opening_balances.Claim) -> Iterator[Fin
     at = claim.end
     deals = Deal.objects.filter(account=account, at__lte=at).exclude(kind=Deal.Kind.CREDIT)
     ours = deals.aggregate(total=Sum("amount"))["total"] or ZERO
-    if ours != Decimal(theirs):
+    difference = Decimal(theirs) - ours
+    if difference:
         yield Finding(
             Kind.BALANCE,
-            f"The balance on {_day(at, account)} was {theirs} in the file",
-            difference=Decimal(theirs) - ours,
+            f"The balance on {_day(at, account)} was {theirs} in the file"
+            + _by_hand(account, -difference, until=at),
+            difference=difference,
             statement=claim.statement,
         )
+
+
+def _by_hand(account: Account, amount: Decimal, *, until: dt.datetime) -> str:
+    """The entry by hand that alone makes the difference: a swap, say, that a file counts in its closing deal."""
+    deals = Deal.objects.filter(account=account, source=Deal.Source.MANUAL, at__lte=until)
+    entries = deals.filter(amount=amount, lines=None, reverses=None, reversed_by=None)
+    entry = entries.exclude(kind=Deal.Kind.CREDIT).order_by("-at").first()
+    if entry is None:
+        return ""
+    what = entry.get_kind_display().lower()
+    return (
+        f"; that is the {what} of {signed(amount, account.currency)} {account.currency} entered by hand "
+        f"for {_day(entry.at, account)}, which the file may hold in another row"
+    )
 
 
 def _day(at: dt.datetime, account: Account) -> str:

@@ -626,6 +626,16 @@ def test_what_a_file_lacks_is_not_explained_by_another_row(account):
     assert {"total", "running_balance"} <= set(kinds)
 
 
+def test_a_swap_by_hand_that_a_closing_holds_too_is_named_in_the_break(account):
+    deals = history(7)
+    closing = next(deal for deal in deals if deal.entry == "out" and deal.swap)
+    enter_money(account, "swap", closing.swap, at=_utc(closing.time_text))
+    book_statement(account, period(deals, 0, 40))
+    found = account.breaks.get(state="open")
+    assert (found.kind, found.difference) == ("balance", -closing.swap)
+    assert "that is the swap of" in found.cause and "entered by hand" in found.cause
+
+
 def test_fewer_digits_of_the_same_number_are_no_disagreement(account):
     deals = history(8)
     place = next(n for n, deal in enumerate(deals) if deal.entry == "in")
