@@ -152,3 +152,18 @@ def test_a_row_on_a_clock_ahead_of_ours_has_happened(tmp_path, monkeypatch):
     rows = [DEPOSIT.replace("01.02 09", "01.03 10")]
     report = Report(deals=rows, positions=[], summary=(), results=())
     assert len(read_file(report.html(tmp_path / "report.html")).deals) == 1
+
+
+@on_sqlite
+@pytest.mark.django_db
+def test_a_later_file_that_makes_the_balance_too_large_is_refused(tmp_path):
+    make_owner(username="ann")
+    first, later = money(5_000_000_000), money(5_000_000_000, 4_900_000_000)
+    later.deals = [later.deals[1].replace("01.02", "01.03")]
+    assert imported(first.html(tmp_path / "first.html"), "--yes", "--open")[0] == 0
+    path = later.html(tmp_path / "later.html")
+    for option in ("--dry-run", "--yes"):
+        status, _, errors = imported(path, option)
+        assert status == 1
+        assert "the balance of account 12345 would be 9900000000" in errors
+    assert Deal.objects.count() == 1
