@@ -200,6 +200,14 @@ def _why_below_zero(statement: Statement, last_time: str) -> str:
 
 
 def _opening_note(opening: Decimal | int, statement: Statement, last_time: str) -> str:
+    if _begins_with_cash(statement) and statement.deals[0].entry != base.IN:
+        # A later deposit may begin an extract as well as the first, so that this refutes nothing.
+        return (
+            f"The file begins with a deposit and none of its rows needs an earlier one, yet its printed "
+            f"balance is {opening} more than its rows give. Either it is of a period that a later deposit "
+            "began, or the balance was edited: compare it with the terminal before you book that sum as "
+            "an opening balance."
+        )
     return (
         f"The history does not begin with the account: {opening} was there before the first row, "
         "found as Balance - Deposit/Withdrawal - Closed P/L. That is right only if the report's "

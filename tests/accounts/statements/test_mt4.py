@@ -495,3 +495,10 @@ def test_taxes_that_the_rows_do_not_have_are_a_break(tmp_path):
     assert statement.breaks == [
         "Taxes of closed trades: the file prints -2.00, its rows give 0 (difference -2.00)."
     ]
+
+
+def test_a_balance_beyond_the_rows_of_a_file_that_begins_with_a_deposit_is_doubted(tmp_path):
+    statement = read(small_page(balance="2 008.50", equity="2 008.50"), tmp_path)
+    [note] = statement.notes
+    assert "its printed balance is 1000.00 more than its rows give" in note
+    assert "or the balance was edited" in note
