@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import connection
@@ -12,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts import manual
-from accounts.models import StatementImport
+from accounts.models import Account, AccountTerms, Break, StatementImport
 from brokers.models import Instrument
 from tests.factories import make_account, make_broker, make_symbol
 from tradershub.core import paging
@@ -49,7 +50,12 @@ def fill_books(owner, *, accounts):
 
 
 def queries_of(client, model):
-    address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    return asked_by(
+        client, reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    )
+
+
+def asked_by(client, address):
     client.get(address)
     with CaptureQueriesContext(connection) as captured:
         assert client.get(address).status_code == 200
@@ -64,6 +70,34 @@ def test_a_list_takes_few_queries_and_no_more_for_more_rows(root, model):
     many = queries_of(root, model)
     assert len(many) <= max(len(few), 1), many
     assert len(many) <= MOST_QUERIES, many
+
+
+ENTRIES = {
+    "deal": ("trade", "deposit", "withdrawal", "charge", "reverse", "change"),
+    "brokerorder": ("add", "modify", "fill", "cancel", "change"),
+    "position": ("close", "change"),
+    "break": ("explain", "change"),
+    "account": ("add", "change"),
+    "accountterms": ("add", "change"),
+}
+MOST_OF_AN_ENTRY = 25
+
+
+@pytest.mark.parametrize(
+    "name", [f"{model}_{page}" for model in ENTRIES for page in ENTRIES[model]]
+)
+def test_an_entry_takes_as_many_queries_whatever_stands_in_the_books(root, name):
+    fill_books(root.user, accounts=3)
+    for model in (AccountTerms, Break):
+        values = {"valid_from": "2020-01-01"} if model is AccountTerms else {"kind": "total"}
+        model.objects.create(account=Account.objects.first(), **values)
+    row = apps.get_model("accounts", name.split("_")[0]).objects.first()
+    on_row = name.split("_")[1] not in ("add", "trade", "deposit", "withdrawal", "charge")
+    address = reverse(f"admin:accounts_{name}", args=[row.pk] if on_row else [])
+    few = asked_by(root, address)
+    fill_books(root.user, accounts=27)
+    many = asked_by(root, address)
+    assert len(many) <= min(len(few), MOST_OF_AN_ENTRY), many
 
 
 def test_the_lists_of_large_tables_are_counted_to_ten_thousand_only(root):

@@ -10,6 +10,8 @@ import zipfile
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.imports.progress import Watcher
@@ -107,6 +109,33 @@ def test_files_too_large_together_are_a_sentence(trader, settings):
     assert answer.status_code == 422
     assert "larger than" in answer.json()["error"]
     assert not StatementImport.objects.exists()
+
+
+def test_the_import_page_and_a_preview_ask_as_much_for_many_files_as_for_few(trader, example):
+    def asked(address):
+        trader.get(address)
+        with CaptureQueriesContext(connection) as captured:
+            assert trader.get(address).status_code == 200
+        return [query["sql"] for query in captured]
+
+    def receive(number):
+        copies = StatementImport.objects.filter(pk=first.pk)
+        for _ in range(number):
+            copy = copies.get()
+            copy.pk = None
+            copy.save()
+
+    drop(trader, next(item for item in example.items() if item[0].endswith(".xlsx")))
+    first = StatementImport.objects.get()
+    receive(2)
+    page = reverse("desk:import")
+    preview = reverse("desk:import-detail", args=[first.pk])
+    few = [asked(address) for address in (page, preview)]
+    receive(27)
+    assert StatementImport.objects.count() == 30
+    for before, address in zip(few, (page, preview), strict=True):
+        after = asked(address)
+        assert len(after) <= min(len(before), 20), after
 
 
 def test_script_in_a_file_name_is_text(trader):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Break, Position, StatementImport
+from accounts.models import AccountTerms, Break, Position, StatementImport
 from accounts.queries import booked_money
 from tests.factories import make_account, make_owner
 from tests.reports.books import make_books
@@ -82,10 +83,10 @@ def test_another_persons_account_does_not_exist(page, books):
     assert "is not an account of yours" in text_of(response)
 
 
-def queries_of(client, owner, key: str) -> list[str]:
+def queries_of(client, owner, key: str, **query: str) -> list[str]:
     client.force_login(owner)
     with CaptureQueriesContext(connection) as found:
-        assert client.get(f"/reports/{key}/").status_code == 200
+        assert client.get(f"/reports/{key}/", query).status_code == 200
     return [query["sql"] for query in found.captured_queries]
 
 
@@ -96,8 +97,23 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(client, db, key):
     make_books(many, days=60, per_day=2)
     make_account(owner=many, currency="GBP")
     asked = queries_of(client, many, key)
-    assert len(asked) <= max(QUERIES[key], len(queries_of(client, few, key)))
     assert len(asked) <= QUERIES[key], "\n".join(asked)
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_the_number_of_queries_of_an_account_does_not_grow_with_its_rows(client, db, tab):
+    asked = []
+    for name, days in (("few", 3), ("many", 30)):
+        owner = make_owner(username=name, is_staff=True)
+        account = make_books(owner, days=days).accounts[0]
+        for n in range(days):
+            begin = {"valid_from": dt.date(2020, 1, 1) + dt.timedelta(days=n)}
+            AccountTerms.objects.create(account=account, **begin)
+            Break.objects.create(account=account, kind=Break.Kind.TOTAL, cause=str(n))
+            StatementImport.objects.create(owner=owner, account=account, file_name="a")
+        asked.append(queries_of(client, owner, f"account/{account.pk}", tab=tab))
+    few, many = asked
+    assert len(many) <= min(len(few), 25), "\n".join(many)
 
 
 # -- Figures -----------------------------------------------------------------------------------

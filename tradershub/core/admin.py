@@ -174,7 +174,8 @@ class OwnedAdmin(SafeExport, HubAdmin):
     ) -> Any:
         manager = db_field.remote_field.model._default_manager
         if hasattr(manager.all(), "for_user"):
-            kwargs["queryset"] = manager.for_user(request.user)
+            # Their names have names of others in them, as an account's that of its broker.
+            kwargs["queryset"] = manager.for_user(request.user).select_related()
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
