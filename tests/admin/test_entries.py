@@ -148,7 +148,7 @@ def test_an_amount_too_large_for_the_database_is_refused_in_a_sentence(trader, a
     answer = trader.send(at("deal_deposit"), amount="99999999999999.99")
     assert answer.status_code in (200, 302)  # PostgreSQL keeps it
     if answer.status_code == 200:
-        assert "larger than" in trader.said(answer)
+        assert "the most that the database keeps" in trader.said(answer)
 
 
 def test_only_own_open_accounts_and_their_symbols_are_offered(trader, account):

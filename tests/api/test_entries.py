@@ -148,7 +148,7 @@ def test_an_amount_that_the_database_cannot_keep_is_refused(administrator, accou
     answer = administrator.post("deposits", body)
     assert answer.status_code in (201, 422)  # PostgreSQL keeps it
     if answer.status_code == 422:
-        assert "larger than" in answer.json()["error"]["message"]
+        assert "the most that the database keeps" in answer.json()["error"]["message"]
 
 
 def test_nothing_is_booked_in_another_persons_account(administrator):
