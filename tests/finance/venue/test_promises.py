@@ -14,7 +14,7 @@ from tradershub.finance.margin import HeldLots, hedged_margin
 from tradershub.finance.swap import FOREX_WEEK
 from tradershub.finance.venue import events
 from tradershub.finance.venue.codec import event_to_plain
-from tradershub.finance.venue.orders import Duration, Kind
+from tradershub.finance.venue.orders import Duration, Kind, Reason
 from tradershub.finance.venue.rules import Slippage, StopOutOrder
 from tradershub.finance.venue.symbols import CommissionTerms, Hours, Scheme, Session, SwapTerms
 from tradershub.finance.venue.venue import Venue, replay
@@ -23,8 +23,8 @@ NAMES = ("EURUSD", "USDJPY", "DAX")
 START = {"EURUSD": D("1.10000"), "USDJPY": D("150.000"), "DAX": D("18000.0")}
 POINT = {"EURUSD": D("0.00001"), "USDJPY": D("0.001"), "DAX": D("0.1")}
 SLIPPAGE = Slippage(-2, 5)
-# Trading ends at 16:55 each day and begins at 17:05, New York.
-FROM, TO = time(17, 5), time(16, 55)
+# Trading ends at noon each day and begins at 18:00, New York.
+FROM, TO = time(18), time(12)
 HOURS = Hours(
     sessions=tuple(Session(day, FROM, (day + 1) % 7, TO) for day in range(7)), zone=NEW_YORK
 )
@@ -40,30 +40,34 @@ SYMBOLS = {
 
 sides = st.sampled_from(("buy", "sell"))
 names = st.sampled_from(NAMES)
-lots = st.sampled_from(("0.1", "0.5", "1", "3"))
+lots = st.sampled_from(("0.1", "0.5", "1"))
 points = st.integers(-3000, 3000)
 pick = st.integers(0, 5)
 
-durations = st.sampled_from((Duration.GTC, Duration.DAY, Duration.IOC, Duration.FOK))
-steps = st.lists(
-    st.one_of(
-        st.tuples(st.just("quote"), names, points, st.integers(0, 60), st.sampled_from((None, "0.4", "2"))),
-        st.tuples(
-            st.just("submit"), names, sides, lots, st.sampled_from(list(Kind)), points,
-            st.sampled_from(("", "x")), st.booleans(), durations,
-            st.one_of(st.none(), st.integers(10, 800)),
-        ),
-        st.tuples(st.just("amend"), pick, points),
-        st.tuples(st.just("cancel"), pick),
-        st.tuples(st.just("close"), pick, st.booleans()),
-        st.tuples(st.just("close_by"), pick, pick),
-        st.tuples(st.just("advance"), st.integers(1, 30)),
-        st.tuples(st.just("withdraw"), st.integers(1, 4000)),
-        st.tuples(st.just("deposit"), st.integers(1, 4000)),
-    ),
-    min_size=5,
-    max_size=45,
+durations = st.sampled_from((Duration.GTC, Duration.GTC, Duration.DAY, Duration.IOC, Duration.FOK))
+seldom = st.sampled_from((False, False, False, False, True))
+sizes = st.sampled_from((None, None, "0.4", "2"))
+guards = st.one_of(st.none(), st.integers(10, 800))
+brackets = st.sampled_from(("", "", "x"))
+quoting = st.tuples(st.just("quote"), names, points, st.integers(0, 60), sizes)
+submitting = st.tuples(
+    st.just("submit"), names, sides, lots, st.sampled_from(list(Kind)), points, brackets, seldom,
+    durations, guards,
 )  # fmt: skip
+dealing = st.tuples(
+    st.just("submit"), names, sides, lots, st.just(Kind.MARKET), points, brackets, seldom,
+    durations, guards,
+)  # fmt: skip
+others = st.one_of(
+    st.tuples(st.just("amend"), pick, points),
+    st.tuples(st.just("cancel"), pick),
+    st.tuples(st.just("close"), pick, st.booleans()),
+    st.tuples(st.just("close_by"), pick, pick),
+    st.tuples(st.just("advance"), st.integers(1, 30)),
+    st.tuples(st.sampled_from(("withdraw", "deposit")), st.integers(1, 1000)),
+)
+one_step = st.one_of(quoting, quoting, submitting, submitting, dealing, others)
+steps = st.lists(one_step, min_size=25, max_size=60)
 accounts = st.fixed_dictionaries(
     {
         "mode": st.sampled_from(("hedging", "netting")),
@@ -72,11 +76,11 @@ accounts = st.fixed_dictionaries(
         "reserves": st.booleans(),
         "swap_daily": st.booleans(),
         "improves": st.booleans(),
-        "deposit": st.sampled_from(("3000", "50000")),
+        "deposit": st.sampled_from(("1500", "3000", "50000")),
     }
 )
 thoroughly = settings(
-    max_examples=60,
+    max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -128,7 +132,7 @@ class Day(Desk):
 
     def play_cancel(self, place):
         order = self.picked(self.account.orders, place)
-        return self.do("cancel", order.id if order else 0)
+        return self.do("cancel", order.id) if order else ()
 
     def play_close(self, place, half):
         position = self.picked(self.account.positions, place)
@@ -321,3 +325,31 @@ def test_hedging_and_netting_are_worth_the_same_for_the_same_fills(side):
         d.quote("EURUSD", "1.10040", "1.10040")
         worth.append(d.figures.equity)
     assert worth[0] == worth[1]
+
+
+crowds = st.lists(
+    st.tuples(names, sides, st.sampled_from(("0.1", "0.4", "1"))), min_size=1, max_size=8
+)
+shocks = st.fixed_dictionaries(dict.fromkeys(NAMES, st.integers(-90, 90)))
+
+
+@thoroughly
+@given(accounts, crowds, shocks, st.booleans())
+def test_a_shock_stops_out_above_the_level_or_flat_and_never_leaves_a_debt(
+    rules, crowd, shock, closed
+):
+    """shock: of each symbol's price, in thousandths. closed: the index does not trade."""
+    d = Day(dict(rules, deposit="3000", leverage=D(500)))
+    for name, side, size in crowd:
+        d.submit(side, size, name)
+        d.buy("0.1", name, kind="limit", price=d.mid[name] / 2)
+    for name, thousandths in shock.items():
+        price = d.mid[name] + round(d.mid[name] * thousandths / 1000 / POINT[name]) * POINT[name]
+        found = d.quote(name, price, price, tradable=not (closed and name == "DAX"))
+        worth, level = d.figures, d.account.rules.stop_level
+        closable = [p for p in d.account.positions.values() if d.venue.market.trades(p.symbol)]
+        assert not closable or worth.level is None or worth.level > level
+        if Reason.STOP_OUT in [e.reason for e in found if isinstance(e, events.Filled)]:
+            assert not d.account.orders, "resting orders go first"
+            assert worth.balance >= 0 or d.account.positions
+        assert worth.balance == booked(d.log)

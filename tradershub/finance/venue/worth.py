@@ -208,8 +208,10 @@ def _margin_rate(
 ) -> Decimal:
     if symbol.margin_currency == rules.currency:
         return ONE
+    frm, to, at = symbol.margin_currency, rules.currency, market.now
+    if rules.margin_at_market:
+        return market.rates.rate(frm=frm, to=to, at=at)
     net = sum((held.lots if held.side == "buy" else -held.lots for held in lots), ZERO)
-    rule = Rule.MID if rules.margin_at_market else Rule.ASK if net >= 0 else Rule.BID
-    return market.rates.rate(
-        frm=symbol.margin_currency, to=rules.currency, at=market.now, rule=rule
-    )
+    # A negative amount is bought: at the ask, or by one through the bid of the reverse pair.
+    amount = -ONE if net >= 0 else ONE
+    return market.rates.convert(amount, frm=frm, to=to, at=at, rule=Rule.BY_MARKET).rate
