@@ -1,12 +1,14 @@
+from dataclasses import replace
 from decimal import Decimal as D
 
 import pytest
 
-from tests.finance.venue.makers import Desk, filled, kinds, of, only, request, stops
+from tests.finance.venue.makers import Desk, filled, kinds, market, of, only, request, stops
 from tradershub.finance.venue import events
 from tradershub.finance.venue.events import Code
 from tradershub.finance.venue.orders import Duration, Reason, Trigger
 from tradershub.finance.venue.rules import Slippage
+from tradershub.finance.venue.venue import replay
 
 
 def desk(**more):
@@ -278,3 +280,26 @@ def test_nothing_fills_while_the_market_is_not_tradable():
     assert kinds(d.quote("EURUSD", "1.09000", "1.09010", tradable=False)) == []
     assert only(d.buy("1"), events.Rejected).code is Code.MARKET_CLOSED
     assert len(of(d.quote("EURUSD", "1.08000", "1.08010"), events.Filled)) == 2
+
+
+def test_an_amendment_keeps_how_far_a_trailing_stop_has_come():
+    d = desk()
+    asked = request("sell", "1", kind="trailing_stop", distance="0.00100")
+    placed = only(d.take(d.venue.submit("a", asked, d.tick())), events.Accepted).order
+    d.quote("EURUSD", "1.10500", "1.10510")
+    d.quote("EURUSD", "1.10450", "1.10460")
+    d.do("amend", placed.id, replace(asked, comment="kept"))
+    assert d.account.orders[placed.id].level == D("1.10400")
+    d.do("amend", placed.id, replace(asked, distance=D("0.00200")))
+    assert d.account.orders[placed.id].level == D("1.10250")
+
+
+def test_an_exit_waits_for_the_rate_that_books_it():
+    """An account rebuilt from its own events has no rates until the pairs are quoted again."""
+    d = desk()
+    d.quote("DAX", "18000.0", "18000.0")
+    d.buy("1", "DAX", stops=stops(stop_loss="17900.0"))
+    venue = replay(market(), [event for event in d.log if event.account == "a"])
+    assert of(venue.quote("DAX", D(17850), D(17850), d.tick()), events.Filled) == []
+    venue.quote("EURUSD", D("1.10000"), D("1.10000"), d.tick())
+    assert filled(venue.quote("DAX", D(17840), D(17840), d.tick())).profit == D("-176.00")

@@ -1,8 +1,9 @@
+from dataclasses import replace
 from decimal import Decimal as D
 
 import pytest
 
-from tests.finance.venue.makers import Desk, filled, kinds, of, only
+from tests.finance.venue.makers import Desk, filled, kinds, of, only, stops
 from tradershub.finance.venue import events
 from tradershub.finance.venue.events import Code
 from tradershub.finance.venue.orders import Reason
@@ -153,3 +154,36 @@ def test_credit_counts_towards_equity_and_never_towards_the_balance():
     d.do("credit", D(700))
     assert (d.figures.balance, d.figures.equity) == (500, 1200)
     assert kinds(d.buy("1"))[-1] == "PositionOpened"
+
+
+def test_a_stop_across_a_gap_leaves_a_debt_unless_the_account_is_always_protected():
+    """MetaTrader compensates what a stop-out leaves, not what a stop loss leaves."""
+    for protection, balance in ((Protection.STOP_OUT, -8000), (Protection.ALWAYS, 0)):
+        d = desk(deposit="2000", protection=protection)
+        d.buy("1", stops=stops(stop_loss="1.09500"))
+        assert filled(d.quote("EURUSD", "1.00000", "1.00000")).reason is Reason.STOP_LOSS
+        assert d.figures.balance == balance
+
+
+def test_buys_and_sells_may_cost_what_the_larger_of_both_does():
+    d = desk(symbols={"EURUSD": {"larger_leg": True}})
+    d.buy("3")
+    d.sell("1")
+    assert d.figures.margin == D("3300.00")
+
+
+def test_a_change_of_rules_is_felt_at_once():
+    d = desk(deposit="2000")
+    d.buy("1")
+    found = d.do("change_rules", replace(d.account.rules, leverage=D(20)))
+    # equity 2,000 of margin 5,500 = 36.36 %
+    assert kinds(found)[:2] == ["RulesChanged", "StopOut"]
+    assert not d.account.positions
+    with pytest.raises(ValueError, match="expected USD, found EUR"):
+        d.do("change_rules", replace(d.account.rules, currency="EUR"))
+
+
+def test_money_of_other_kinds_is_posted_as_named():
+    d = desk(deposit="2000")
+    assert only(d.do("post", "interest", D("-1.25")), events.Posted).kind == "interest"
+    assert d.figures.balance == D("1998.75")

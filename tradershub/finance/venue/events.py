@@ -137,8 +137,9 @@ class Trailed(Event):
 class Filled(Event):
     """A deal. side: of the deal. closed: lots of `lots` that closed, at `profit` and `swap`.
 
-    deal: its number. left: lots of the order that still work. rate: account currency for one of
-    the profit currency, 1 where they are the same, None where nothing was closed.
+    deal: its number. position: that it opened or changed; a reversal's is the new one. left: lots
+    of the order that still work. rate: account currency for one of the profit currency, 1 where
+    they are the same, None where nothing was closed.
     """
 
     deal: int

@@ -26,7 +26,6 @@ class Kind(StrEnum):
 
 STOPS = frozenset({Kind.STOP, Kind.STOP_LIMIT, Kind.TRAILING_STOP})
 WAITS = STOPS | {Kind.IF_TOUCHED}
-LIMITS = frozenset({Kind.LIMIT, Kind.STOP_LIMIT})
 
 
 class Duration(StrEnum):
@@ -82,10 +81,6 @@ class Stops:
     take_distance: Decimal | None = None
     trail: Decimal | None = None
     trigger: Trigger = Trigger.DEFAULT
-
-    @property
-    def is_empty(self) -> bool:
-        return self == NO_STOPS
 
 
 NO_STOPS = Stops()

@@ -51,7 +51,8 @@ class Venue:
         """Take an event of the past. Replayed in order they rebuild the state that gave them.
 
         Without the market's own events (account "") the accounts are the same; prices come with
-        the next quotes. Raises ValueError for an event out of its turn.
+        the next quotes, which should be given before time passes a rollover: a swap that cannot be
+        converted raises NoRate. Raises ValueError for an event out of its turn.
         """
         self._book.apply(event)
 
@@ -121,23 +122,23 @@ class Venue:
 
     def change_rules(self, account: str, rules: AccountRules, at: datetime) -> Events:
         """Other terms from now on. The currency stays: raises ValueError for another."""
-        ours = self.account(account)
-        if rules.currency != ours.rules.currency:
-            raise ValueError(f"expected {ours.rules.currency}, found {rules.currency}")
-        self._start(at)
+        known = self.account(account).rules.currency
+        if rules.currency != known:
+            raise ValueError(f"expected {known}, found {rules.currency}")
+        ours = self._begin(account, at)
         return self._end(ours, events.RulesChanged(rules=rules))
 
     def deposit(self, account: str, amount: Decimal, at: datetime, *, comment: str = "") -> Events:
         """Money in. amount: positive."""
-        self._start(at)
+        ours = self._begin(account, at)
         if amount <= 0:
             return self._refuse(account, Code.BAD_AMOUNT, f"amount was {amount}, expected above 0")
         posted = events.Posted(kind="deposit", amount=amount, comment=comment)
-        return self._end(self.account(account), posted)
+        return self._end(ours, posted)
 
     def withdraw(self, account: str, amount: Decimal, at: datetime, *, comment: str = "") -> Events:
         """Money out. amount: positive, at most the free margin and the balance."""
-        self._start(at)
+        ours = self._begin(account, at)
         if amount <= 0:
             return self._refuse(account, Code.BAD_AMOUNT, f"amount was {amount}, expected above 0")
         worth = self.figures(account)
@@ -148,30 +149,29 @@ class Venue:
             text = f"amount was {amount}, at most {free} can be withdrawn"
             return self._refuse(account, Code.NO_MONEY, text)
         posted = events.Posted(kind="withdrawal", amount=-amount, comment=comment)
-        return self._end(self.account(account), posted)
+        return self._end(ours, posted)
 
     def post(
         self, account: str, kind: str, amount: Decimal, at: datetime, *, comment: str = ""
     ) -> Events:
         """Any other money of the balance: fee, interest, dividend, correction. Signed."""
-        self._start(at)
+        ours = self._begin(account, at)
         posted = events.Posted(kind=kind, amount=amount, comment=comment)
-        return self._end(self.account(account), posted)
+        return self._end(ours, posted)
 
     def credit(self, account: str, amount: Decimal, at: datetime, *, comment: str = "") -> Events:
         """Credit given, or taken where negative."""
-        self._start(at)
-        return self._end(self.account(account), events.Credited(amount=amount, comment=comment))
+        ours = self._begin(account, at)
+        return self._end(ours, events.Credited(amount=amount, comment=comment))
 
     def submit(self, account: str, request: OrderRequest, at: datetime) -> Events:
         """Place an order: Accepted and what follows at once, Rejected, or Repeated."""
-        self._start(at)
-        return self._submit(self.account(account), request, Reason.CLIENT)
+        ours = self._begin(account, at)
+        return self._submit(ours, request, Reason.CLIENT)
 
     def amend(self, account: str, order: int, request: OrderRequest, at: datetime) -> Events:
         """Change a working order into `request`, of the same symbol, side and kind."""
-        self._start(at)
-        ours = self.account(account)
+        ours = self._begin(account, at)
         if order not in ours.orders:
             return self._refuse_unknown_order(ours, order)
         old = ours.orders[order]
@@ -186,8 +186,7 @@ class Venue:
 
     def cancel(self, account: str, order: int, at: datetime) -> Events:
         """Cancel a working order."""
-        self._start(at)
-        ours = self.account(account)
+        ours = self._begin(account, at)
         if order not in ours.orders:
             return self._refuse_unknown_order(ours, order)
         cancel(self._book, ours, ours.orders[order], Code.CLIENT_REQUEST, "cancelled by the client")
@@ -203,8 +202,7 @@ class Venue:
         client_id: str = "",
     ) -> Events:
         """Close a position at the market, or `lots` of it."""
-        self._start(at)
-        ours = self.account(account)
+        ours = self._begin(account, at)
         held = ours.positions.get(position)
         if held is None:
             return self._refuse_unknown_position(ours, position)
@@ -213,8 +211,7 @@ class Venue:
 
     def close_by(self, account: str, position: int, other: int, at: datetime) -> Events:
         """Close two opposite positions of a symbol by each other, as far as the smaller goes."""
-        self._start(at)
-        ours = self.account(account)
+        ours = self._begin(account, at)
         first, second = ours.positions.get(position), ours.positions.get(other)
         if first is None or second is None:
             return self._refuse_unknown_position(ours, position if first is None else other)
@@ -233,8 +230,7 @@ class Venue:
 
     def protect(self, account: str, position: int, stops: Stops, at: datetime) -> Events:
         """Set a position's stop loss, target and trail; what `stops` leaves out is removed."""
-        self._start(at)
-        ours = self.account(account)
+        ours = self._begin(account, at)
         held = ours.positions.get(position)
         if held is None:
             return self._refuse_unknown_position(ours, position)
@@ -250,6 +246,11 @@ class Venue:
             if refusal:
                 return self._refuse(account, *refusal, position=position)
         return self._end(ours, events.PositionChanged(position=changed))
+
+    def _begin(self, account: str, at: datetime) -> Account:
+        ours = self.account(account)
+        self._start(at)
+        return ours
 
     def _start(self, at: datetime) -> None:
         self._book.must_follow(at)
@@ -324,8 +325,8 @@ class Venue:
 
 
 def _concerns(market: Market, account: Account, symbol: str) -> bool:
-    """Whether a quote can change what the account is worth: of what it holds, or of a rate."""
-    if account.held.get(symbol) or account.called:
+    """Whether a quote touches what the account is worth, or the account is in trouble already."""
+    if account.held.get(symbol) or account.called or account.balance < 0:
         return True
     if not market.symbols[symbol].is_pair:
         return False
