@@ -192,8 +192,9 @@ def test_a_position_reopened_in_the_file_does_not_date_what_was_held_before(new_
     held = "2025.03.05 11:00:00|505|XAUUSD|buy|0.60|2000|||2001|0.00|60.00|"
     balance = ("10400.00", "0.00", "60.00", "10460.00")
     report = Report(
-        deals=rows, positions=[], open=[held], account=NETTING, summary=balance, results=()
-    )
+        deals=rows, positions=[], open=[held], account=NETTING, summary=balance,
+        results=("400.00", "400.00", "0.00"), trades="2",
+    )  # fmt: skip
     statement = mt5.read(report.html(tmp_path / "report.html"))
     assert any("2.00 XAUUSD was held before the first row" in note for note in statement.notes)
     account = new_account()
