@@ -9,6 +9,7 @@ from django.db import connection
 
 from tradershub.core.append_only import unprotect
 
+VENDORS = {"postgresql", "sqlite"}
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
 
@@ -26,14 +27,14 @@ def django_db_setup(django_db_setup, django_db_blocker):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tests of what only PostgreSQL has run where the tests' database is one."""
+    """Tests of what only one kind of database has run where the tests' database is of that kind."""
     wanted = [item for item in items if is_wanted(config, item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(wanted)])
     items[:] = wanted
 
 
 def is_wanted(config, item):
-    if item.get_closest_marker("postgresql") and connection.vendor != "postgresql":
+    if any(item.get_closest_marker(vendor) for vendor in VENDORS - {connection.vendor}):
         return False
     return touches_database(item) or not config.getoption("--database-only")
 

@@ -8,7 +8,6 @@ import json
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
 
 from accounts.imports import read_file
 from accounts.models import Deal
@@ -25,7 +24,6 @@ CASH = """Date,Type,Symbol,Amount,Balance
 2025-03-02 10:00:00,Dividend,{symbol},5.00,1005.00
 2025-03-03 10:00:00,Withdrawal,,-100.00,905.00
 """
-on_sqlite = pytest.mark.skipif(connection.vendor != "sqlite", reason="the bound of SQLite")
 
 
 def imported(path, *options):
@@ -48,7 +46,7 @@ def money(*amounts):
     return Report(deals=rows, positions=[], account=RUPIAH, summary=(), results=())
 
 
-@on_sqlite
+@pytest.mark.sqlite
 @pytest.mark.django_db
 @pytest.mark.parametrize("options", [("--dry-run",), ("--yes", "--open")])
 def test_a_report_with_a_row_beyond_the_database_is_refused_whole(tmp_path, options):
@@ -61,7 +59,7 @@ def test_a_report_with_a_row_beyond_the_database_is_refused_whole(tmp_path, opti
     assert not Deal.objects.exists()
 
 
-@on_sqlite
+@pytest.mark.sqlite
 @pytest.mark.django_db
 @pytest.mark.parametrize("options", [("--dry-run",), ("--yes", "--open")])
 def test_deposits_too_large_together_are_named_as_a_sum(tmp_path, options):
@@ -154,7 +152,7 @@ def test_a_row_on_a_clock_ahead_of_ours_has_happened(tmp_path, monkeypatch):
     assert len(read_file(report.html(tmp_path / "report.html")).deals) == 1
 
 
-@on_sqlite
+@pytest.mark.sqlite
 @pytest.mark.django_db
 def test_a_later_file_that_makes_the_balance_too_large_is_refused(tmp_path):
     make_owner(username="ann")
