@@ -1,4 +1,4 @@
-"""The password of the first administrator: where it waits for him when nobody watches the terminal.
+"""The password of the first administrator: printed once, or kept in a file where print is kept for good.
 
 What is printed by a service stays in the system's journal for months, and is read by others there.
 """
@@ -20,8 +20,15 @@ def path() -> Path:
 
 
 def is_shown() -> bool:
-    """Whether somebody sees what is printed, and nothing keeps it."""
-    return sys.stdout.isatty()
+    """Whether what is printed goes to whoever started this, and not into the journal of the system.
+
+    systemd names the journal's stream by device and inode in JOURNAL_STREAM (systemd.exec(5)).
+    """
+    try:
+        stream = os.fstat(sys.stdout.fileno())
+    except (OSError, ValueError):  # what stands in for it has no descriptor
+        return True
+    return os.environ.get("JOURNAL_STREAM") != f"{stream.st_dev}:{stream.st_ino}"
 
 
 def keep(password: str) -> None:

@@ -185,7 +185,7 @@ def test_a_first_log_in_is_shown_once_directly_before_the_address(environment):
     hub.process.send_signal(signal.SIGINT)
     hub.process.wait(timeout=PATIENCE)
     assert hub.text().count("with the password") == 1
-    assert (Path(environment["TRADERSHUB_DATA"]) / "first-password").exists()
+    assert not (Path(environment["TRADERSHUB_DATA"]) / "first-password").exists()
     assert "changepassword admin\nTradersHub runs at" in hub.text()
 
 

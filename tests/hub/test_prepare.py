@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import sys
 
 import pytest
 from django.contrib.auth.models import User
@@ -24,12 +25,7 @@ def scene(settings, tmp_path, monkeypatch):
     return called
 
 
-@pytest.fixture
-def terminal(monkeypatch):
-    monkeypatch.setattr(first_password, "is_shown", lambda: True)
-
-
-def test_the_first_time_makes_an_administrator_whose_password_fits(capsys, scene, terminal):
+def test_the_first_time_makes_an_administrator_whose_password_fits(capsys, scene):
     call_command("prepare")
     password = re.search(r"password (\w+)", capsys.readouterr().out)[1]
     assert User.objects.get(is_superuser=True).check_password(password)
@@ -37,7 +33,21 @@ def test_the_first_time_makes_an_administrator_whose_password_fits(capsys, scene
     assert not first_password.path().exists()
 
 
-def test_without_a_terminal_the_password_waits_in_a_file_until_the_first_log_in(capsys, client):
+def test_only_the_journal_of_the_system_keeps_what_is_printed(monkeypatch, tmp_path):
+    with (tmp_path / "out").open("w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        assert first_password.is_shown()
+        about = os.fstat(out.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{about.st_dev}:{about.st_ino}")
+        assert not first_password.is_shown()
+        monkeypatch.setenv("JOURNAL_STREAM", f"{about.st_dev}:{about.st_ino + 1}")
+        assert first_password.is_shown()
+
+
+def test_for_the_journal_the_password_waits_in_a_file_until_the_first_log_in(
+    capsys, client, monkeypatch
+):
+    monkeypatch.setattr(first_password, "is_shown", lambda: False)
     call_command("prepare")
     file, told = first_password.path(), capsys.readouterr().out
     password = file.read_text().strip()
@@ -55,6 +65,7 @@ def test_a_password_that_cannot_be_kept_makes_nobody(monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch, pytest.raises(OSError):
+        patch.setattr(first_password, "is_shown", lambda: False)
         patch.setattr(first_password, "keep", fail)
         call_command("prepare")
     assert not User.objects.exists()
