@@ -9,6 +9,7 @@ from django.db import connection
 
 from tradershub.core.append_only import unprotect
 
+PROTECTED = ("core_auditentry", "brokers_venueevent")
 VENDORS = {"postgresql", "sqlite"}
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
@@ -21,9 +22,10 @@ def pytest_addoption(parser):
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
-    """Tests empty their tables in between, which the audit table's protection would refuse."""
+    """Tests empty their tables in between, which the protection of append-only tables would refuse."""
     with django_db_blocker.unblock():
-        unprotect(connection)
+        for table in PROTECTED:
+            unprotect(connection, table)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -25,11 +25,11 @@ from accounts.models import (
     StatementImport,
     StatementLine,
 )
-from accounts.models.owned import OwnedModel
 from brokers.models import FxRate, Instrument, Quote, SymbolTerms
 from tests.factories import make_account, make_broker, make_symbol, moment
 from tradershub.core.api_keys import create_key
 from tradershub.core.models import ApiKey, AuditEntry, Build, Preference, Submission
+from tradershub.core.owned import OwnedModel
 
 MARK = "zqxmark"
 BATCH = uuid.UUID("7ab3b3c1-7b3c-4a0e-a97f-8acb023aa40d")

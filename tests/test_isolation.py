@@ -17,11 +17,11 @@ from django.db.models import ForeignKey
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models.owned import OwnedModel
 from tests.factories import make_owner
 from tests.marked import BATCH, MARK, MarkedBooks
 from tests.routes import API, Route, UnknownRoute, addresses, operations, page_routes, routes
 from tradershub.core.api_keys import SCOPES, create_key
+from tradershub.core.owned import OwnedModel
 from tradershub.roles import set_up_groups
 
 pytestmark = pytest.mark.django_db

@@ -9,10 +9,10 @@ from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 
-from accounts.models.owned import OwnedModel
-from brokers.models import Broker
+from brokers.models import Broker, Connection
 from tradershub.core.dated import DatedTerms
 from tradershub.core.fields import RateField
+from tradershub.core.owned import OwnedModel
 from tradershub.core.validators import currency_code, not_negative
 
 LARGEST_LEVERAGE = 10_000
@@ -46,6 +46,12 @@ class Account(OwnedModel):
     holder = models.CharField(max_length=120, blank=True)
     server = models.CharField(max_length=80, blank=True)
     platform = models.CharField(max_length=20, blank=True)
+    connection = models.ForeignKey(
+        Connection, on_delete=models.PROTECT, null=True, blank=True, related_name="accounts"
+    )
+    may_trade = models.BooleanField(
+        "trading", default=False, help_text="Whether the hub may send orders to this account"
+    )
     currency = models.CharField(max_length=3, validators=[currency_code])
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.LIVE)
     mode = models.CharField(max_length=10, choices=Mode, default=Mode.HEDGING)

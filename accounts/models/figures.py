@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.db import models
 
 from accounts.models.account import Account
-from accounts.models.owned import OwnedModel
 from brokers.models import BrokerSymbol
 from tradershub.core.fields import LotsField, MoneyField
 from tradershub.core.formats import plain
+from tradershub.core.owned import OwnedModel
 
 
 class DayFigures(OwnedModel):

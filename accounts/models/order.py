@@ -6,10 +6,10 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models.account import Account
-from accounts.models.owned import OwnedModel
 from brokers.models import BrokerSymbol
 from tradershub.core.fields import LotsField, PriceField
 from tradershub.core.formats import lots
+from tradershub.core.owned import OwnedModel
 
 
 class BrokerOrder(OwnedModel):

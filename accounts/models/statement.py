@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from accounts.models.account import Account
 from accounts.models.deal import Deal
-from accounts.models.owned import OwnedModel
 from brokers.models import Broker
+from tradershub.core.owned import OwnedModel
 
 
 class StatementFile(OwnedModel):

@@ -6,8 +6,8 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models.account import Account
-from accounts.models.owned import OwnedModel
 from tradershub.core.fields import MoneyField
+from tradershub.core.owned import OwnedModel
 
 
 class Break(OwnedModel):

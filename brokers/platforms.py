@@ -1,0 +1,8 @@
+"""The platforms the hub can speak to. A new one is its adapter's file and its line here."""
+
+from tradershub.core.registry import Registry
+
+PLATFORMS = Registry(
+    paper=("Paper", "brokers.adapters.paper.PaperAdapter"),
+    manual=("By hand", "brokers.adapters.manual.ManualAdapter"),
+)
