@@ -52,6 +52,7 @@ INSTALLED_APPS = [
     "tradershub.core",
     "brokers",
     "accounts",
+    "trading",
     "tradershub.apps.HubConfig",
 ]
 

@@ -1,0 +1,3 @@
+from trading.models.mirror import Lease, Mirror
+
+__all__ = ["Lease", "Mirror"]
