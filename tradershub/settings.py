@@ -294,6 +294,20 @@ MEDIA_ROOT = DATA_DIR / "files"
 # Formulas are made harmless in core.spreadsheets: the library's own way loses data.
 TABLE_MAX_BYTES = env.count("TABLE_MAX_BYTES", default=5 * 1024 * 1024)  # read in the web process
 IMPORT_EXPORT_ESCAPE_ILLEGAL_CHARS_ON_EXPORT = True
+# -- Orders (seconds; tests run them at a fiftieth) ---------------------------------------------
+# A send begins soon after it was claimed or not at all, and is answered or unknown long before another
+# worker may take the lane over; what is unknown is asked for only once it must have become visible.
+CLAIM_SECONDS = env.seconds("CLAIM_SECONDS", default=3)
+ORDER_SECONDS = env.seconds("ORDER_SECONDS", default=5)
+LANE_SECONDS = env.seconds("LANE_SECONDS", default=30, above=CLAIM_SECONDS + ORDER_SECONDS)
+SETTLE_SECONDS = env.seconds("SETTLE_SECONDS", default=10, above=ORDER_SECONDS)
+ABSENCE_SECONDS = env.seconds("ABSENCE_SECONDS", default=5)
+QUARANTINE_SECONDS = env.seconds("QUARANTINE_SECONDS", default=300, above=SETTLE_SECONDS)
+RETRY_SECONDS = env.seconds("RETRY_SECONDS", default=2)
+# The ids of orders follow from it: changed, an order sent before would not be known again.
+ORDER_ID_KEY = env("ORDER_ID_KEY", default="") or kept_secret(DATA_DIR / "order_id_key")
+FAILPOINTS = env.dict("FAILPOINTS", default={})  # where tests make it fail, see core.failpoints
+
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 
