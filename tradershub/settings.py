@@ -7,8 +7,15 @@ from csp.constants import NONCE, NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
-from tradershub.core.environment import Environment, data_folder, database, usable_keys
-from tradershub.core.keys import kept_key, kept_secret
+from tradershub.core.environment import (
+    Environment,
+    data_folder,
+    database,
+    private_places,
+    usable_keys,
+    web_address,
+)
+from tradershub.core.keys import kept_keys, kept_secret
 from tradershub.core.logs import logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -22,7 +29,7 @@ DATA_DIR = data_folder(Path(env("TRADERSHUB_DATA", default=str(BASE_DIR / "var")
 # -- Keys --------------------------------------------------------------------------------------
 # FIELD_KEYS: the first encrypts, all decrypt; apart from SECRET_KEY so that either can be changed alone.
 SECRET_KEY = env("SECRET_KEY", default="") or kept_secret(DATA_DIR / "secret_key")
-FIELD_KEYS = usable_keys(env.list("FIELD_KEYS", default=[]) or [kept_key(DATA_DIR / "field_key")])
+FIELD_KEYS = usable_keys(env.list("FIELD_KEYS", default=[]) or kept_keys(DATA_DIR / "field_key"))
 
 # -- Who may ask -------------------------------------------------------------------------------
 DEBUG = env.switch("DEBUG", default=False)
@@ -52,6 +59,7 @@ INSTALLED_APPS = [
     "tradershub.core",
     "brokers",
     "accounts",
+    "strategies",
     "trading",
     "tradershub.apps.HubConfig",
 ]
@@ -234,6 +242,20 @@ BUILDS_MAX_MB = env.count("BUILDS_MAX_MB", default=200)  # of one person; the ol
 # -- Reference rates ---------------------------------------------------------------------------
 LOAD_RATES = env.switch("LOAD_RATES", default=True)  # after each migrate
 
+# -- Platforms ---------------------------------------------------------------------------------
+# In sandbox mode nothing leaves this machine, whatever is named here.
+SANDBOX = env.switch("SANDBOX", default=False)
+OUTGOING_ALLOWED = private_places(env.list("OUTGOING_ALLOWED", default=[]))
+PLATFORM_ERRORS_IN_ROW = env.count("PLATFORM_ERRORS_IN_ROW", default=5, most=1000)
+EXPIRY_WARNING_DAYS = env.count("EXPIRY_WARNING_DAYS", default=14, most=365)
+# Where a connection's secrets may lie besides the database.
+SECRETS_DIR = Path(env("SECRETS_DIR", default="") or DATA_DIR / "secrets")
+VAULT_ADDR = web_address("VAULT_ADDR", env("VAULT_ADDR", default=""))
+VAULT_TOKEN = env("VAULT_TOKEN", default="")
+VAULT_MOUNT = env("VAULT_MOUNT", default="") or "secret"
+VAULT_PATH = env("VAULT_PATH", default="") or "tradershub"
+VAULT_SECONDS = env.seconds("VAULT_SECONDS", default=60)
+
 # -- Queue (two clusters, so that an import never holds up an order) ---------------------------
 # retry > timeout x (queue_limit / workers + 2): the retry clock starts when a task is taken.
 Q_CLUSTER = {
@@ -273,6 +295,20 @@ QUEUE_RESULT_DAYS = env.count("QUEUE_RESULT_DAYS", default=14, most=HUNDRED_YEAR
 HEARTBEAT_SECONDS = env.seconds("HEARTBEAT_SECONDS", default=5)
 HEARTBEAT_LIMIT = env.seconds("HEARTBEAT_LIMIT", default=45, above=HEARTBEAT_SECONDS)
 
+# -- Orders (seconds; tests run them at a fiftieth) ---------------------------------------------
+# A send begins soon after it was claimed or not at all, and is answered or unknown long before another
+# worker may take the lane over; what is unknown is asked for only once it must have become visible.
+CLAIM_SECONDS = env.seconds("CLAIM_SECONDS", default=3)
+ORDER_SECONDS = env.seconds("ORDER_SECONDS", default=5)
+LANE_SECONDS = env.seconds("LANE_SECONDS", default=30, above=CLAIM_SECONDS + ORDER_SECONDS)
+SETTLE_SECONDS = env.seconds("SETTLE_SECONDS", default=10, above=ORDER_SECONDS)
+ABSENCE_SECONDS = env.seconds("ABSENCE_SECONDS", default=5)
+QUARANTINE_SECONDS = env.seconds("QUARANTINE_SECONDS", default=300, above=SETTLE_SECONDS)
+RETRY_SECONDS = env.seconds("RETRY_SECONDS", default=2)
+# The ids of orders follow from it: changed, an order sent before would not be known again.
+ORDER_ID_KEY = env("ORDER_ID_KEY", default="") or kept_secret(DATA_DIR / "order_id_key")
+FAILPOINTS = env.dict("FAILPOINTS", default={})  # where tests make it fail, see core.failpoints
+
 # -- Time, language, files ---------------------------------------------------------------------
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -294,20 +330,6 @@ MEDIA_ROOT = DATA_DIR / "files"
 # Formulas are made harmless in core.spreadsheets: the library's own way loses data.
 TABLE_MAX_BYTES = env.count("TABLE_MAX_BYTES", default=5 * 1024 * 1024)  # read in the web process
 IMPORT_EXPORT_ESCAPE_ILLEGAL_CHARS_ON_EXPORT = True
-# -- Orders (seconds; tests run them at a fiftieth) ---------------------------------------------
-# A send begins soon after it was claimed or not at all, and is answered or unknown long before another
-# worker may take the lane over; what is unknown is asked for only once it must have become visible.
-CLAIM_SECONDS = env.seconds("CLAIM_SECONDS", default=3)
-ORDER_SECONDS = env.seconds("ORDER_SECONDS", default=5)
-LANE_SECONDS = env.seconds("LANE_SECONDS", default=30, above=CLAIM_SECONDS + ORDER_SECONDS)
-SETTLE_SECONDS = env.seconds("SETTLE_SECONDS", default=10, above=ORDER_SECONDS)
-ABSENCE_SECONDS = env.seconds("ABSENCE_SECONDS", default=5)
-QUARANTINE_SECONDS = env.seconds("QUARANTINE_SECONDS", default=300, above=SETTLE_SECONDS)
-RETRY_SECONDS = env.seconds("RETRY_SECONDS", default=2)
-# The ids of orders follow from it: changed, an order sent before would not be known again.
-ORDER_ID_KEY = env("ORDER_ID_KEY", default="") or kept_secret(DATA_DIR / "order_id_key")
-FAILPOINTS = env.dict("FAILPOINTS", default={})  # where tests make it fail, see core.failpoints
-
 IMPORT_EXPORT_IMPORT_PERMISSION_CODE = "add"
 IMPORT_EXPORT_EXPORT_PERMISSION_CODE = "view"
 

@@ -82,5 +82,5 @@ def test_a_key_that_found_no_room_leaves_nothing_half_written(monkeypatch, tmp_p
 
     monkeypatch.setattr(keys.os, "fdopen", fail)
     with pytest.raises(OSError):
-        keys.kept_key(tmp_path / "field_key")
+        keys.kept_keys(tmp_path / "field_key")
     assert not list(tmp_path.iterdir())

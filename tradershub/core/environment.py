@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from cryptography.fernet import Fernet
@@ -119,3 +121,40 @@ def usable_keys(keys: Sequence[str]) -> list[str]:
                 f"Key {number} of FIELD_KEYS is not a key: expected 32 bytes in url-safe base64."
             ) from error
     return list(keys)
+
+
+def private_places(places: Sequence[str]) -> list[str]:
+    """Each "host:port" or "10.0.0.0/8". Raises ImproperlyConfigured."""
+    for place in places:
+        if not _is_place(place):
+            expected = "hosts with their port or networks, as 192.168.1.5:8443,10.1.0.0/16"
+            raise refusal("OUTGOING_ALLOWED", place, expected=expected)
+    return list(places)
+
+
+def _is_place(place: str) -> bool:
+    try:
+        if "/" in place:
+            ipaddress.ip_network(place, strict=False)
+            return True
+        parts = urlsplit(f"//{place}")
+        return bool(parts.hostname and parts.port and not parts.path and "@" not in place)
+    except ValueError:
+        return False
+
+
+def web_address(name: str, found: str) -> str:
+    """The address itself, or nothing. Raises ImproperlyConfigured, without the address: it may have a password."""
+    expected = "expected https://host:port without a name, a password or a path."
+    try:
+        parts = urlsplit(found)
+        if not found or parts.scheme in ("http", "https") and _is_bare(parts):
+            return found
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} cannot be read: {expected}") from error
+    raise ImproperlyConfigured(f"{name} cannot be used: {expected}")
+
+
+def _is_bare(parts: Any) -> bool:
+    more = parts.username or parts.password or parts.query or parts.fragment
+    return bool(parts.hostname and parts.port != 0 and not more and parts.path in ("", "/"))

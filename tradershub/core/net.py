@@ -1,0 +1,225 @@
+"""The one way out: every connection to another host is made here, to an address that was looked at first.
+
+A name is resolved once, all its addresses are judged, and the connection goes to the judged address, so
+that a name cannot mean another host a moment later. Allowed are addresses of the open Internet; what is
+private (loopback, local networks, link-local with its metadata services, their disguises in IPv6) only
+where OUTGOING_ALLOWED names it. In sandbox mode it is the other way round: only loopback, whatever is named.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+from urllib.parse import quote
+
+import httpcore
+import httpx
+from django.conf import settings
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+TIMEOUT, CONNECT_TIMEOUT = 5.0, 3.0
+LARGEST = 64 * 1024
+HIDDEN = "[hidden]"
+SHORTEST_SECRET = 4
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
+
+
+class AddressRefused(httpx.ConnectError):
+    """The hub does not connect there; nothing was sent."""
+
+
+class AnswerTooLarge(httpx.ReadError):
+    """The answer went on beyond what is taken, in size or in time; what was sent was sent."""
+
+
+def client(
+    *,
+    timeout: float = TIMEOUT,
+    ports: Collection[int] = (443,),
+    trusted: Collection[str] = (),
+    largest: int | None = LARGEST,
+    **options: Any,
+) -> httpx.Client:
+    """An HTTP client that follows no redirect, uses no proxy of the environment and keeps no cookie log.
+
+    timeout: seconds of each answer as a whole. ports: of public hosts. trusted: hosts, as "vault:8200",
+    which the operator named in the settings. largest: bytes of an answer; None for a stream, which may
+    also last. `options` go to httpx.Client.
+    """
+    return httpx.Client(
+        transport=_Transport(
+            ports=frozenset(ports),
+            trusted=frozenset(trusted),
+            largest=largest,
+            seconds=timeout if largest is not None else None,
+        ),
+        timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)),
+        headers={"Accept-Encoding": "identity", "User-Agent": "TradersHub"},
+        follow_redirects=False,
+        trust_env=False,
+        **options,
+    )
+
+
+def vetted(
+    host: str, port: int, *, ports: Collection[int] = (443,), trusted: Collection[str] = ()
+) -> str:
+    """The IP address to connect to. Raises AddressRefused where the hub may not, with the reason."""
+    found = _resolved(host, port)
+    for address in found:
+        if reason := _reason_against(address, host, port, ports=ports, trusted=trusted):
+            raise AddressRefused(f"The hub does not connect to {host}:{port}: {reason}")
+    return str(found[0])
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """The text without the secrets, as they are and as an address writes them."""
+    whole = sorted((one for one in secrets if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
+    for secret in whole:
+        for form in (secret, quote(secret, safe=""), quote(secret)):
+            text = text.replace(form, HIDDEN)
+    return text
+
+
+# -- Addresses ---------------------------------------------------------------------------------
+def _resolved(host: str, port: int) -> list[Address]:
+    try:
+        rows = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpx.ConnectError(f"{host} is not known to the name service") from error
+    return [ipaddress.ip_address(str(row[4][0]).partition("%")[0]) for row in rows]
+
+
+def _reason_against(
+    address: Address, host: str, port: int, *, ports: Collection[int], trusted: Collection[str]
+) -> str:
+    """Why not, in a few words; empty where nothing speaks against it."""
+    real = _undisguised(address)
+    if settings.SANDBOX:
+        return "" if real.is_loopback else "in sandbox mode nothing leaves this machine"
+    if f"{host}:{port}" in trusted or _is_named(real, host, port):
+        return ""
+    if not real.is_global or real.is_multicast or real.is_reserved:
+        return (
+            f"{address} is no address of the open Internet, and OUTGOING_ALLOWED does not name it"
+        )
+    if port not in ports:
+        expected = ", ".join(str(one) for one in sorted(ports))
+        return f"expected port {expected}"
+    return ""
+
+
+def _undisguised(address: Address) -> Address:
+    """The IPv4 address that an IPv6 address stands for, where it does."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in NAT64 or address in NAT64_LOCAL:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    inner = address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1]
+    if inner is None and int(address) >> 32 == 0 and int(address) > 1:
+        return ipaddress.IPv4Address(int(address))  # ::a.b.c.d, the oldest disguise
+    return inner or address
+
+
+def _is_named(address: Address, host: str, port: int) -> bool:
+    """Whether the operator allowed it: "host:port", "10.0.0.5:8443" or "10.0.0.0/8"."""
+    return any(_names(one, address, host, port) for one in settings.OUTGOING_ALLOWED)
+
+
+def _names(allowed: str, address: Address, host: str, port: int) -> bool:
+    if "/" in allowed:
+        return address in ipaddress.ip_network(allowed, strict=False)
+    return allowed in (f"{host}:{port}", f"{address}:{port}", f"[{address}]:{port}")
+
+
+# -- Transport ---------------------------------------------------------------------------------
+class _Vetting(httpcore.NetworkBackend):
+    """Connects to the vetted address; TLS and the Host header keep the name."""
+
+    def __init__(self, *, ports: frozenset[int], trusted: frozenset[str]) -> None:
+        self._ports, self._trusted = ports, trusted
+        self._plain = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, **options: Any
+    ) -> httpcore.NetworkStream:
+        address = vetted(host, port, ports=self._ports, trusted=self._trusted)
+        return self._plain.connect_tcp(address, port, timeout=timeout, **options)
+
+    def connect_unix_socket(self, path: str, *_: Any, **__: Any) -> httpcore.NetworkStream:
+        raise AddressRefused(f"The hub does not connect to the socket {path}")
+
+
+class _Transport(httpx.HTTPTransport):
+    def __init__(
+        self,
+        *,
+        ports: frozenset[int],
+        trusted: frozenset[str],
+        largest: int | None,
+        seconds: float | None,
+    ) -> None:
+        super().__init__(trust_env=False)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(trust_env=False),
+            network_backend=_Vetting(ports=ports, trusted=trusted),
+            keepalive_expiry=20,
+        )
+        self._trusted, self._largest, self._seconds = trusted, largest, seconds
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self._check(request.url)
+        began = time.monotonic()
+        response = super().handle_request(request)
+        if self._largest is None:
+            return response
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            response.close()
+            raise AnswerTooLarge(f"{request.url.host} answered packed, which was not asked for")
+        ends_at = began + self._seconds if self._seconds else None
+        stream = _Bounded(response.stream, request.url.host, largest=self._largest, ends_at=ends_at)
+        return httpx.Response(
+            response.status_code,
+            headers=response.headers,
+            stream=stream,
+            extensions=response.extensions,
+        )
+
+    def _check(self, url: httpx.URL) -> None:
+        if url.userinfo:
+            raise AddressRefused(f"The address of {url.host} has a name and password in it")
+        if url.scheme == "https" or settings.SANDBOX:
+            return
+        port = url.port or 80
+        named = f"{url.host}:{port}" in self._trusted or any(
+            _is_named(address, url.host, port) for address in _resolved(url.host, port)
+        )
+        if not named:
+            raise AddressRefused(f"The hub does not speak to {url.host} without TLS")
+
+
+class _Bounded(httpx.SyncByteStream):
+    """An answer that ends with an error beyond its size or time."""
+
+    def __init__(self, stream: Any, host: str, *, largest: int, ends_at: float | None) -> None:
+        self._stream, self._host = stream, host
+        self._largest, self._ends_at = largest, ends_at
+
+    def __iter__(self) -> Iterator[bytes]:
+        taken = 0
+        for chunk in self._stream:
+            taken += len(chunk)
+            if taken > self._largest:
+                raise AnswerTooLarge(
+                    f"The answer of {self._host} has more than {self._largest} bytes"
+                )
+            if self._ends_at is not None and time.monotonic() > self._ends_at:
+                raise AnswerTooLarge(f"The answer of {self._host} did not end in time")
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
