@@ -1,20 +1,40 @@
-"""A symbol's dated terms as the values that the maths works with."""
+"""A symbol's dated terms as the values that the maths and the venue work with."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
 
-from brokers.models import Broker, BrokerSymbol, SymbolTerms
+from brokers.models import Broker, BrokerSymbol, Instrument, SymbolTerms
 from tradershub.finance.decimals import ZERO, Rounding
+from tradershub.finance.fx import Rule
 from tradershub.finance.money import currency_digits
 from tradershub.finance.terms import BY_TICK, CalcMode, ContractTerms
+from tradershub.finance.venue.symbols import CommissionTerms, Scheme, SwapMode, SwapTerms, Symbol
 
 BY_TICK_VALUE = BY_TICK | {CalcMode.CFD_INDEX}
 ROUNDINGS = {
     Broker.Rounding.HALF_UP: Rounding.HALF_UP,
     Broker.Rounding.TRUNCATE: Rounding.TRUNCATE,
 }
+RULES = {
+    Broker.Conversion.BY_DEAL: Rule.BY_DEAL,
+    Broker.Conversion.BY_MARKET: Rule.BY_MARKET,
+    Broker.Conversion.MID: Rule.MID,
+}
+SCHEMES = {
+    SymbolTerms.Commission.NONE: Scheme.NONE,
+    SymbolTerms.Commission.PER_LOT_SIDE: Scheme.PER_LOT,
+    SymbolTerms.Commission.PER_MILLION: Scheme.PER_MILLION,
+    SymbolTerms.Commission.PERCENT: Scheme.PERCENT,
+    SymbolTerms.Commission.PER_TRADE: Scheme.PER_TRADE,
+}
+SWAPS = {
+    SymbolTerms.Swap.POINTS: SwapMode.POINTS,
+    SymbolTerms.Swap.MONEY: SwapMode.MONEY,
+    SymbolTerms.Swap.INTEREST: SwapMode.INTEREST,
+}
+PAIRS = (Instrument.Category.FX, Instrument.Category.METAL, Instrument.Category.CRYPTO)
 
 
 def contracts_on(symbols: Collection[BrokerSymbol], day: dt.date) -> dict[int, ContractTerms]:
@@ -52,3 +72,38 @@ def contract(terms: SymbolTerms, symbol: BrokerSymbol) -> ContractTerms:
         margin_initial=terms.margin_initial or ZERO,
         hedged_size=terms.hedged_size,
     )
+
+
+def venue_symbols(broker: Broker, day: dt.date) -> list[Symbol]:
+    """What can be traded at a venue under the broker's terms of that day: symbols with usable terms."""
+    symbols = BrokerSymbol.objects.filter(broker=broker, instrument__isnull=False)
+    mapped = {symbol.pk: symbol for symbol in symbols.select_related("instrument", "broker")}
+    rows = SymbolTerms.objects.filter(symbol__in=mapped, valid_from__lte=day)
+    latest = {row.symbol_id: row for row in rows.order_by("valid_from")}
+    made = (_venue_symbol(row, mapped[pk]) for pk, row in latest.items())
+    return [symbol for symbol in made if _is_usable(symbol.terms)]
+
+
+def _venue_symbol(row: SymbolTerms, symbol: BrokerSymbol) -> Symbol:
+    instrument, broker = symbol.instrument, symbol.broker
+    return Symbol(
+        name=symbol.name,
+        base=instrument.base if instrument.category in PAIRS else "",
+        quote=instrument.quote,
+        terms=contract(row, symbol),
+        rule=RULES[Broker.Conversion(broker.conversion)],
+        commission=CommissionTerms(
+            scheme=SCHEMES[SymbolTerms.Commission(row.commission_scheme)],
+            rate=row.commission_rate,
+        ),
+        swap=_swap(row, broker),
+    )
+
+
+def _swap(row: SymbolTerms, broker: Broker) -> SwapTerms:
+    """Nights as the broker charges them: one a weekday, three on its triple day."""
+    if row.swap_mode == SymbolTerms.Swap.NONE:
+        return SwapTerms()
+    week = {day: 1 for day in range(5)} | {broker.triple_swap_weekday: 3, 5: 0, 6: 0}
+    mode = SWAPS[SymbolTerms.Swap(row.swap_mode)]
+    return SwapTerms(mode=mode, long=row.swap_long, short=row.swap_short, week=week)

@@ -75,6 +75,7 @@ class DealKind(StrEnum):
     INTEREST = "interest"
     DIVIDEND = "dividend"
     CORRECTION = "correction"
+    COMPENSATION = "compensation"
 
 
 class Entry(StrEnum):
