@@ -1,19 +1,20 @@
 """Where the books and the booked files differ: Breaks, opened with their cause and closed when explained.
 
 `reconcile` compares everything anew and brings the Breaks to what it finds, so that it may run at any
-time; equal causes are one Break with a count and a sum.
+time; equal causes are one Break with a count and a sum. Where the books and a connected account differ is
+found elsewhere and kept by `keep_live`.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from accounts import booking
@@ -30,6 +31,7 @@ Kind, State = Break.Kind, Break.State
 RUNNING = "running balance"
 TOTAL = ": the file prints "  # as statements.words says it of a total that the rows do not make
 EXPLAINED = "Explained by what was booked since"
+AGREES = "The broker and the books agree again"
 MOST_DETAILS = 50
 OPENED = {"state": State.OPEN, "explanation": "", "closed_at": None}
 
@@ -57,20 +59,45 @@ def reconcile(account: Account, *, undone: StatementImport | None = None) -> lis
     undone: after this import was taken back, what only it brought is forgotten instead of closed.
     """
     booking.lock(account)
-    found = {finding.identity: finding for finding in findings(account)}
-    for row in Break.objects.filter(account=account):
-        finding = found.pop((row.kind, row.symbol, row.cause[:500]), None)
+    of_files = Break.objects.filter(account=account).exclude(kind__in=Break.LIVE)
+    _bring(account, of_files, findings(account), forget=undone is not None, because=EXPLAINED)
+    return list(Break.objects.filter(account=account, state=State.OPEN))
+
+
+@transaction.atomic
+def keep_live(account: Account, found: Iterable[Finding]) -> list[Break]:
+    """Bring the Breaks with the connected account to what was found now, of the kinds Break.LIVE.
+
+    Those that are open are returned.
+    """
+    booking.lock(account)
+    live = Break.objects.filter(account=account, kind__in=Break.LIVE)
+    _bring(account, live, found, because=AGREES)
+    return list(live.filter(state=State.OPEN))
+
+
+def _bring(
+    account: Account,
+    rows: QuerySet[Break],
+    found: Iterable[Finding],
+    *,
+    because: str,
+    forget: bool = False,
+) -> None:
+    """forget: drop what is open and not found, instead of closing it. because: why the others close."""
+    missing = {finding.identity: finding for finding in found}
+    for row in rows:
+        finding = missing.pop((row.kind, row.symbol, row.cause[:500]), None)
         if finding is not None:
             _keep(row, finding)
-        elif undone is not None and row.state == State.OPEN:
+        elif forget and row.state == State.OPEN:
             row.delete()
         elif row.state != State.CLOSED:
-            row.explanation = row.explanation or EXPLAINED
+            row.explanation = row.explanation or because
             row.state, row.closed_at = State.CLOSED, timezone.now()
             row.save()
-    for finding in found.values():
+    for finding in missing.values():
         Break.objects.create(account=account, state=State.OPEN, **_fields(finding))
-    return list(Break.objects.filter(account=account, state=State.OPEN))
 
 
 def _keep(row: Break, finding: Finding) -> None:

@@ -20,11 +20,18 @@ class Break(OwnedModel):
         DISAGREEMENT = "disagreement", "Two sources disagree on a deal"
         MISSING = "missing", "Rows are missing"
         POSITION = "position", "An open position differs"
+        DEAL_MISSING = "deal_missing", "A deal of the broker is not booked"
+        DEAL_EXTRA = "deal_extra", "The broker does not know a deal"
+        LIVE_POSITION = "live_position", "An open position differs from the broker's now"
+        LIVE_BALANCE = "live_balance", "The balance differs from the broker's now"
 
     class State(models.TextChoices):
         OPEN = "open", "Open"
         EXPLAINED = "explained", "Explained"
         CLOSED = "closed", "Closed"
+
+    # Found by looking at the connected account, not in a file
+    LIVE = (Kind.DEAL_MISSING, Kind.DEAL_EXTRA, Kind.LIVE_POSITION, Kind.LIVE_BALANCE)
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="breaks")
     statement = models.ForeignKey(

@@ -69,3 +69,15 @@ def test_an_explanation_is_taken_back_once(explained):
 def test_an_explanation_needs_words_that_are_kept_whole(differ, words):
     with pytest.raises(BadInput, match="1 to 500 characters"):
         tieout.explain(differ(DIFFERS), actor="me", explanation=words)
+
+
+def test_breaks_of_files_and_of_the_connected_account_leave_each_other_alone(differ):
+    of_file = differ(DIFFERS)
+    live = Finding(Break.Kind.LIVE_BALANCE, "The balance is not the broker's", difference=D(7))
+    [found] = tieout.keep_live(of_file.account, [live])
+    tieout.reconcile(of_file.account)
+    assert {row.state for row in Break.objects.filter(pk__in=[of_file.pk, found.pk])} == {"open"}
+    assert tieout.keep_live(of_file.account, []) == []
+    of_file.refresh_from_db(), found.refresh_from_db()
+    assert (of_file.state, found.state) == ("open", "closed")
+    assert found.explanation == "The broker and the books agree again"
