@@ -309,6 +309,16 @@ RETRY_SECONDS = env.seconds("RETRY_SECONDS", default=2)
 ORDER_ID_KEY = env("ORDER_ID_KEY", default="") or kept_secret(DATA_DIR / "order_id_key")
 FAILPOINTS = env.dict("FAILPOINTS", default={})  # where tests make it fail, see core.failpoints
 
+# -- The keeper (follows connected accounts; docs/paper.md) --------------------------------------
+QUOTE_SECONDS = env.seconds("QUOTE_SECONDS", default=1)
+LOOK_SECONDS = env.seconds("LOOK_SECONDS", default=3)
+SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", default=2)
+# A link that has not answered for so long is said to be dead.
+LINK_SECONDS = env.seconds("LINK_SECONDS", default=10)
+LEASE_SECONDS = env.seconds("LEASE_SECONDS", default=15)
+# Before a difference is said to be one the whole history is read again, at most so often.
+MIRROR_HISTORY_SECONDS = env.seconds("MIRROR_HISTORY_SECONDS", default=600)
+
 # -- Time, language, files ---------------------------------------------------------------------
 USE_TZ = True
 TIME_ZONE = "UTC"

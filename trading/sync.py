@@ -1,22 +1,37 @@
-"""What a platform says of an account goes into the books, each deal once."""
+"""What a platform says of an account goes into the books: deals once, orders and positions as they are now."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
 
-from accounts import booking
-from accounts.booking import Booked, NewDeal
-from accounts.models import Account, Deal, StatementImport
+from accounts import booking, kept
+from accounts.booking import Booked, Mark, NewDeal
+from accounts.models import Account, BrokerOrder, Deal, Position, StatementImport
 from accounts.statements import importer
 from accounts.statements.settling import COUNTED
 from accounts.tieout import reconcile
 from accounts.trail import trail
-from brokers.adapters.messages import DealKind, DealReport
+from brokers.adapters.messages import (
+    OVER,
+    DealKind,
+    DealReport,
+    Kind,
+    OrderReport,
+    PositionReport,
+    Status,
+)
 from brokers.services import symbol_for
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput
+from tradershub.finance.decimals import ZERO
 
 SOURCE = Deal.Source.LIVE.value
 # Which column the amount of a row that is no trade stands in; the profit, where none is named for it.
@@ -98,3 +113,182 @@ def _follow(account: Account, new: Collection[NewDeal]) -> None:
             owner=account.owner_id,
         )  # fmt: skip
     reconcile(account)
+
+
+# -- Orders ------------------------------------------------------------------------------------
+TYPES = {Kind.TRAILING_STOP: BrokerOrder.Type.STOP}
+
+
+def keep_orders(
+    account: Account, reports: Iterable[OrderReport], *, complete: bool = False
+) -> list[str]:
+    """Keep orders as the platform states them; the ids of those that say something new.
+
+    complete: these are all that work. What the books hold as working besides is over then: filled where its
+    deals, which must be booked before, make it whole.
+    """
+    stated = {report.broker_order_id: report for report in reports}
+    mine = BrokerOrder.objects.filter(account=account).select_related("symbol")
+    known = {order.broker_order_id: order for order in mine.filter(broker_order_id__in=stated)}
+    changed = [
+        order
+        for number, report in stated.items()
+        if (order := _stated(account, known.get(number), report))
+    ]
+    if complete:
+        working = mine.filter(state__in=BrokerOrder.LIVE).exclude(broker_order_id__in=stated)
+        changed += _over(account, working.exclude(broker_order_id__startswith=BrokerOrder.OWN))
+    if changed:
+        _write_orders(account, changed)
+    return [order.broker_order_id for order in changed]
+
+
+def _stated(account: Account, known: BrokerOrder | None, report: OrderReport) -> BrokerOrder | None:
+    """The order as it is to be kept; None where the books say so already."""
+    name = known.symbol.name if known else ""
+    symbol = (
+        known.symbol
+        if known and name == report.symbol
+        else symbol_for(account.broker, report.symbol)
+    )
+    said: dict[str, Any] = {
+        "symbol": symbol,
+        "type": str(TYPES.get(report.kind, report.kind)),
+        "side": str(report.side),
+        "volume": report.lots,
+        "filled": report.filled,
+        "price": report.price,
+        "limit_price": report.limit_price,
+        "stop_loss": report.stops.stop_loss,
+        "take_profit": report.stops.take_profit,
+        "trailing_distance": report.distance,
+        "state": str(report.status),
+        "placed_at": report.placed_at,
+        "done_at": (report.done_at or timezone.now()) if report.status in OVER else None,
+        "expires_at": report.expires_at,
+        "position_ref": report.position_ref,
+        "comment": report.comment[:LONGEST_COMMENT],
+    }  # fmt: skip
+    if known is None:
+        return BrokerOrder(
+            account=account, broker_order_id=report.broker_order_id, source=SOURCE, **said
+        )
+    if known.done_at and report.done_at is None and report.status in OVER:
+        said["done_at"] = known.done_at
+    if all(getattr(known, name) == value for name, value in said.items()):
+        return None
+    for name, value in said.items():
+        setattr(known, name, value)
+    return known
+
+
+LONGEST_COMMENT = BrokerOrder._meta.get_field("comment").max_length
+
+
+def _over(account: Account, gone: Iterable[BrokerOrder]) -> list[BrokerOrder]:
+    """Orders that worked and do so no more. Why one did not fill the platform does not say any longer."""
+    orders = list(gone)
+    if not orders:
+        return []
+    ids = [order.broker_order_id for order in orders]
+    deals = Deal.objects.filter(account=account, broker_order_id__in=ids)
+    filled = dict(deals.order_by().values_list("broker_order_id").annotate(lots=Sum("volume")))
+    now = timezone.now()
+    for order in orders:
+        order.filled = max(order.filled, filled.get(order.broker_order_id) or ZERO)
+        has_expired = order.expires_at is not None and order.expires_at <= now
+        short = Status.EXPIRED if has_expired else Status.CANCELLED
+        order.state = str(Status.FILLED if order.filled >= order.volume else short)
+        order.done_at = now
+    return orders
+
+
+def _write_orders(account: Account, orders: list[BrokerOrder]) -> None:
+    kept_fields = [
+        field.name
+        for field in BrokerOrder._meta.concrete_fields
+        if field.name not in ("id", "account", "broker_order_id", "source", "statement", "bracket")
+    ]
+    for order in orders:
+        order.pk = None
+    BrokerOrder.objects.bulk_create(
+        orders,
+        update_conflicts=True,
+        unique_fields=["account", "broker_order_id"],
+        update_fields=kept_fields,
+    )
+    kept.forget(account)
+
+
+# -- Positions ---------------------------------------------------------------------------------
+MARKED_BY = "live"
+WITHOUT_QUOTES, WITH_QUOTES = dt.timedelta(seconds=5), dt.timedelta(seconds=60)
+
+
+def keep_marks(account: Account, reports: Iterable[PositionReport], *, at: dt.datetime) -> int:
+    """Mark the open positions as the platform does: stop, target, swap, and profit where no quote tells it.
+
+    Returns how many marks were worth writing.
+    """
+    held = Position.objects.filter(account=account, open_volume__gt=0)
+    pairs = _pairs(list(held.select_related("symbol__last_quote")), reports)
+    marks = [
+        mark
+        for position, report in pairs
+        if _is_news(position, mark := _mark(account, position, report), at)
+    ]
+    return booking.mark(account, marks, at=at, source=MARKED_BY) if marks else 0
+
+
+def _pairs(
+    held: list[Position], reports: Iterable[PositionReport]
+) -> Iterator[tuple[Position, PositionReport]]:
+    """Ours and theirs by the position's name, else where there is one of a symbol and side."""
+    by_ref = {(position.symbol.name, position.ref): position for position in held}
+    by_side: dict[tuple[str, str], list[Position]] = defaultdict(list)
+    for position in held:
+        by_side[position.symbol.name, position.side].append(position)
+    for report in reports:
+        alike = by_side[report.symbol, str(report.side)]
+        found = by_ref.get((report.symbol, report.ref)) or (alike[0] if len(alike) == 1 else None)
+        if found:
+            yield found, report
+
+
+def _mark(account: Account, position: Position, report: PositionReport) -> Mark:
+    is_ours = report.currency == account.currency
+    return Mark(
+        position.symbol_id,
+        position.ref,
+        report.price,
+        report.profit if is_ours else None,
+        report.swap if is_ours else None,
+        report.stops.stop_loss,
+        report.stops.take_profit,
+        report.lots,
+        _as_ours(report.open_price, position.open_price),
+    )
+
+
+def _as_ours(theirs: Decimal, ours: Decimal | None) -> Decimal:
+    """Our average of several openings where the platform's is the same one rounded."""
+    if ours is None:
+        return theirs
+    digit = Decimal(1).scaleb(min(int(theirs.as_tuple().exponent), 0))
+    return ours if abs(ours - theirs) <= digit else theirs
+
+
+def _is_news(position: Position, mark: Mark, at: dt.datetime) -> bool:
+    kept_now = (
+        position.mark_swap, position.stop_loss, position.take_profit,
+        position.mark_volume, position.mark_open_price,
+    )  # fmt: skip
+    if position.mark_at is None or kept_now != (
+        mark.swap, mark.stop_loss, mark.take_profit, mark.volume, mark.open_price
+    ):  # fmt: skip
+        return True
+    if (position.mark_price, position.mark_profit) == (mark.price, mark.profit):
+        return False
+    quote = getattr(position.symbol, "last_quote", None)
+    is_quoted = quote is not None and at - quote.at < WITHOUT_QUOTES
+    return at - position.mark_at >= (WITH_QUOTES if is_quoted else WITHOUT_QUOTES)
