@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 
 from accounts.models import Account
 from brokers.models import Broker, BrokerSymbol
+from strategies.models import Strategy
 
 _numbers = count(1)
 
@@ -42,3 +43,7 @@ def make_symbol(account: Account, name: str = "EURUSD", **fields: Any) -> Broker
 def moment(text: str) -> dt.datetime:
     """An aware moment in UTC from text such as 2024-03-04 10:00."""
     return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+
+
+def make_strategy(owner: Any, key: str = "mean-rev-1", **fields: Any) -> Strategy:
+    return Strategy.objects.create(owner=owner, key=key, **fields)

@@ -26,7 +26,7 @@ from accounts.models import (
     StatementLine,
 )
 from brokers.models import FxRate, Instrument, Quote, SymbolTerms
-from tests.factories import make_account, make_broker, make_symbol, moment
+from tests.factories import make_account, make_broker, make_strategy, make_symbol, moment
 from tradershub.core.api_keys import create_key
 from tradershub.core.models import ApiKey, AuditEntry, Build, Preference, Submission
 from tradershub.core.owned import OwnedModel
@@ -46,6 +46,7 @@ class MarkedBooks:
         self.account = self.keep(account)
         self.shared()
         self.booked()
+        self.planned()
         self.imported()
         self.personal()
 
@@ -78,6 +79,9 @@ class MarkedBooks:
         marks = {"at": AT, "balance": "77777.77", "equity": "77777.77", "source": "manual"}
         self.keep(EquitySnapshot.objects.create(account=account, **marks))
         self.keep(Break.objects.create(account=account, kind="total", cause=MARK))
+
+    def planned(self) -> None:
+        self.keep(make_strategy(self.owner, MARK, name=MARK, notes=MARK))
 
     def imported(self) -> None:
         owner, account = self.owner, self.account

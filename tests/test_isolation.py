@@ -45,6 +45,8 @@ BODIES: dict[str, Any] = {
     "edit_account": {"name": "stolen"},
     "add_account_terms": {"valid_from": "2023-01-01", "leverage": 5},
     "edit_account_terms": {"leverage": 5},
+    "create_strategy": {"key": "mr-1"},
+    "edit_strategy": {"name": "other"},
     "enter_deposit": {"account_id": "account", "amount": "1"},
     "enter_withdrawal": {"account_id": "account", "amount": "1"},
     "enter_charge": {"account_id": "account", "amount": "-1", "kind": "fee"},

@@ -32,7 +32,7 @@ def test_every_entry_leads_to_a_page(client, admin_user):
 def test_groups_stand_in_their_order_and_empty_ones_are_left_out(client, admin_user):
     titles = [group["title"] for group in menu_of(client, admin_user)]
     assert titles == [title for title in menu.GROUPS if title in titles]
-    assert "Strategies" not in titles
+    assert "Simulation" not in titles
 
 
 def test_a_person_without_rights_sees_no_tables(client):

@@ -28,6 +28,7 @@ from ninja.parser import Parser
 
 from accounts.api import ROUTERS as ACCOUNTS
 from brokers.api import router as brokers
+from strategies.api import router as strategies
 from tradershub.core.api import (
     ErrorBody,
     ErrorDetail,
@@ -181,6 +182,7 @@ api.add_router("", brokers)
 api.add_decorator(known_filters_only)
 for router in ACCOUNTS:
     api.add_router("", router)
+api.add_router("", strategies)
 api.add_router("", own)
 
 

@@ -48,7 +48,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("Deals", "accounts.Deal", "receipt"),
         Entry("Positions", "accounts.Position", "donut_small"),
     ),
-    "Strategies": (),
+    "Strategies": (Entry("Strategies", "strategies.Strategy", "psychology"),),
     "Risk": (),
     "Simulation": (),
     "Brokers": (

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from tradershub.core.persons import ADMINISTRATOR, TRADER, VIEWER
 
-BOOKS = "accounts"
+OWN = ("accounts", "strategies")  # each person's own
 SHARED = "brokers"  # brokers, instruments, terms: a trader reads them, an administrator edits them
 PERSONAL = ("preference", "apikey")  # each person's own, also a viewer's
 READ_ONLY = ("auditentry", "heartbeat", "submission")
@@ -33,7 +33,7 @@ def set_up_groups(**_: Any) -> None:
 
 def trader_may() -> Q:
     """All with the own books, reading what is shared, the own preferences and keys."""
-    return in_app(BOOKS) | viewing(SHARED) | personal(("add", "change", "delete", "view"))
+    return in_apps(OWN) | viewing((SHARED,)) | personal(("add", "change", "delete", "view"))
 
 
 def viewer_may() -> Q:
@@ -42,7 +42,7 @@ def viewer_may() -> Q:
         content_type__app_label="core",
         codename__in=["add_preference", "change_preference", "view_preference"],
     )
-    return viewing(BOOKS) | viewing(SHARED) | preference | personal(("view",))
+    return viewing((*OWN, SHARED)) | preference | personal(("view",))
 
 
 def without_writing(permissions: QuerySet[Permission]) -> Iterable[Permission]:
@@ -51,12 +51,12 @@ def without_writing(permissions: QuerySet[Permission]) -> Iterable[Permission]:
     return permissions.exclude(written_by_the_hub & ~Q(codename__startswith="view_"))
 
 
-def in_app(label: str) -> Q:
-    return Q(content_type__app_label=label)
+def in_apps(labels: Iterable[str]) -> Q:
+    return Q(content_type__app_label__in=tuple(labels))
 
 
-def viewing(label: str) -> Q:
-    return in_app(label) & Q(codename__startswith="view_")
+def viewing(labels: Iterable[str]) -> Q:
+    return in_apps(labels) & Q(codename__startswith="view_")
 
 
 def personal(verbs: Iterable[str]) -> Q:

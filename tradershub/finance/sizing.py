@@ -4,11 +4,26 @@ Source: Van Tharp (percent risk, percent volatility, CPR), Ryan Jones (fixed rat
 """
 
 from decimal import ROUND_FLOOR, Decimal
+from enum import StrEnum
 from typing import NamedTuple
 
 from tradershub.finance.decimals import HUNDRED, ONE, ZERO, round_lots
 from tradershub.finance.sides import Side
 from tradershub.finance.terms import ContractTerms
+
+
+class SizeIn(StrEnum):
+    """The unit in which a size is asked for.
+
+    MONEY is notional in the account's currency, PERCENT_EQUITY notional of the equity, PERCENT_RISK of the
+    equity lost at the stop.
+    """
+
+    LOTS = "lots"
+    UNITS = "units"
+    MONEY = "money"
+    PERCENT_EQUITY = "percent_equity"
+    PERCENT_RISK = "percent_risk"
 
 
 class Size(NamedTuple):
