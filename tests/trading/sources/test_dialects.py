@@ -1,0 +1,244 @@
+"""Each dialect reads what its senders really send, and refuses the rest in a sentence."""
+
+import datetime as dt
+import json
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from brokers.adapters.messages import Duration, Kind
+from trading.sources import SOURCES
+from trading.sources.draft import Habits, Intent, Level, LevelIn, Size, SizeIn, Unreadable
+from trading.sources.strict import PLACEHOLDER
+
+AT = dt.datetime(2026, 3, 2, 9, 15, tzinfo=dt.UTC)
+ALERT = {
+    "symbol": "OANDA:EURUSD",
+    "action": "buy",
+    "size": "2",
+    "alert": "Long",
+    "bar_at": "2026-03-02T09:15:00Z",
+    "fired_at": "2026-03-02T09:15:01Z",
+}
+
+
+def read(dialect, body, **habits):
+    sent = json.dumps(body) if isinstance(body, dict) else body
+    return SOURCES.load(dialect).read(
+        sent.encode() if isinstance(sent, str) else sent, Habits(**habits)
+    )
+
+
+def test_our_own_template_is_a_signal():
+    draft = read("generic", SOURCES.load("generic").TEMPLATE)
+
+    assert (draft.symbol, draft.intent) == ("EURUSD", Intent.BUY)
+    assert draft.size == Size(Decimal("0.10"), SizeIn.LOTS)
+    assert draft.stop_loss == Level(Decimal(25), LevelIn.PIPS)
+    assert draft.fired_at == AT
+
+
+def test_the_same_words_as_pairs_are_the_same_signal():
+    lines = "action=sell\nsymbol = EURUSD\nsize=0.5\nstop_loss=1.1"
+    commas = 'action=sell, symbol="EURUSD", size=0.5, stop_loss=1.1'
+
+    assert read("generic", lines) == read("generic", commas)
+    assert read("tradingview", lines) == read("generic", lines)
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ({"order": "limit", "price": "1.1"}, Kind.LIMIT),
+        ({"order": "stop", "price": "1.1"}, Kind.STOP),
+        ({"order": "stop_limit", "price": "1.1", "limit_price": "1.2"}, Kind.STOP_LIMIT),
+        ({"order": "trailing_stop", "distance": "0.002"}, Kind.TRAILING_STOP),
+    ],
+)
+def test_an_order_of_each_kind(words, kind):
+    draft = read("generic", {"symbol": "EURUSD", "action": "buy", "size": "1", **words})
+
+    assert draft.kind is kind
+
+
+def test_an_order_that_expires_is_good_till_then():
+    sent = {"symbol": "EURUSD", "action": "buy", "order": "limit", "price": "1"}
+    draft = read("generic", {**sent, "expires_at": "2026-03-02T09:15:00Z"})
+
+    assert (draft.duration, draft.expires_at) == (Duration.GTD, AT)
+
+
+def test_a_source_says_what_its_messages_leave_open():
+    sent = {"symbol": "EURUSD", "action": "buy", "size": "1", "stop_loss": "20"}
+    habits = {"size_in": SizeIn.PERCENT_RISK, "level_in": LevelIn.PIPS, "strategy": "mr"}
+    draft = read("generic", sent, **habits)
+
+    assert draft.size == Size(Decimal(1), SizeIn.PERCENT_RISK)
+    assert draft.stop_loss == Level(Decimal(20), LevelIn.PIPS)
+    assert draft.strategy == "mr"
+
+
+@pytest.mark.parametrize(
+    ("side", "before", "after", "intent", "turns"),
+    [
+        ("buy", "flat", "long", Intent.BUY, False),
+        ("buy", "long", "long", Intent.BUY, False),
+        ("buy", "short", "long", Intent.BUY, True),
+        ("buy", "short", "flat", Intent.CLOSE_SHORT, False),
+        ("buy", "short", "short", Intent.CLOSE_SHORT, False),
+        ("sell", "long", "flat", Intent.CLOSE_LONG, False),
+        ("sell", "long", "short", Intent.SELL, True),
+        ("sell", "flat", "short", Intent.SELL, False),
+    ],
+)
+def test_the_position_after_the_order_tells_a_closing_from_an_opening(
+    side, before, after, intent, turns
+):
+    sent = {**ALERT, "action": side, "position": after, "previous_position": before}
+    draft = read("tradingview", sent)
+
+    assert (draft.intent, draft.turns) == (intent, turns)
+
+
+def test_a_turn_asks_for_the_new_position_and_not_for_the_sum_of_both():
+    sent = {**ALERT, "action": "sell", "size": "5", "position": "short"}
+    draft = read("tradingview", {**sent, "previous_position": "long", "position_size": "-2"})
+
+    assert draft.size == Size(Decimal(2), SizeIn.LOTS)
+
+
+def test_a_side_that_contradicts_the_position_is_refused():
+    sent = {**ALERT, "action": "buy", "position": "flat", "previous_position": "long"}
+
+    assert read("tradingview", sent).code == "position_disagrees"
+
+
+def test_the_exchange_before_a_ticker_is_left_out():
+    assert read("tradingview", ALERT).symbol == "EURUSD"
+
+
+@pytest.mark.parametrize("unknown", ["NaN", "na", "", "null"])
+def test_a_size_that_the_chart_does_not_know_is_left_to_the_strategy(unknown):
+    assert read("tradingview", {**ALERT, "size": unknown}).size is None
+
+
+@pytest.mark.parametrize("dialect", ["tradingview", "comma"])
+def test_a_template_whose_placeholders_are_filled_is_a_signal(dialect):
+    values = {
+        "action": "sell",
+        "contracts": "2",
+        "id": "Long",
+        "market_position": "short",
+        "market_position_size": "2",
+        "prev_market_position": "flat",
+        "exchange": "OANDA",
+        "ticker": "EURUSD",
+        "time": "2026-03-02T09:15:00Z",
+        "timenow": "2026-03-02T09:15:01Z",
+    }
+    template = SOURCES.load(dialect).TEMPLATE
+    filled = PLACEHOLDER.sub(
+        lambda found: values[found[0].strip("{}").rpartition(".")[2]], template
+    )
+    draft = read(dialect, filled)
+
+    assert (draft.symbol, draft.intent, draft.alert) == ("EURUSD", Intent.SELL, "Long")
+
+
+def test_a_line_of_an_expert_advisor():
+    line = '600123, buy ,EURUSD,risk=0.1, sl=25,tp=50,comment="mr-1, second"'
+    draft = read("comma", line, size_in=SizeIn.LOTS, level_in=LevelIn.PIPS)
+
+    assert (draft.symbol, draft.size) == ("EURUSD", Size(Decimal("0.1"), SizeIn.LOTS))
+    assert draft.take_profit == Level(Decimal(50), LevelIn.PIPS)
+    assert draft.comment == "mr-1, second"
+
+
+def test_a_line_may_name_the_kind_with_the_side():
+    assert read("comma", "1,selllimit,EURUSD,price=1.2,lots=1").kind is Kind.LIMIT
+
+
+@pytest.mark.parametrize("dialect", ["tradestation", "multicharts"])
+def test_a_line_of_easylanguage_in_the_zone_of_its_chart(dialect):
+    line = "v1;1260302 915;mean-rev-1;EURUSD;sell;0.10;lots;market;;;;0;1;mr1-7"
+    draft = read(dialect, line, zone=ZoneInfo("America/New_York"))
+
+    assert (draft.intent, draft.id) == (Intent.CLOSE_LONG, "mr1-7")
+    assert draft.fired_at == dt.datetime(2026, 3, 2, 14, 15, tzinfo=dt.UTC)
+
+
+def test_easylanguage_may_leave_the_last_places_out():
+    draft = read("tradestation", "v1;2026-03-02T09:15:00Z;mr;EURUSD;close;;;;")
+
+    assert (draft.intent, draft.is_exit) == (Intent.CLOSE, True)
+
+
+REFUSED = [
+    ("generic", '{"qty":NaN}', "not_json", True),
+    ("generic", '{"size": Infinity}', "not_json", True),
+    ("generic", '{"side":"buy","side":"sell"}', "duplicate_key", True),
+    ("generic", "[" * 100_000, "not_json", True),
+    ("generic", "[]", "not_json", True),
+    ("generic", b"\xff\xfe", "not_text", True),
+    ("generic", "", "no_signal", False),
+    ("generic", '{"symbol":"EURUSD","action":"hold"}', "unknown_action", False),
+    ("generic", '{"symbol":"\u0415URUSD","action":"buy"}', "symbol_charset", False),
+    ("generic", '{"symbol":"EUR\u200dUSD","action":"buy"}', "symbol_charset", False),
+    ("generic", '{"action":"buy"}', "no_symbol", False),
+    ("generic", '{"symbol":"E","action":"buy","size":-1}', "qty_out_of_range", False),
+    ("generic", '{"symbol":"E","action":"buy","size":0}', "qty_out_of_range", False),
+    ("generic", '{"symbol":"E","action":"buy","size":1e-9}', "qty_out_of_range", False),
+    ("generic", '{"symbol":"E","action":"buy","size":"1e10"}', "qty_out_of_range", False),
+    ("generic", '{"symbol":"E","action":"buy","size":"1,5"}', "number_format", False),
+    ("generic", '{"symbol":"E","action":"buy","size":"1.000,50"}', "number_format", False),
+    ("generic", '{"symbol":"E","action":"buy","size":"1 000"}', "number_format", False),
+    ("generic", '{"symbol":"E","action":"buy","size":"0x10"}', "number_format", False),
+    ("generic", '{"symbol":"E","action":"buy","size":"1_000"}', "number_format", False),
+    ("generic", '{"symbol":"E","action":"buy","size":"\u0663"}', "number_format", False),
+    ("generic", '{"symbol":"E","action":"buy","stoploss":"1"}', "unknown_field", False),
+    ("generic", '{"symbol":"E","action":"buy","size":[1]}', "one_signal", False),
+    ("generic", '{"symbol":"E","action":"buy","order":"limit"}', "no_price", False),
+    ("generic", '{"symbol":"E","action":"target"}', "no_size", False),
+    ("generic", '{"symbol":"E","action":"buy","fired_at":"2.3.2026"}', "time_format", False),
+    (
+        "generic",
+        '{"symbol":"E","action":"buy","fired_at":"2026-02-30T09:00:00Z"}',
+        "time_format",
+        False,
+    ),
+    (
+        "generic",
+        '{"symbol":"E","action":"buy","stop_loss":"1","stop_loss_pips":"2"}',
+        "two_levels",
+        False,
+    ),
+    (
+        "generic",
+        '{"symbol":"E","action":"buy","size":"1","size_in":"percent_risk"}',
+        "no_stop",
+        False,
+    ),
+    ("generic", '{"symbol":"E","action":"buy","stop_loss":"-1"}', "out_of_range", False),
+    ("generic", '{"symbol":"E","action":"close","order":"limit","price":"1"}', "exit_kind", False),
+    ("tradingview", '{"price": "{{close}}"}', "placeholder", False),
+    ("tradingview", '{"qty": {{strategy.order.contracts}}}', "placeholder", False),
+    ("tradingview", "Buy EURUSD now!", "no_signal", False),
+    ("tradingview", '{"symbol":"E","action":"buy","position":"up"}', "position", False),
+    ("comma", "600123,buy", "no_signal", False),
+    ("comma", "600123,buy,EURUSD,now", "no_signal", False),
+    ("comma", "1,buy,EURUSD\n2,sell,EURUSD", "one_signal", False),
+    ("comma", "1,buy,EURUSD,sl=1,stop_loss=2", "duplicate_key", True),
+    ("multicharts", "v1;;;EURUSD", "columns", False),
+    ("multicharts", "v1;1261302 915;mr;EURUSD;buy;1", "time_format", False),
+    ("multicharts", "v1;;mr;EURUSD;buy;1;lots;market;;;;5;", "position", False),
+]
+
+
+@pytest.mark.parametrize(("dialect", "body", "code", "malformed"), REFUSED)
+def test_what_is_no_signal_is_refused_with_its_reason(dialect, body, code, malformed):
+    refusal = read(dialect, body)
+
+    assert isinstance(refusal, Unreadable), refusal
+    assert (refusal.code, refusal.malformed) == (code, malformed)
+    assert refusal.message and len(refusal.message) < 700

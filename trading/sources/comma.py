@@ -1,0 +1,53 @@
+"""One line between commas: `id,command,symbol,name=value,...`, as many expert advisors read it.
+
+`600123,buy,EURUSD,size=0.1,stop_loss=25,take_profit=50,comment="mr-1"`. The first place is the sender's
+licence or name and decides nothing here; units of sizes and stops are the source's habits.
+"""
+
+from __future__ import annotations
+
+from trading.sources.draft import Draft, Habits, Unreadable
+from trading.sources.meaning import draft_of
+from trading.sources.pairs import fields_of_pairs
+from trading.sources.strict import Refused, text_of
+
+TEMPLATE = (
+    "my-chart,{{strategy.order.action}},{{ticker}},size={{strategy.order.contracts}},stop_loss=25,"
+    'alert="{{strategy.order.id}}",bar_at={{time}}'
+)
+ORDERS = {  # a command that names the kind of order as well
+    "buylimit": ("buy", "limit"),
+    "selllimit": ("sell", "limit"),
+    "buystop": ("buy", "stop"),
+    "sellstop": ("sell", "stop"),
+}
+NAMES = {"sl": "stop_loss", "tp": "take_profit", "risk": "size", "lots": "size"}
+HEAD = 3
+
+
+def read(body: bytes, habits: Habits) -> Draft | Unreadable:
+    """The draft that the line is, or why it is none."""
+    try:
+        return draft_of(_fields(text_of(body).strip()), habits)
+    except Refused as refusal:
+        return refusal.reason
+
+
+def _fields(line: str) -> dict[str, str]:
+    if "\n" in line:
+        raise Refused("one_signal", "Expected one line, found several")
+    head = [part.strip() for part in line.split(",", HEAD)]
+    if len(head) < HEAD:
+        raise Refused("no_signal", f"Expected licence,command,symbol,...; found {line[:60]!r}")
+    _, command, symbol, *rest = head
+    action, order = ORDERS.get(command.lower(), (command, ""))
+    named = fields_of_pairs(rest[0]) if rest and rest[0] else {}
+    fields = {"action": action, "symbol": symbol, "order": order}
+    for name, value in named.items():
+        ours = NAMES.get(name, name)
+        if fields.get(ours):
+            raise Refused(
+                "duplicate_key", f'"{name}" says again what "{ours}" says', malformed=True
+            )
+        fields[ours] = value
+    return fields

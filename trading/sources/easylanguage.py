@@ -1,0 +1,78 @@
+"""What EasyLanguage and PowerLanguage can write: JSON by a web call, or a line of a file.
+
+The line: `v1;time;strategy;symbol;action;size;unit;order;price;stop_loss;take_profit;position;previous;id`.
+Places at its end may be left out. A time is ISO 8601, or the language's own date and time, as
+1260302 915: years since 1900, month, day; hours and minutes; both in the source's zone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+from trading.sources.draft import Draft, Habits, Unreadable
+from trading.sources.generic import fields_of
+from trading.sources.meaning import FLAT, LONG, SHORT, draft_of, move
+from trading.sources.strict import Refused, text_of, word
+
+COLUMNS = (
+    "version", "fired_at", "strategy", "symbol", "action", "size", "size_in", "order", "price",
+    "stop_loss", "take_profit", "position", "previous_position", "id",
+)  # fmt: skip
+VERSION = "v1"
+LEAST_COLUMNS = COLUMNS.index("action") + 1
+EASY_TIME = re.compile(r"(\d{2,3})(\d{2})(\d{2})[ ,]+(\d{1,2}?)(\d{2})", re.ASCII)
+MARKET_POSITIONS = {"1": LONG, "-1": SHORT, "0": FLAT, LONG: LONG, SHORT: SHORT, FLAT: FLAT}
+
+
+def read(body: bytes, habits: Habits) -> Draft | Unreadable:
+    """The draft that the line or the object is, or why it is none."""
+    try:
+        return draft_of(_meant(_fields(text_of(body).strip())), habits, also=COLUMNS)
+    except Refused as refusal:
+        return refusal.reason
+
+
+def _fields(text: str) -> dict[str, str]:
+    if not text.startswith(f"{VERSION};"):
+        return fields_of(text)
+    if "\n" in text:
+        raise Refused("one_signal", "Expected one line, found several")
+    cells = [cell.strip().strip('"') for cell in text.split(";")]
+    while len(cells) > len(COLUMNS) and not cells[-1]:
+        cells.pop()  # a line may end in its separator
+    if not LEAST_COLUMNS <= len(cells) <= len(COLUMNS):
+        raise Refused(
+            "columns", f"Expected {LEAST_COLUMNS} to {len(COLUMNS)} places, found {len(cells)}"
+        )
+    return dict(zip(COLUMNS, cells, strict=False))
+
+
+def _meant(sent: dict[str, str]) -> dict[str, str]:
+    """The fields by the generic names: times as ISO 8601, and what the position says of the order."""
+    fields = dict(sent)
+    for name in ("fired_at", "bar_at"):
+        fields[name] = _iso(word(fields, name), name)
+    side, after = word(fields, "action").lower(), _position(fields, "position")
+    if side not in ("buy", "sell") or not after:
+        return fields
+    meant = move(side, before=_position(fields, "previous_position"), after=after)
+    return fields | {"action": meant.intent.value, "turns": "true" if meant.turns else "false"}
+
+
+def _iso(text: str, name: str) -> str:
+    found = EASY_TIME.fullmatch(text)
+    if not found:
+        return text
+    years, month, day, hour, minute = (int(part) for part in found.groups())
+    try:
+        return dt.datetime(1900 + years, month, day, hour, minute).isoformat()  # noqa: DTZ001 - the source's zone follows
+    except ValueError as error:
+        raise Refused("time_format", f'"{name}" was {text[:40]!r}: {error}') from error
+
+
+def _position(fields: dict[str, str], name: str) -> str:
+    text = word(fields, name).lower()
+    if text and text not in MARKET_POSITIONS:
+        raise Refused("position", f'"{name}" was {text[:40]!r}; expected 1, 0 or -1')
+    return MARKET_POSITIONS.get(text, "")

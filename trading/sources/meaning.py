@@ -1,0 +1,226 @@
+"""Named fields to a draft: what all dialects mean by their words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from decimal import Decimal
+from typing import NamedTuple, TypeVar
+
+from brokers.adapters.messages import Duration, Kind
+from tradershub.finance.decimals import ZERO
+from trading.sources import strict
+from trading.sources.draft import Draft, Habits, Intent, Level, LevelIn, Size, SizeIn
+from trading.sources.strict import Fields, Refused
+
+T = TypeVar("T")
+ACTIONS = {
+    "buy": Intent.BUY,
+    "long": Intent.BUY,
+    "enter_long": Intent.BUY,
+    "sell": Intent.SELL,
+    "short": Intent.SELL,
+    "enter_short": Intent.SELL,
+    "close": Intent.CLOSE,
+    "exit": Intent.CLOSE,
+    "flat": Intent.CLOSE,
+    "close_long": Intent.CLOSE_LONG,
+    "exit_long": Intent.CLOSE_LONG,
+    "closelong": Intent.CLOSE_LONG,
+    "close_short": Intent.CLOSE_SHORT,
+    "exit_short": Intent.CLOSE_SHORT,
+    "closeshort": Intent.CLOSE_SHORT,
+    "target": Intent.TARGET,
+    "cancel": Intent.CANCEL,
+}
+KINDS = {
+    "": Kind.MARKET,
+    "market": Kind.MARKET,
+    "mkt": Kind.MARKET,
+    "limit": Kind.LIMIT,
+    "lmt": Kind.LIMIT,
+    "stop": Kind.STOP,
+    "stp": Kind.STOP,
+    "stop_limit": Kind.STOP_LIMIT,
+    "trailing_stop": Kind.TRAILING_STOP,
+}
+SIZES = {
+    "lots": SizeIn.LOTS,
+    "contracts": SizeIn.LOTS,
+    "units": SizeIn.UNITS,
+    "money": SizeIn.MONEY,
+    "percent_equity": SizeIn.PERCENT_EQUITY,
+    "percent_risk": SizeIn.PERCENT_RISK,
+}
+LEVELS = {unit.value: unit for unit in LevelIn}
+NEEDS = {
+    Kind.MARKET: (),
+    Kind.LIMIT: ("price",),
+    Kind.STOP: ("price",),
+    Kind.STOP_LIMIT: ("price", "limit_price"),
+    Kind.TRAILING_STOP: ("distance",),
+}
+KNOWN = frozenset(
+    ("id", "alert", "strategy", "symbol", "account", "action", "size", "size_in", "turns", "order")
+    + (
+        "price",
+        "limit_price",
+        "distance",
+        "duration",
+        "expires_at",
+        "fired_at",
+        "bar_at",
+        "comment",
+    )
+    + tuple(
+        name + end
+        for name in ("stop_loss", "take_profit", "trail")
+        for end in ("", *(f"_{unit}" for unit in LEVELS))
+    )
+)
+LARGEST_SIZE = Decimal(1_000_000_000)
+SMALLEST_SIZE = Decimal("0.000001")
+LONG, SHORT, FLAT = "long", "short", "flat"
+
+
+def draft_of(fields: Fields, habits: Habits, *, also: Collection[str] = ()) -> Draft:
+    """The draft that these fields name, by the names of the generic dialect. Raises Refused.
+
+    also: names that the dialect has read itself. A name that nobody reads is refused: a misspelt stop
+    must not become an order without one.
+    """
+    if unread := [name for name in fields if name not in KNOWN and name not in also]:
+        known = ", ".join(sorted(KNOWN))
+        raise Refused(
+            "unknown_field", f'Nothing reads "{unread[0][:40]}"; expected some of {known}'
+        )
+    intent = _intent(fields)
+    kind = _one_of(fields, KINDS, "order", code="order_kind")
+    duration = _duration(fields)
+    draft = Draft(
+        symbol=strict.symbol(fields, "symbol"),
+        intent=intent,
+        id=strict.word(fields, "id")[:120],
+        alert=strict.word(fields, "alert")[:120],
+        strategy=strict.word(fields, "strategy")[:80] or habits.strategy,
+        account=strict.word(fields, "account")[:40],
+        size=_size(fields, intent, habits),
+        turns=_yes(fields, "turns"),
+        kind=kind,
+        price=strict.positive(fields, "price"),
+        limit_price=strict.positive(fields, "limit_price"),
+        distance=strict.positive(fields, "distance"),
+        stop_loss=_level(fields, "stop_loss", habits),
+        take_profit=_level(fields, "take_profit", habits),
+        trail=_level(fields, "trail", habits),
+        duration=duration,
+        expires_at=strict.moment(fields, "expires_at", zone=habits.zone),
+        fired_at=strict.moment(fields, "fired_at", zone=habits.zone),
+        bar_at=strict.moment(fields, "bar_at", zone=habits.zone),
+        comment=strict.word(fields, "comment")[:300],
+    )
+    _refuse_incomplete(draft)
+    return draft
+
+
+class Move(NamedTuple):
+    """What an order and the position after it mean together."""
+
+    intent: Intent
+    turns: bool = False
+
+
+def move(side: str, *, before: str, after: str) -> Move:
+    """An order's side, and the position (long, short, flat) before and after it, as one intent.
+
+    before: "" where it is not told; then a position on the order's side may be an opening or a turn, and
+    is read as an opening that closes what is against it. Raises Refused where side and position disagree.
+    """
+    buys = side == "buy"
+    toward, against = (LONG, SHORT) if buys else (SHORT, LONG)
+    if after == toward:
+        return Move(Intent.BUY if buys else Intent.SELL, turns=before in ("", against))
+    if before == toward:
+        raise Refused(
+            "position_disagrees",
+            f"A {side} was said to lead from {before} to {after}; expected to end {toward}",
+        )
+    return Move(Intent.CLOSE_SHORT if buys else Intent.CLOSE_LONG)
+
+
+def _intent(fields: Fields) -> Intent:
+    text = strict.word(fields, "action").lower()
+    if not text:
+        raise Refused("no_signal", 'Expected an "action" as buy, sell or close; found none')
+    if text not in ACTIONS:
+        known = ", ".join(dict.fromkeys(ACTIONS))
+        raise Refused("unknown_action", f'"action" was {text[:40]!r}; expected one of {known}')
+    return ACTIONS[text]
+
+
+def _size(fields: Fields, intent: Intent, habits: Habits) -> Size | None:
+    value = strict.number(fields, "size")
+    if value is None:
+        if intent is Intent.TARGET:
+            raise Refused(
+                "no_size", 'A target needs a "size": above zero long, below short, 0 flat'
+            )
+        return None
+    unit = habits.size_in
+    if strict.word(fields, "size_in"):
+        unit = _one_of(fields, SIZES, "size_in", code="size_unit")
+    amount = abs(value) if intent is Intent.TARGET else value
+    fits = SMALLEST_SIZE <= amount <= LARGEST_SIZE or (intent is Intent.TARGET and not value)
+    if not fits:
+        raise Refused(
+            "qty_out_of_range",
+            f'"size" was {strict.word(fields, "size")}; expected {SMALLEST_SIZE:f} to {LARGEST_SIZE:f}',
+        )
+    return Size(value, unit)
+
+
+def _level(fields: Fields, name: str, habits: Habits) -> Level | None:
+    """A stop or target: the field itself, or one that says its unit, as stop_loss_pips."""
+    found = [n for n in (name, *(f"{name}_{unit}" for unit in LEVELS)) if strict.word(fields, n)]
+    if len(found) > 1:
+        raise Refused(
+            "two_levels", f'"{found[0]}" and "{found[1]}" both stand; expected one of them'
+        )
+    if not found:
+        return None
+    value = strict.positive(fields, found[0])
+    if value is None:
+        return None
+    unit = habits.level_in if found[0] == name else LEVELS[found[0].removeprefix(f"{name}_")]
+    return Level(value, unit)
+
+
+def _duration(fields: Fields) -> Duration:
+    text = strict.word(fields, "duration").lower()
+    if not text:
+        return Duration.GTD if strict.word(fields, "expires_at") else Duration.GTC
+    return _one_of(fields, {unit.value: unit for unit in Duration}, "duration", code="duration")
+
+
+def _one_of(fields: Fields, known: dict[str, T], name: str, *, code: str) -> T:
+    text = strict.word(fields, name).lower()
+    if text not in known:
+        words = ", ".join(word for word in known if word)
+        raise Refused(code, f'"{name}" was {text[:40]!r}; expected one of {words}')
+    return known[text]
+
+
+def _yes(fields: Fields, name: str) -> bool:
+    return bool(_one_of(fields, {"": False, "false": False, "true": True}, name, code="yes_or_no"))
+
+
+def _refuse_incomplete(draft: Draft) -> None:
+    for name in NEEDS[draft.kind]:
+        if getattr(draft, name) is None:
+            raise Refused("no_price", f'A {draft.kind} order needs "{name}"; found none')
+    if draft.duration is Duration.GTD and draft.expires_at is None:
+        raise Refused("no_expiry", 'An order "gtd" needs "expires_at"; found none')
+    if draft.is_exit and draft.kind is not Kind.MARKET and draft.intent is not Intent.CANCEL:
+        raise Refused("exit_kind", f"An exit goes to the market; found {draft.kind}")
+    risk = draft.size is not None and draft.size.unit is SizeIn.PERCENT_RISK
+    if risk and draft.size and draft.size.value > ZERO and draft.stop_loss is None:
+        raise Refused("no_stop", 'A size in percent of risk needs a "stop_loss"; found none')

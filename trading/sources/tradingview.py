@@ -1,0 +1,90 @@
+"""TradingView alerts: the message after its placeholders were filled, as JSON or as plain text.
+
+There is no envelope: what the message does not say is not known. Numbers come in quotes, so that an unknown
+one (NaN) does not break the JSON. Source: TradingView's articles on webhooks and on placeholders.
+"""
+
+from __future__ import annotations
+
+from trading.sources.draft import Draft, Habits, Unreadable
+from trading.sources.generic import fields_of
+from trading.sources.meaning import FLAT, LONG, SHORT, draft_of, move
+from trading.sources.strict import Fields, Refused, given, text_of, word
+
+TEMPLATE = """{
+  "strategy": "mean-rev-1",
+  "symbol": "{{exchange}}:{{ticker}}",
+  "action": "{{strategy.order.action}}",
+  "size": "{{strategy.order.contracts}}",
+  "alert": "{{strategy.order.id}}",
+  "position": "{{strategy.market_position}}",
+  "position_size": "{{strategy.market_position_size}}",
+  "previous_position": "{{strategy.prev_market_position}}",
+  "bar_at": "{{time}}",
+  "fired_at": "{{timenow}}"
+}"""
+# The names that a message may use besides those of the generic dialect.
+NAMES = {
+    "symbol": ("symbol", "ticker"),
+    "size": ("size", "qty", "quantity", "contracts"),
+    "alert": ("alert", "order_id"),
+    "bar_at": ("bar_at", "bar", "time"),
+    "fired_at": ("fired_at", "fired", "timenow"),
+    "position": ("position", "pos", "market_position"),
+    "position_size": ("position_size", "pos_size", "market_position_size"),
+    "previous_position": ("previous_position", "prev_pos", "prev_market_position"),
+}
+# Of the chart, and told to nobody: they may stand in a message and decide nothing.
+UNUSED = (
+    "v",
+    "src",
+    "tf",
+    "interval",
+    "exchange",
+    "currency",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+)
+READ = frozenset(UNUSED).union(*NAMES.values())
+POSITIONS = (LONG, SHORT, FLAT)
+
+
+def read(body: bytes, habits: Habits) -> Draft | Unreadable:
+    """The draft that the alert's message is, or why it is none."""
+    try:
+        sent = fields_of(text_of(body))
+        fields = sent | {name: word(sent, *also) for name, also in NAMES.items()}
+        fields["symbol"] = _ticker(fields["symbol"])
+        return draft_of(_with_position(fields), habits, also=READ)
+    except Refused as refusal:
+        return refusal.reason
+
+
+def _ticker(text: str) -> str:
+    """EURUSD of OANDA:EURUSD: which exchange drew the chart says nothing of where to trade."""
+    return text.rpartition(":")[2]
+
+
+def _with_position(fields: dict[str, str]) -> dict[str, str]:
+    """Where the alert tells the position after the order, an order may be a closing or a turn."""
+    side, after = word(fields, "action").lower(), _position(fields, "position")
+    if side not in ("buy", "sell") or not after:
+        return fields
+    meant = move(side, before=_position(fields, "previous_position"), after=after)
+    changed = fields | {"action": meant.intent.value}
+    if meant.turns and fields["position_size"]:
+        # The order's own size is the old position and the new one together.
+        changed["size"] = fields["position_size"].lstrip("-")
+    if meant.turns:
+        changed["turns"] = "true"
+    return changed
+
+
+def _position(fields: Fields, name: str) -> str:
+    text = given(fields, name)[1].lower()
+    if text and text not in POSITIONS:
+        raise Refused("position", f'"{name}" was {text[:40]!r}; expected long, short or flat')
+    return text
