@@ -55,6 +55,9 @@ def logging_settings(*, json: bool) -> dict[str, Any]:
             "django.server": {"level": "WARNING"},
             "django-q": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
             "axes": {"level": "WARNING"},
+            # They write the whole address of each request, and some addresses hold a token.
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
         },
     }
 
