@@ -7,8 +7,8 @@ import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from typing import Any, ClassVar, Self, get_type_hints
+from decimal import Decimal
+from typing import Any, ClassVar
 
 from brokers.adapters.messages import (
     AccountReport,
@@ -43,37 +43,6 @@ def setting(
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What a connection must know; platforms derive from it. Fields: str, int, bool, Decimal."""
-
-    @classmethod
-    def read(cls, plain: Mapping[str, Any]) -> Self:
-        """The settings from what JSON kept of them; names unknown today are left out.
-
-        Raises ValueError for a value that is not of its field's type or is missing.
-        """
-        kinds = get_type_hints(cls)
-        known = {f.name for f in dataclasses.fields(cls)} & plain.keys()
-        try:
-            return cls(**{name: _read(kinds[name], plain[name]) for name in sorted(known)})
-        except TypeError as error:
-            raise ValueError(f"settings of {cls.__name__}: {error}") from error
-
-    def plain(self) -> dict[str, Any]:
-        """The settings for JSON: decimals as text."""
-        values = dataclasses.asdict(self)
-        return {k: str(v) if isinstance(v, Decimal) else v for k, v in values.items()}
-
-
-def _read(kind: type, value: Any) -> Any:
-    if kind is Decimal:
-        try:
-            return Decimal(str(value))
-        except InvalidOperation as error:
-            raise ValueError(f"expected a number, found {value!r}") from error
-    if kind is int and isinstance(value, str):
-        return int(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ValueError(f"expected {kind.__name__}, found {value!r}")
-    return value
 
 
 @dataclass(frozen=True, kw_only=True)
