@@ -56,9 +56,9 @@ def open_adapter(connection: Connection, number: str) -> Adapter:
     return adapter_class(line, open_session(connection, number))
 
 
-def why_shut(connection: Connection) -> str:
-    """Why nothing may be sent there now, in a sentence; empty where it may."""
-    platform = platform_row(connection.platform)
+def why_shut(connection: Connection, platform: Platform | None = None) -> str:
+    """Why nothing may be sent there now, in a sentence; empty where it may. platform: its row, where at hand."""
+    platform = platform or platform_row(connection.platform)
     if not platform.enabled:
         because = f": {platform.disabled_because}" if platform.disabled_because else ""
         return f"The platform {platform} is switched off{because}"
@@ -294,7 +294,9 @@ def platform_row(key: str) -> Platform:
 
 
 def all_platforms() -> list[Platform]:
-    return [platform_row(key) for key in PLATFORMS]
+    """The row of each platform, in the order of the table."""
+    known = {row.key: row for row in Platform.objects.all()}
+    return [known.get(key) or platform_row(key) for key in PLATFORMS]
 
 
 @transaction.atomic

@@ -25,7 +25,18 @@ from accounts.models import (
     StatementImport,
     StatementLine,
 )
-from brokers.models import FxRate, Instrument, Quote, SymbolTerms
+from brokers.connecting import all_platforms
+from brokers.models import (
+    AdapterState,
+    Connection,
+    FxRate,
+    Instrument,
+    Quote,
+    SymbolTerms,
+    TokenBucket,
+    VenueEvent,
+    VenueSnapshot,
+)
 from tests.factories import make_account, make_broker, make_strategy, make_symbol, moment
 from tradershub.core.api_keys import create_key
 from tradershub.core.models import ApiKey, AuditEntry, Build, Preference, Submission
@@ -45,6 +56,7 @@ class MarkedBooks:
         account = make_account(owner=owner, broker=make_broker(name="Shared"), **marked("name"))
         self.account = self.keep(account)
         self.shared()
+        self.connected()
         self.booked()
         self.planned()
         self.imported()
@@ -63,6 +75,28 @@ class MarkedBooks:
         self.keep(Quote.objects.create(symbol=symbol, bid="1.2", ask="1.2001", at=AT, source="x"))
         rate = {"currency": "USD", "day": "2024-03-01", "rate": "1.1"}
         self.keep(FxRate.objects.get_or_create(day="2024-03-01", currency="USD", defaults=rate)[0])
+
+    def connected(self) -> None:
+        """A way to a platform, and what an adapter and a venue keep there."""
+        self.keep(all_platforms()[0])
+        connection = self.keep(
+            Connection.objects.create(
+                owner=self.owner,
+                broker=self.account.broker,
+                platform="manual",
+                name=MARK,
+                settings={"note": MARK},
+                sealed=MARK,
+                fault=MARK,
+            )
+        )
+        of_it = {"connection": connection, "account": MARK}
+        self.keep(AdapterState.objects.create(**of_it, key=MARK, value=MARK))
+        bucket = {"connection": connection, "tokens": 1, "counted_at": AT}
+        self.keep(TokenBucket.objects.create(**bucket, name=MARK))
+        event = {"seq": 1, "kind": MARK, "at": AT, "payload": {"mark": MARK}}
+        self.keep(VenueEvent.objects.create(**of_it, **event))
+        self.keep(VenueSnapshot.objects.create(**of_it, seq=1, state={"mark": MARK}))
 
     def booked(self) -> None:
         account, by = self.account, {"actor": self.owner, "comment": MARK}

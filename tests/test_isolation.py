@@ -41,6 +41,9 @@ BODIES: dict[str, Any] = {
     "map_symbol": {"instrument_id": "instrument"},
     "add_symbol_terms": {"valid_from": "2023-01-01", "contract_size": "1", "tick_size": "1"},
     "edit_terms": {"digits": 4},
+    "disable_platform": {"reason": "stolen"},
+    "open_connection": {"name": "x", "platform": "manual", "broker_id": "broker"},
+    "edit_connection": {"name": "stolen"},
     "open_account": {"broker_id": "broker", "number": "1", "currency": "USD"},
     "edit_account": {"name": "stolen"},
     "add_account_terms": {"valid_from": "2023-01-01", "leverage": 5},
@@ -66,7 +69,13 @@ BODIES: dict[str, Any] = {
     "create_api_key": {"name": "x", "scopes": ["read"]},
     "edit_preferences": {"base_currency": "USD"},
 }  # fmt: skip
-SHARED = {"broker", "instrument", "symbol", "terms"}  # tables that all persons have in common
+SHARED = {
+    "broker",
+    "instrument",
+    "platform",
+    "symbol",
+    "terms",
+}  # tables that all persons have in common
 OWN = {"create_api_key", "edit_preferences", "open_account"}  # makes a row of one's own
 
 

@@ -27,7 +27,7 @@ from ninja.operation import Operation
 from ninja.parser import Parser
 
 from accounts.api import ROUTERS as ACCOUNTS
-from brokers.api import router as brokers
+from brokers.api import ROUTERS as BROKERS
 from strategies.api import router as strategies
 from tradershub.core.api import (
     ErrorBody,
@@ -37,6 +37,7 @@ from tradershub.core.api import (
     NotLoggedIn,
     PageQuery,
 )
+from tradershub.core.audit import SECRET_WORDS
 from tradershub.core.errors import BadInput, Conflict, HubError, NotAllowed, NotFound, TooLarge
 from tradershub.core.logs import current_request_id
 from tradershub.core.own_api import router as own
@@ -178,9 +179,8 @@ api = HubAPI(
     parser=BoundedParser(),
     docs_decorator=for_the_known_only,
 )
-api.add_router("", brokers)
 api.add_decorator(known_filters_only)
-for router in ACCOUNTS:
+for router in (*BROKERS, *ACCOUNTS):
     api.add_router("", router)
 api.add_router("", strategies)
 api.add_router("", own)
@@ -223,7 +223,7 @@ def _malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 def _sentence(error: dict[str, Any], path: list[str]) -> str:
     where = ".".join(path) or "The request"
-    found = error.get("found")
+    found = None if any(map(SECRET_WORDS.search, path)) else error.get("found")
     shown = f', found "{str(found)[:60]}"' if isinstance(found, str | int | float) else ""
     return f"{where}: {error['msg']}{shown}"
 

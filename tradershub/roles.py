@@ -32,8 +32,10 @@ def set_up_groups(**_: Any) -> None:
 
 
 def trader_may() -> Q:
-    """All with the own books, reading what is shared, the own preferences and keys."""
-    return in_apps(OWN) | viewing((SHARED,)) | personal(("add", "change", "delete", "view"))
+    """All with the own books and connections, reading what is shared, the own preferences and keys."""
+    connections = in_apps((SHARED,)) & Q(content_type__model="connection")
+    shared = viewing((SHARED,)) | connections
+    return in_apps(OWN) | shared | personal(("add", "change", "delete", "view"))
 
 
 def viewer_may() -> Q:

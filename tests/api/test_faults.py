@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from brokers import api as brokers_api
+from brokers.api import tables as brokers_api
 from brokers.models import Broker
 from tradershub.core import anchor
 
