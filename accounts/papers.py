@@ -1,0 +1,79 @@
+"""Accounts at a venue of our own: opened with their terms, their first money and the way to them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from accounts.manual.entries import Number, money, positive
+from accounts.models import Account
+from accounts.services import open_account
+from brokers.adapters.errors import AdapterError
+from brokers.models import Broker
+from brokers.papers import open_paper_venue, open_venue_account
+from tradershub.core.errors import BadInput
+
+MOST = Decimal(10) ** 9
+
+
+@transaction.atomic
+def open_paper_account(
+    *,
+    actor: Any,
+    owner: Any,
+    name: str,
+    currency: str,
+    deposit: Number,
+    leverage: int = 30,
+    mode: str = Account.Mode.HEDGING,
+    margin_call_level: Number = 100,
+    stop_out_level: Number = 50,
+    like: Broker | None = None,
+    **feed: Any,
+) -> Account:
+    """A paper account with a venue of its own; the deposit comes into the books as the keeper looks at it.
+
+    like: the broker whose symbols and terms it has; those of the starter catalogue without one. feed: settings
+    of the paper platform, as where its prices come from. Raises BadInput for what is wrong or taken.
+    """
+    if not name.strip():
+        raise BadInput("The name is empty: expected what to call the account", param="name")
+    currency = currency.upper()
+    paid_in = money(positive(deposit, "deposit"), "deposit", currency)
+    if paid_in > MOST:
+        raise BadInput(
+            f"Expected a deposit of at most {MOST:,f}, found {paid_in:f}", param="deposit"
+        )
+    connection = open_paper_venue(actor=actor, owner=owner, name=name, like=like, **feed)
+    account = open_account(
+        actor=actor,
+        owner=owner,
+        broker=connection.broker,
+        number=f"P{connection.pk}",
+        currency=currency,
+        leverage=leverage,
+        margin_call_level=margin_call_level,
+        stop_out_level=stop_out_level,
+        name=name.strip(),
+        kind=Account.Kind.PAPER,
+        mode=mode,
+        platform=connection.platform,
+        connection=connection,
+        may_trade=True,
+    )
+    try:
+        open_venue_account(
+            connection,
+            account.number,
+            currency=currency,
+            mode=account.mode,
+            leverage=leverage,
+            call_level=Decimal(margin_call_level),
+            stop_level=Decimal(stop_out_level),
+            deposit=paid_in,
+        )
+    except AdapterError as error:
+        raise BadInput(error.message) from error
+    return account
