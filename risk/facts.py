@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
+from risk.kinds import Basis, Kind, Scope, Trail, Unit, Window
 from tradershub.finance.sides import Side
+
+Value = TypeVar("Value")
 
 
 class Intent(StrEnum):
@@ -62,6 +65,7 @@ class OrderFacts:
     States: `signal_at` is when the hub received what asked for the order, None for a person's own.
     `session_open`: the symbol trades now. `blackout`: why entries pause (news), "" when they do not.
     `parent`, `parent_lots`: the order that this one is a part of, and the lots all parts may have together.
+    `foreign_working`: orders that work at the broker on this account and are not the hub's.
     """
 
     client_order_id: str
@@ -78,6 +82,7 @@ class OrderFacts:
     signal_at: dt.datetime | None = None
     parent: str = ""
     parent_lots: Decimal | None = None
+    foreign_working: int | None = None
 
     symbol_id: int
     symbol: str
@@ -144,3 +149,179 @@ class Verdict:
     def refusal(self) -> Check | None:
         """The first check that refused."""
         return next((check for check in self.checks if not check.passed), None)
+
+
+class Missing(Exception):  # noqa: N818 (names what is missing, not a fault)
+    """A rule needs what is not known. The gate refuses the order and names it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def known(value: Value | None, name: str) -> Value:
+    """The value. Raises Missing with its name where it is None."""
+    if value is None:
+        raise Missing(name)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether orders of an account may go out. epoch: grows with each stop that concerns the account.
+
+    scope: what is engaged, "file" for the file; "" when nothing is. reason: who said why.
+    """
+
+    engaged: bool
+    epoch: int
+    scope: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitFact:
+    """A limit that applies to the order. window_key: the account and the day that its counter is of.
+
+    seconds: the window of entries and requests. target: what a best day is a share of, or the initial
+    capital that percents are of. latched_at: when it was found broken, until the window is over.
+    """
+
+    id: int
+    kind: Kind
+    name: str
+    scope: Scope
+    value: Decimal
+    unit: Unit
+    currency: str = ""
+    words: tuple[str, ...] = ()
+    seconds: int | None = None
+    window: Window = Window.NONE
+    window_key: str = ""
+    basis: Basis = Basis.BALANCE
+    trail: Trail = Trail.STATIC
+    capital: Decimal | None = None
+    lock_at: Decimal | None = None
+    owner_id: int | None = None
+    account_id: int | None = None
+    instrument_id: int | None = None
+    strategy: str = ""
+    version: int = 1
+    latched_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """An open position. lots positive. point_value: quote currency that a lot earns a point of price."""
+
+    account_id: int
+    owner_id: int
+    symbol: str
+    instrument_id: int | None
+    ref: str
+    side: Side
+    lots: Decimal
+    base: str | None
+    quote: str | None
+    point_value: Decimal | None
+    price: Decimal | None
+    open_price: Decimal | None = None
+    stop_loss: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Losses:
+    """Where an account stands against one limit of loss, in its currency.
+
+    result: equity less all money that came from outside, now. reference: the result that the loss is
+    counted from. base: what a percent is of where the limit names no capital. None is not known.
+    """
+
+    result: Decimal | None
+    reference: Decimal | None
+    base: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class BestDay:
+    """today: profit of the day so far. earlier: sum of the profits of all days before that had one."""
+
+    today: Decimal | None
+    earlier: Decimal
+
+
+class Rates(Protocol):
+    def __call__(self, source: str, target: str) -> Decimal:
+        """Target currency for one of source. Raises Missing where no rate of today is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What an order would add, in its account's currency; kept with its reservation.
+
+    notional, risk, legs are None where they cannot be known. risk is to the stop with costs, and without a
+    stop what an adverse move of the size in the settings would lose. legs: signed value by currency.
+    """
+
+    account_id: int
+    owner_id: int
+    currency: str
+    symbol: str
+    instrument_id: int | None
+    side: Side
+    lots: Decimal
+    resting: bool
+    strategy: str = ""
+    notional: Decimal | None = None
+    risk: Decimal | None = None
+    margin: Decimal | None = None
+    legs: Mapping[str, Decimal] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ages:
+    """The settings: how old a figure may be, in seconds, and the collar and move in percent.
+
+    daily_rate: of a reference rate, where no rate of now is known.
+    """
+
+    quote: Decimal
+    rate: Decimal
+    daily_rate: Decimal
+    equity: Decimal
+    signal: Decimal
+    duplicates: Decimal
+    collar: Decimal
+    no_stop_move: Decimal
+
+    def oldest(self, rate: Figure) -> Decimal:
+        return self.daily_rate if rate.daily else self.rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """The order with all that the gate read beside it, once the counters were locked.
+
+    twins: moments at which other origins asked for the same. entries: automatic ones within each limit's
+    window. opened: positions opened in each limit's window. reserved: what other orders hold.
+    reserved_under: epoch of its reservation, on the last look. pinned_instrument: what its symbol was then.
+    """
+
+    order: OrderFacts
+    standing: Standing
+    ages: Ages
+    ask: Ask
+    rates: Rates
+    limits: tuple[LimitFact, ...] = ()
+    holdings: tuple[Holding, ...] = ()
+    reserved: tuple[Ask, ...] = ()
+    losses: Mapping[int, Losses] = field(default_factory=dict)
+    best_days: Mapping[int, BestDay] = field(default_factory=dict)
+    twins: tuple[dt.datetime, ...] = ()
+    entries: Mapping[int, int] = field(default_factory=dict)
+    opened: Mapping[int, int] = field(default_factory=dict)
+    parent_used: Decimal = Decimal(0)
+    closable: Decimal | None = None
+    again: bool = False
+    reserved_under: int | None = None
+    pinned_instrument: int | None = None

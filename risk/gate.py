@@ -6,9 +6,46 @@ reservation and the state stand or fall together. Whatever cannot be judged is r
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
-from risk.facts import OrderFacts, Verdict
+import structlog
+from django.db import OperationalError, connection, transaction
+from django.db.models import F
+
+from accounts.models import Account
+from risk import counters, kill_switch, situation
+from risk.allowances import SHARED, Allowance, Need, counter_scope, needs_of, parts_of
+from risk.conversion import BrokerRates, ages
+from risk.counters import Counter
+from risk.facts import (
+    Check,
+    Intent,
+    LimitFact,
+    Missing,
+    OrderFacts,
+    Question,
+    Verdict,
+)
+from risk.kinds import KINDS, Kind
+from risk.measures import ask_of, covers, money_limit
+from risk.models import Limit, Reservation, RiskEvent, Usage
+from risk.rules import RULES, Rule, over_allowance, refused, within_allowance
+from tradershub.finance.decimals import ONE, ZERO
+
+LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
+LATCHING = frozenset({"LOSS", "DRAWDOWN", "STRATEGY_LOSS", "TOO_MANY_ENTRIES"})
+log = structlog.get_logger("risk.gate")
+
+
+class _Refused(Exception):  # noqa: N818 (takes back what was reserved, then becomes a value)
+    def __init__(self, verdict: Verdict, question: Question | None) -> None:
+        super().__init__(verdict.refusal)
+        self.verdict = verdict
+        self.question = question
 
 
 def authorise(facts: OrderFacts) -> Verdict:
@@ -19,7 +56,7 @@ def authorise(facts: OrderFacts) -> Verdict:
     Never raises for a rule that fails: that is a refusal, CONTROL_ERROR. Where other workers hold the
     counters for too long the refusal is BUSY; nothing is reserved then and it may be asked again.
     """
-    raise NotImplementedError
+    return _decided(facts, _authorised)
 
 
 def recheck(facts: OrderFacts) -> Verdict:
@@ -29,7 +66,7 @@ def recheck(facts: OrderFacts) -> Verdict:
     so that no send begins after a stop is committed. Reserves nothing; an order without a reservation, or
     one reserved under another epoch of the switch, is refused.
     """
-    raise NotImplementedError
+    return _decided(facts, _rechecked)
 
 
 def consume(client_order_id: str, *, share: Decimal) -> None:
@@ -38,17 +75,390 @@ def consume(client_order_id: str, *, share: Decimal) -> None:
     Call it in the transaction that books the deal, or after it: before, others could see neither. Shares
     add up; what is beyond the whole is ignored, as is an id that holds nothing.
     """
-    raise NotImplementedError
+    if share <= 0:
+        return
+    with transaction.atomic():
+        reservation = counters.locked_reservation(client_order_id)
+        if reservation is not None:
+            counters.consume(reservation, share=share)
 
 
 def release(client_order_id: str) -> None:
     """The order is over: what it still held is free again. Safe to repeat; unknown ids do nothing."""
-    raise NotImplementedError
+    with transaction.atomic():
+        reservation = counters.locked_reservation(client_order_id)
+        if reservation is not None:
+            counters.give_back(reservation)
 
 
-def may_send_message(*, account_id: int, at: object, cancels: bool = False) -> bool:
+def may_send_message(*, account_id: int, at: dt.datetime, cancels: bool = False) -> bool:
     """Whether one more request may go to the account's broker now, and if so counts it.
 
-    cancels: a cancel or a close, which have a reserve of their own that orders cannot use up.
+    cancels: a cancel or a close, which have a reserve of their own that orders cannot use up. Counted by
+    whole windows, so that two windows side by side let twice as many through at their common edge.
     """
-    raise NotImplementedError
+    account = Account.objects.get(pk=account_id)
+    limits = Limit.objects.filter(kind=Kind.MESSAGES, enabled=True).filter(
+        situation.of_account(account)
+    )
+    with transaction.atomic():
+        return all(_counted(limit, account, at=at, cancels=cancels) for limit in limits)
+
+
+# -- The story ---------------------------------------------------------------------------------
+def _decided(facts: OrderFacts, decide: Callable[[OrderFacts], Verdict]) -> Verdict:
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("The gate is asked inside a transaction")
+    question = None
+    try:
+        with transaction.atomic():
+            return decide(facts)
+    except _Refused as no:
+        verdict, question = no.verdict, no.question
+    except OperationalError as fault:
+        verdict = _failed(facts, fault, code="BUSY" if _is_busy(fault) else "CONTROL_ERROR")
+    except Exception as fault:
+        verdict = _failed(facts, fault, code="CONTROL_ERROR")
+    _note(facts, verdict, question)
+    return verdict
+
+
+def _authorised(facts: OrderFacts) -> Verdict:
+    account = _account(facts)
+    question, limits = _asked(facts, account)
+    with counters.patience():
+        needs, usages, missing = _locked(question)
+        question = _with_book(question, account, limits)
+        checks = [*_judged(question), *missing]
+        allowances, faults = _measured(needs, question)
+        checks += faults
+        if not all(check.passed for check in checks):
+            raise _Refused(_verdict(question, checks), question)
+        reservation = _reservation(question)
+        checks += _taken(allowances, usages, question, reservation)
+    verdict = _verdict(question, checks)
+    if not verdict.passed:
+        raise _Refused(verdict, question)
+    return verdict
+
+
+def _rechecked(facts: OrderFacts) -> Verdict:
+    account = _account(facts)
+    reservation = Reservation.objects.filter(
+        client_order_id=facts.client_order_id, account=account, over_at=None
+    ).first()
+    question, limits = _asked(facts, account, share_lock=True)
+    if reservation is None:
+        text = "Nothing is reserved for this order"
+        check = refused("reservation", "NO_RESERVATION", text, {})
+        raise _Refused(_verdict(question, [check]), question)
+    question = replace(
+        _with_book(question, account, limits),
+        again=True,
+        reserved_under=reservation.epoch,
+        pinned_instrument=reservation.instrument_id,
+    )
+    checks = [*_judged(question), *_still_within(question, reservation)]
+    verdict = _verdict(question, checks)
+    if not verdict.passed:
+        raise _Refused(verdict, question)
+    return verdict
+
+
+def _account(facts: OrderFacts) -> Account:
+    return Account.objects.select_related("broker").get(
+        pk=facts.account_id, owner=facts.owner_id, currency=facts.currency
+    )
+
+
+def _asked(
+    facts: OrderFacts, account: Account, *, share_lock: bool = False
+) -> tuple[Question, list[Limit]]:
+    """The question before anything is locked but, on the last look, the switch."""
+    standing = kill_switch.standing(
+        account, strategy=facts.strategy, source=facts.source, share_lock=share_lock
+    )
+    limits = situation.binding(facts) if facts.intent == Intent.ENTRY else []
+    found = [
+        situation.limit_fact(limit, account, at=facts.at, strategy=facts.strategy)
+        for limit in limits
+    ]
+    rates = BrokerRates(account.broker_id, at=facts.at)
+    order = situation.completed(facts, account, found, rates)
+    question = Question(
+        order=order,
+        standing=standing,
+        ages=ages(),
+        ask=ask_of(order, ages()),
+        rates=rates,
+        limits=situation.with_latches(found),
+    )
+    return question, limits
+
+
+def _with_book(question: Question, account: Account, limits: Sequence[Limit]) -> Question:
+    """The question with what only counts once the counters are locked."""
+    order = question.order
+    if order.intent == Intent.EXIT:
+        return replace(question, closable=situation.closable(order))
+    losses, best_days = situation.losses(order, account, limits)
+    longest = max(
+        [question.ages.duplicates]
+        + [limit.value for limit in question.limits if limit.kind == Kind.DUPLICATES]
+    )
+    return replace(
+        question,
+        holdings=situation.holdings_for(order, question.limits),
+        reserved=situation.asks_held(order),
+        losses=losses,
+        best_days=best_days,
+        twins=situation.twins(order, longest),
+        entries=situation.entries_in(order, question.limits),
+        opened=situation.opened_in(order, account, question.limits),
+        parent_used=situation.parent_used(order),
+    )
+
+
+# -- Rules -------------------------------------------------------------------------------------
+def _judged(question: Question) -> list[Check]:
+    is_exit = question.order.intent == Intent.EXIT
+    return [
+        _judge(rule, question, *given)
+        for rule in RULES
+        if (rule.exits or not is_exit) and (rule.again or not question.again)
+        for given in _given(rule, question)
+    ]
+
+
+def _given(rule: Rule, question: Question) -> Iterable[tuple[LimitFact, ...]]:
+    """Once without a limit, or once for each limit of the rule's kind."""
+    if rule.kind is None:
+        return [()]
+    return [(limit,) for limit in question.limits if limit.kind == rule.kind]
+
+
+def _judge(rule: Rule, question: Question, *limits: LimitFact) -> Check:
+    """What the rule says, with the limit it said it of. Whatever is no Check is a refusal."""
+    check = _guarded(rule.name, lambda: rule.judge(question, *limits))
+    if not limits:
+        return check
+    return replace(check, figures={**check.figures, "limit_id": limits[0].id})
+
+
+def _guarded(name: str, judge: Callable[[], Check]) -> Check:
+    try:
+        check = judge()
+    except Missing as missing:
+        return _missing(name, missing)
+    except Exception:
+        log.exception("risk_rule_failed", rule=name)
+        return _control_error(name)
+    return check if isinstance(check, Check) else _control_error(name)
+
+
+def _missing(name: str, missing: Missing) -> Check:
+    text = f"Not known: {missing.name}"
+    return refused(name, "MISSING", text, {"missing": missing.name})
+
+
+def _control_error(name: str) -> Check:
+    return refused(name, "CONTROL_ERROR", f"The rule {name} could not be evaluated", {})
+
+
+# -- Allowances --------------------------------------------------------------------------------
+def _locked(
+    question: Question,
+) -> tuple[list[Need], dict[tuple[str, str], Usage], list[Check]]:
+    """Lock the counters that the order needs; those of which the key cannot be known are refusals."""
+    order = question.order
+    wanted = [Counter(f"account:{order.account_id}")]
+    wanted += [
+        Counter(counter_scope(limit), limit.window_key, limit.id)
+        for limit in question.limits
+        if limit.kind == Kind.ENTRIES
+    ]
+    needs, missing = [], []
+    for need in needs_of(question):
+        try:
+            found = need.find(question, False)
+        except Missing as fault:
+            missing.append(_missing(need.rule, fault))
+            continue
+        needs.append(need)
+        wanted += [Counter(a.scope, a.key, a.limit.id if a.limit else None) for a in found]
+    return needs, counters.lock(wanted), missing
+
+
+def _measured(needs: Sequence[Need], question: Question) -> tuple[list[Allowance], list[Check]]:
+    allowances: list[Allowance] = []
+    faults: list[Check] = []
+    for need in needs:
+        try:
+            allowances += need.find(question, True)
+        except Missing as missing:
+            faults.append(_missing(need.rule, missing))
+        except Exception:
+            log.exception("risk_rule_failed", rule=need.rule)
+            faults.append(_control_error(need.rule))
+    return allowances, faults
+
+
+def _taken(
+    allowances: Sequence[Allowance],
+    usages: dict[tuple[str, str], Usage],
+    question: Question,
+    reservation: Reservation,
+) -> list[Check]:
+    checks = []
+    for allowance in allowances:
+        usage = usages[(allowance.scope, allowance.key)]
+        if usage.since is None:
+            counters.seed(usage, _held_before(allowance, question))
+        others = usage.reserved - counters.own_part(usage, reservation)
+        fits = counters.take(usage, allowance, reservation=reservation)
+        say = within_allowance if fits else over_allowance
+        checks.append(say(allowance, reserved=others))
+    return checks
+
+
+def _held_before(allowance: Allowance, question: Question) -> list[tuple[Reservation, Decimal]]:
+    """What orders hold that were reserved before the counter was there."""
+    limit = allowance.limit
+    if limit is None:
+        return []
+    found = []
+    for row in situation.held(question.order):
+        ask = situation.ask_from(row.ask)
+        is_mine = not KINDS[limit.kind].each or ask.account_id == question.order.account_id
+        if is_mine and covers(limit, ask):
+            amount = parts_of(ask, limit, question.rates).get(allowance.key)
+            found += [(row, amount)] if amount else []
+    return found
+
+
+def _still_within(question: Question, reservation: Reservation) -> list[Check]:
+    """R2: limits lowered since the order was reserved. Every order that waits then sees too little room."""
+    now = {limit.id: limit for limit in question.limits}
+    holds = reservation.holds.filter(usage__limit__in=now).select_related("usage")
+    checks = []
+    for hold in holds:
+        limit = now[hold.usage.limit_id]
+        still = partial(_lowered, question, hold.usage, limit)
+        checks.append(_guarded(SHARED[limit.kind].rule, still))
+    return checks
+
+
+def _lowered(question: Question, usage: Usage, limit: LimitFact) -> Check:
+    rule = SHARED[limit.kind]
+    most = money_limit(limit, question)
+    figures = {"used": usage.used, "reserved": usage.reserved, "limit": most}
+    if usage.used + usage.reserved > most:
+        text = f"{KINDS[limit.kind].label}, {limit.name}, was lowered since the order was allowed"
+        return refused(rule.rule, "LIMIT_LOWERED", text, figures)
+    return Check(rule=rule.rule, passed=True, figures={k: f"{v:f}" for k, v in figures.items()})
+
+
+def _reservation(question: Question) -> Reservation:
+    """The order's row: a new one, or that of the order which is amended."""
+    order = question.order
+    row, _ = Reservation.objects.update_or_create(
+        client_order_id=order.client_order_id,
+        defaults={
+            "account_id": order.account_id,
+            "symbol_id": order.symbol_id,
+            "instrument_id": order.instrument_id,
+            "intent": order.intent.value,
+            "side": order.side,
+            "lots": order.lots,
+            "strategy": order.strategy,
+            "origin": order.origin[:120],
+            "parent": order.parent,
+            "automatic": order.automatic,
+            "fingerprint": situation.fingerprint(order),
+            "ask": situation.ask_json(question.ask),
+            "epoch": question.standing.epoch,
+            "at": order.at,
+        },
+    )
+    if row.over_at is not None:
+        raise ValueError(f"The reservation of {order.client_order_id} is over: expected a new id")
+    return row
+
+
+# -- Messages ----------------------------------------------------------------------------------
+def _counted(limit: Limit, account: Account, *, at: dt.datetime, cancels: bool) -> bool:
+    key = situation.key_of(limit, account, at=at) + (":cancels" if cancels else "")
+    scope = f"limit:{limit.pk}"
+    counters.lock([Counter(scope, key, limit.pk)])
+    seconds = limit.seconds or 1
+    window = dt.datetime.fromtimestamp(int(at.timestamp()) // seconds * seconds, tz=dt.UTC)
+    rows = Usage.objects.filter(scope=scope, key=key)
+    rows.exclude(since=window).update(since=window, used=ZERO)
+    return bool(
+        rows.filter(used__lte=limit.value - ONE).update(used=F("used") + counters.exact(ONE))
+    )
+
+
+# -- What is said and kept -----------------------------------------------------------------------
+def _verdict(question: Question, checks: Sequence[Check]) -> Verdict:
+    return Verdict(
+        passed=bool(checks) and all(check.passed for check in checks),
+        checks=tuple(checks),
+        epoch=question.standing.epoch,
+    )
+
+
+def _failed(facts: OrderFacts, fault: Exception, *, code: str) -> Verdict:
+    log.error("risk_gate_failed", code=code, client_order_id=facts.client_order_id, exc_info=fault)
+    words = {
+        "BUSY": "The counters are held by other orders for too long: nothing was reserved",
+        "CONTROL_ERROR": "The order could not be judged",
+    }
+    return Verdict(passed=False, checks=(refused("gate", code, words[code], {}),), epoch=0)
+
+
+def _is_busy(fault: OperationalError) -> bool:
+    return getattr(fault.__cause__, "sqlstate", "") in (LOCK_NOT_AVAILABLE, DEADLOCK)
+
+
+def _note(facts: OrderFacts, verdict: Verdict, question: Question | None) -> None:
+    """Keep the refusal, and latch the limits of loss that were found broken."""
+    account = Account.objects.filter(pk=facts.account_id, owner=facts.owner_id).first()
+    if account is None:
+        return
+    for check in verdict.checks:
+        if not check.passed:
+            RiskEvent.objects.create(
+                kind=RiskEvent.Kind.REFUSED,
+                account=account,
+                limit_id=check.figures.get("limit_id"),
+                client_order_id=facts.client_order_id,
+                rule=check.rule,
+                code=check.code,
+                text=check.text[:300],
+                figures=check.figures,
+                at=facts.at,
+            )
+    if question is not None:
+        _latch(question, verdict, account)
+
+
+def _latch(question: Question, verdict: Verdict, account: Account) -> None:
+    """A limit of loss that was found broken stays so until its window ends or a person lets it go on."""
+    broken = {check.figures.get("limit_id"): check for check in verdict.checks if not check.passed}
+    for limit in question.limits:
+        check = broken.get(limit.id)
+        if check is None or check.code not in LATCHING or limit.latched_at is not None:
+            continue
+        counter = Counter(counter_scope(limit), limit.window_key, limit.id)
+        if counters.latch(counter, at=question.order.at):
+            RiskEvent.objects.create(
+                kind=RiskEvent.Kind.BROKEN,
+                account=account,
+                limit_id=limit.id,
+                rule=check.rule,
+                code=check.code,
+                text=check.text[:300],
+                figures=check.figures,
+                at=question.order.at,
+            )

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
 from accounts.models import Account
+from risk.change_control import check_owner, needs_step_up
+from risk.facts import Standing
+from risk.hooks import kill_switch_engaged
+from risk.models import KillSwitch
+from tradershub.core.audit import record
+from tradershub.core.errors import NotAllowed
+from tradershub.core.persons import is_administrator
+
+__all__ = ["ALL", "Scope", "ScopeKind", "Standing"]
+
+FILE = "STOP"
+log = structlog.get_logger("risk.kill_switch")
 
 
 class ScopeKind(StrEnum):
@@ -22,6 +40,18 @@ class Scope(NamedTuple):
 
     kind: ScopeKind
     key: str = ""
+
+    @property
+    def owner_id(self) -> int | None:
+        """Whose it is; None for all. Raises NotAllowed for an account that is gone."""
+        if self.kind == ScopeKind.ALL:
+            return None
+        if self.kind == ScopeKind.ACCOUNT:
+            found = Account.objects.filter(pk=self.key).values_list("owner_id", flat=True).first()
+            if found is None:
+                raise NotAllowed(f"There is no account {self.key}")
+            return int(found)
+        return int(self.key.partition(":")[0])
 
 
 ALL = Scope(ScopeKind.ALL)
@@ -43,19 +73,6 @@ def of_source(owner: Any, source: str) -> Scope:
     return Scope(ScopeKind.SOURCE, f"{owner.pk}:{source}")
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Whether orders of an account may go out. epoch: grows with each stop that concerns the account.
-
-    scope: what is engaged, "file" for the file; "" when nothing is. reason: who said why.
-    """
-
-    engaged: bool
-    epoch: int
-    scope: str = ""
-    reason: str = ""
-
-
 def standing(
     account: Account, *, strategy: str = "", source: str = "", share_lock: bool = False
 ) -> Standing:
@@ -64,21 +81,159 @@ def standing(
     share_lock: no switch can be engaged until the caller's transaction ends (needs a transaction). The
     file in the data folder counts as engaged for all; a file that cannot be looked at does, too.
     """
-    raise NotImplementedError
+    if share_lock:
+        _lock(shared=True)
+    rows = list(KillSwitch.objects.filter(_concerning(account, strategy, source)))
+    epoch = sum(row.epoch for row in rows)
+    if file_is_there():
+        return Standing(True, epoch, "file", f"the file {FILE} is in the data folder")
+    engaged = next((row for row in rows if row.engaged), None)
+    if engaged is None:
+        return Standing(False, epoch)
+    return Standing(True, epoch, engaged.scope, engaged.reason)
 
 
 def engage(scope: Scope, *, actor: Any, reason: str = "") -> int:
-    """Stop the scope at once; returns the new epoch. Safe to repeat.
+    """Stop the scope at once; returns the new epoch of its switch. Safe to repeat.
 
     One transaction: epoch + 1, engaged, audited, `kill_switch_engaged` sent. Raises NotAllowed for a scope
     that is not this person's.
     """
-    raise NotImplementedError
+    _check(scope, actor)
+    with transaction.atomic():
+        row = _changed(scope, actor, engaged=True, reason=reason)
+        _tell(scope, row.epoch)
+    log.warning("kill_switch_engaged", scope=scope.kind.value, key=scope.key, epoch=row.epoch)
+    return row.epoch
 
 
 def release(scope: Scope, *, actor: Any, reason: str) -> int:
-    """Let the scope trade again; returns the epoch. What was stopped stays stopped.
+    """Let the scope trade again; returns its epoch. What was stopped stays stopped.
 
-    Raises BadInput without a reason, NotAllowed for a scope that is not this person's.
+    Releasing all takes the file away, too. Raises BadInput without a reason, NotAllowed for a scope that is
+    not this person's, OSError for a file that cannot be removed.
     """
-    raise NotImplementedError
+    _check(scope, actor)
+    needs_step_up(actor, owner_id=scope.owner_id, reason=reason)
+    with transaction.atomic():
+        row = _changed(scope, actor, engaged=False, reason=reason)
+        if scope == ALL:
+            file_path().unlink(missing_ok=True)
+    return row.epoch
+
+
+def accounts_in(scope: Scope) -> QuerySet[Account]:
+    """The accounts a stop concerns; for a strategy or source those of its owner."""
+    if scope.kind == ScopeKind.ALL:
+        return Account.objects.all()
+    if scope.kind == ScopeKind.ACCOUNT:
+        return Account.objects.filter(pk=scope.key)
+    return Account.objects.filter(owner_id=scope.owner_id)
+
+
+def switches_of(user: Any) -> QuerySet[KillSwitch]:
+    """The person's own switches, and that of all, which binds them."""
+    return KillSwitch.objects.filter(Q(owner_id=user.pk) | Q(scope=ScopeKind.ALL))
+
+
+def engaged_for(user: Any) -> Standing:
+    """Whether anything stops this person's trading, the widest first."""
+    if file_is_there():
+        return Standing(True, 0, "file", f"the file {FILE} is in the data folder")
+    stopped = {row.scope: row for row in switches_of(user).filter(engaged=True)}
+    for kind in ScopeKind:
+        if row := stopped.get(kind):
+            return Standing(True, row.epoch, row.scope, row.reason)
+    return Standing(False, 0)
+
+
+# -- The file ----------------------------------------------------------------------------------
+def file_path() -> Path:
+    return Path(settings.DATA_DIR) / FILE
+
+
+def file_is_there() -> bool:
+    try:
+        file_path().stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        log.exception("kill_switch_file_unreadable")
+    return True
+
+
+def write_file(reason: str) -> None:
+    """Stop everything on this machine without the database. Raises OSError."""
+    file_path().write_text(f"{timezone.now():%Y-%m-%d %H:%M:%S} UTC {reason}\n", encoding="utf-8")
+
+
+# -- Small parts -------------------------------------------------------------------------------
+def _check(scope: Scope, actor: Any) -> None:
+    if scope == ALL:
+        if hasattr(actor, "pk") and not is_administrator(actor):
+            raise NotAllowed("Only an administrator stops or releases everybody's trading")
+        return
+    check_owner(actor, scope.owner_id)
+
+
+def _changed(scope: Scope, actor: Any, *, engaged: bool, reason: str) -> KillSwitch:
+    """Whoever holds the row of all in share mode is waited for: their sends began before."""
+    _lock(shared=False)
+    KillSwitch.objects.get_or_create(
+        scope=scope.kind.value, key=scope.key, defaults={"owner_id": scope.owner_id}
+    )
+    rows = KillSwitch.objects.filter(scope=scope.kind.value, key=scope.key)
+    rows.update(
+        engaged=engaged,
+        epoch=F("epoch") + (1 if engaged else 0),
+        reason=reason[:300],
+        by=str(actor)[:150],
+        changed_at=timezone.now(),
+    )
+    row = rows.get()
+    record(
+        "kill_switch.engage" if engaged else "kill_switch.release",
+        actor=actor,
+        target=row,
+        summary=f"{row.get_scope_display()} {scope.key}: {reason}".strip(" :"),
+        details={"scope": scope.kind.value, "key": scope.key, "epoch": row.epoch},
+        owner=scope.owner_id,
+    )
+    return row
+
+
+def _tell(scope: Scope, epoch: int) -> None:
+    """Receivers stop what is queued. One that fails takes back only its own writing: the stop stands."""
+    try:
+        with transaction.atomic():
+            kill_switch_engaged.send(sender=KillSwitch, scope=scope, epoch=epoch)
+    except Exception:
+        log.exception("kill_switch_listener_failed", scope=scope.kind.value, key=scope.key)
+
+
+def _lock(*, shared: bool) -> None:
+    """The row of all is the lock of all switches: in share mode for a send, alone for a change.
+
+    SQLite has one writer at a time anyway: its transactions begin with the write lock.
+    """
+    rows = KillSwitch.objects.filter(scope=ScopeKind.ALL, key="")
+    if not rows.exists():
+        KillSwitch.objects.bulk_create([KillSwitch(scope=ScopeKind.ALL)], ignore_conflicts=True)
+    if transaction.get_connection().vendor != "postgresql":
+        return
+    if not shared:
+        list(rows.select_for_update())
+        return
+    with transaction.get_connection().cursor() as cursor:
+        cursor.execute("SELECT 1 FROM risk_killswitch WHERE scope = 'all' AND key = '' FOR SHARE")
+
+
+def _concerning(account: Account, strategy: str, source: str) -> Q:
+    owner = account.owner_id
+    wanted = Q(scope=ScopeKind.ALL) | Q(scope=ScopeKind.OWNER, key=str(owner))
+    wanted |= Q(scope=ScopeKind.ACCOUNT, key=str(account.pk))
+    if strategy:
+        wanted |= Q(scope=ScopeKind.STRATEGY, key=f"{owner}:{strategy}")
+    if source:
+        wanted |= Q(scope=ScopeKind.SOURCE, key=f"{owner}:{source}")
+    return wanted

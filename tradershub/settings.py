@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "brokers",
     "accounts",
     "strategies",
+    "risk",
     "trading",
     "tradershub.apps.HubConfig",
 ]
@@ -256,6 +257,18 @@ VAULT_MOUNT = env("VAULT_MOUNT", default="") or "secret"
 VAULT_PATH = env("VAULT_PATH", default="") or "tradershub"
 VAULT_SECONDS = env.seconds("VAULT_SECONDS", default=60)
 
+# -- Risk --------------------------------------------------------------------------------------
+# How old a figure may be that an order is judged by, and what holds where no limit says otherwise (docs/risk.md).
+RISK_QUOTE_SECONDS = env.seconds("RISK_QUOTE_SECONDS", default=30)
+RISK_RATE_SECONDS = env.seconds("RISK_RATE_SECONDS", default=60)
+RISK_DAILY_RATE_DAYS = env.count("RISK_DAILY_RATE_DAYS", default=14)
+RISK_EQUITY_SECONDS = env.seconds("RISK_EQUITY_SECONDS", default=30)
+RISK_SIGNAL_SECONDS = env.seconds("RISK_SIGNAL_SECONDS", default=60)
+RISK_DUPLICATE_SECONDS = env.count("RISK_DUPLICATE_SECONDS", default=3, least=0)
+RISK_COLLAR_PERCENT = env.count("RISK_COLLAR_PERCENT", default=10)
+RISK_NO_STOP_PERCENT = env.count("RISK_NO_STOP_PERCENT", default=5)
+RISK_LOCK_SECONDS = env.seconds("RISK_LOCK_SECONDS", default=2)
+
 # -- Queue (two clusters, so that an import never holds up an order) ---------------------------
 # retry > timeout x (queue_limit / workers + 2): the retry clock starts when a task is taken.
 Q_CLUSTER = {
@@ -305,6 +318,7 @@ SETTLE_SECONDS = env.seconds("SETTLE_SECONDS", default=10, above=ORDER_SECONDS)
 ABSENCE_SECONDS = env.seconds("ABSENCE_SECONDS", default=5)
 QUARANTINE_SECONDS = env.seconds("QUARANTINE_SECONDS", default=300, above=SETTLE_SECONDS)
 RETRY_SECONDS = env.seconds("RETRY_SECONDS", default=2)
+STALE_SECONDS = env.seconds("STALE_SECONDS", default=60)  # an entry, or a price, is too old then
 # The ids of orders follow from it: changed, an order sent before would not be known again.
 ORDER_ID_KEY = env("ORDER_ID_KEY", default="") or kept_secret(DATA_DIR / "order_id_key")
 FAILPOINTS = env.dict("FAILPOINTS", default={})  # where tests make it fail, see core.failpoints

@@ -1,0 +1,158 @@
+"""The counters of allowances: locked in a fixed order, taken by a conditional update, given back.
+
+Usage.reserved is at all times the sum of what is left of its holds.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import F, Q, Value
+from django.utils import timezone
+
+from risk.allowances import Allowance
+from risk.models import Hold, Reservation, Usage
+from tradershub.core.fields import SCALE, RateField
+from tradershub.finance.decimals import ONE, ZERO
+
+SMALLEST = ONE.scaleb(-SCALE)
+
+
+class Counter(NamedTuple):
+    """Which counter: that of a limit carries its id. Sorts as counters are locked."""
+
+    scope: str
+    key: str = ""
+    limit_id: int | None = None
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Wait no longer for a counter than the settings say. SQLite waits before its transaction begins."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('lock_timeout')")
+        before = cursor.fetchone()[0]
+        _set_patience(cursor, f"{int(settings.RISK_LOCK_SECONDS * 1000)}ms")
+        yield
+        _set_patience(cursor, before)
+
+
+def _set_patience(cursor: object, value: str) -> None:
+    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [value])  # type: ignore[attr-defined]
+
+
+def lock(wanted: Iterable[Counter]) -> dict[tuple[str, str], Usage]:
+    """The rows of these counters, made where they are missing, locked in one order for everybody."""
+    counters = sorted(set(wanted), key=lambda one: (one.scope, one.key))
+    rows = [Usage(scope=scope, key=key, limit_id=limit) for scope, key, limit in counters]
+    Usage.objects.bulk_create(rows, ignore_conflicts=True)
+    chosen = Q()
+    for scope, key, _ in counters:
+        chosen |= Q(scope=scope, key=key)
+    found = Usage.objects.filter(chosen).order_by("scope", "key").select_for_update()
+    return {(row.scope, row.key): row for row in found}
+
+
+def take(usage: Usage, allowance: Allowance, *, reservation: Reservation) -> bool:
+    """Hold the order's part; False where used + reserved + part would pass the ceiling.
+
+    A reservation that holds a part already is topped up to the larger of both.
+    """
+    held = Hold.objects.filter(reservation=reservation, usage=usage).first()
+    amount = _up(allowance.amount)
+    more = amount if held is None else max(amount - held.amount, ZERO)
+    used = _up(allowance.used)
+    room = Usage.objects.filter(pk=usage.pk, reserved__lte=_down(allowance.ceiling) - used - more)
+    if not room.update(used=used, reserved=F("reserved") + exact(more)):
+        return False
+    if held is None:
+        Hold.objects.create(reservation=reservation, usage=usage, amount=amount, left=amount)
+    elif more:
+        Hold.objects.filter(pk=held.pk).update(
+            amount=F("amount") + exact(more), left=F("left") + exact(more)
+        )
+    return True
+
+
+def seed(usage: Usage, parts: Collection[tuple[Reservation, Decimal]]) -> None:
+    """Begin a new counter with what orders hold that were reserved before it was there."""
+    for reservation, amount in parts:
+        whole = _up(amount)
+        left = _up(whole * (ONE - reservation.consumed))
+        Hold.objects.create(reservation=reservation, usage=usage, amount=whole, left=left)
+        Usage.objects.filter(pk=usage.pk).update(reserved=F("reserved") + exact(left))
+        usage.reserved += left
+    usage.since = timezone.now()
+    Usage.objects.filter(pk=usage.pk).update(since=usage.since)
+
+
+def own_part(usage: Usage, reservation: Reservation) -> Decimal:
+    """What the reservation itself holds of the counter."""
+    hold = Hold.objects.filter(usage=usage, reservation=reservation).first()
+    return ZERO if hold is None else hold.left
+
+
+def latch(counter: Counter, *, at: dt.datetime) -> bool:
+    """Keep that the limit was found broken in this window; False where that is known."""
+    Usage.objects.bulk_create(
+        [Usage(scope=counter.scope, key=counter.key, limit_id=counter.limit_id)],
+        ignore_conflicts=True,
+    )
+    rows = Usage.objects.filter(scope=counter.scope, key=counter.key, broken_at=None)
+    return bool(rows.update(broken_at=at))
+
+
+def consume(reservation: Reservation, *, share: Decimal) -> None:
+    """That share of each part is used; the last one takes what is left."""
+    consumed = min(reservation.consumed + share, ONE)
+    for hold in _held(reservation):
+        part = hold.left if consumed == ONE else min(hold.left, _down(hold.amount * share))
+        Hold.objects.filter(pk=hold.pk).update(left=F("left") - exact(part))
+        Usage.objects.filter(pk=hold.usage_id).update(
+            used=F("used") + exact(part), reserved=F("reserved") - exact(part)
+        )
+    over_at = timezone.now() if consumed == ONE else None
+    Reservation.objects.filter(pk=reservation.pk).update(consumed=consumed, over_at=over_at)
+
+
+def give_back(reservation: Reservation) -> None:
+    """What is left of each part is free again."""
+    for hold in _held(reservation):
+        Usage.objects.filter(pk=hold.usage_id).update(reserved=F("reserved") - exact(hold.left))
+        Hold.objects.filter(pk=hold.pk).update(left=ZERO)
+    Reservation.objects.filter(pk=reservation.pk).update(over_at=timezone.now())
+
+
+def locked_reservation(client_order_id: str) -> Reservation | None:
+    """The reservation that still holds something, its counters locked; None where there is none."""
+    mine = Usage.objects.filter(holds__reservation__client_order_id=client_order_id)
+    ids = list(mine.values_list("pk", flat=True))
+    list(Usage.objects.filter(pk__in=ids).order_by("scope", "key").select_for_update())
+    found = Reservation.objects.filter(client_order_id=client_order_id, over_at=None)
+    return found.select_for_update().first()
+
+
+def _held(reservation: Reservation) -> list[Hold]:
+    return list(Hold.objects.filter(reservation=reservation, left__gt=0).order_by("usage_id"))
+
+
+def exact(amount: Decimal) -> Value:
+    """The amount as SQL adds it to a column of exact decimals."""
+    return Value(amount, output_field=RateField())
+
+
+def _up(amount: Decimal) -> Decimal:
+    return amount.quantize(SMALLEST, rounding=ROUND_CEILING)
+
+
+def _down(amount: Decimal) -> Decimal:
+    return amount.quantize(SMALLEST, rounding=ROUND_FLOOR)

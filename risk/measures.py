@@ -1,0 +1,150 @@
+"""What an order or a position amounts to: notional, risk to the stop, currency legs. Unrounded Decimals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any
+
+from risk.facts import Ages, Ask, Holding, LimitFact, Missing, OrderFacts, Question, Rates, known
+from risk.kinds import Scope, Unit
+from tradershub.finance.decimals import HUNDRED, ZERO
+from tradershub.finance.sides import DIRECTION
+
+LONG, SHORT = "long", "short"
+
+
+def reference_price(order: OrderFacts) -> Decimal:
+    """The price that the order is measured at: its own, or the worse of the two at the market (the ask).
+
+    Raises Missing.
+    """
+    if order.price is not None:
+        return order.price
+    return known(order.market, "quote").ask
+
+
+def entry_price(order: OrderFacts) -> Decimal:
+    """Where the order would open: its own price, or the side of the market it takes. Raises Missing."""
+    if order.price is not None:
+        return order.price
+    market = known(order.market, "quote")
+    return market.ask if order.side == "buy" else market.bid
+
+
+def notional(order: OrderFacts) -> Decimal:
+    """Lots times the worth of a point times the price, in the account's currency. Raises Missing."""
+    rate = known(order.rate, "rate").value
+    point_value = known(order.point_value, "point_value")
+    return order.lots * point_value * reference_price(order) * rate
+
+
+def risk(order: OrderFacts) -> Decimal:
+    """What is lost at the stop, costs included, in the account's currency. Raises Missing without a stop.
+
+    A stop on the far side of the entry would close at once: it still risks the distance.
+    """
+    stop = known(order.stop_loss, "stop_loss")
+    rate = known(order.rate, "rate").value
+    distance = abs(entry_price(order) - stop)
+    return distance * order.lots * known(order.point_value, "point_value") * rate + order.costs
+
+
+def legs(order: OrderFacts) -> dict[str, Decimal]:
+    """Signed value by currency, plus the base and minus the quote, without the account's own."""
+    value = notional(order) * DIRECTION[order.side]
+    return _legs(known(order.base, "base"), known(order.quote, "quote currency"), value)
+
+
+def ask_of(order: OrderFacts, ages: Ages) -> Ask:
+    """What the order adds; what cannot be known of it stays None."""
+    worth = _or_none(lambda: notional(order))
+    at_stop = _or_none(lambda: risk(order))
+    if at_stop is None and order.stop_loss is None and worth is not None:
+        at_stop = worth * ages.no_stop_move / HUNDRED + order.costs
+    return Ask(
+        account_id=order.account_id,
+        owner_id=order.owner_id,
+        currency=order.currency,
+        symbol=order.symbol,
+        instrument_id=order.instrument_id,
+        side=order.side,
+        lots=order.lots,
+        resting=order.resting,
+        strategy=order.strategy,
+        notional=worth,
+        risk=at_stop,
+        margin=order.margin,
+        legs=_or_none(lambda: legs(order)),
+    )
+
+
+def money_limit(limit: LimitFact, question: Question) -> Decimal:
+    """The limit in its currency; a percent is of the account's equity. Raises Missing."""
+    if limit.unit != Unit.PERCENT:
+        return limit.value
+    return limit.value * known(question.order.equity, "equity").value / HUNDRED
+
+
+def currency_of(limit: LimitFact, question: Question) -> str:
+    """The currency in which the limit is measured: its own, else the account's."""
+    return limit.currency or question.order.currency
+
+
+def covers(limit: LimitFact, thing: Holding | Ask) -> bool:
+    """Whether the holding or order is of the limit's scope."""
+    if limit.owner_id is not None and thing.owner_id != limit.owner_id:
+        return False
+    if limit.scope == Scope.ACCOUNT:
+        return thing.account_id == limit.account_id
+    if limit.scope == Scope.INSTRUMENT:
+        return thing.instrument_id == limit.instrument_id
+    if limit.scope == Scope.STRATEGY:
+        return isinstance(thing, Ask) and thing.strategy == limit.strategy
+    return True
+
+
+def held(question: Question, limit: LimitFact) -> Iterable[Holding]:
+    return (holding for holding in question.holdings if covers(limit, holding))
+
+
+def holding_value(holding: Holding, currency: str, rates: Rates) -> Decimal:
+    """The notional of a position at its last price, in that currency. Raises Missing."""
+    price = known(holding.price, f"price of {holding.symbol}")
+    point_value = known(holding.point_value, f"terms of {holding.symbol}")
+    quote = known(holding.quote, f"instrument of {holding.symbol}")
+    return holding.lots * point_value * price * rates(quote, currency)
+
+
+def holding_risk(holding: Holding, currency: str, *, rates: Rates, ages: Ages) -> Decimal:
+    """What the position still loses at its stop; without one, at the adverse move of the settings."""
+    if holding.stop_loss is None:
+        return holding_value(holding, currency, rates) * ages.no_stop_move / HUNDRED
+    opened = known(holding.open_price, f"opening of {holding.symbol}")
+    distance = (opened - holding.stop_loss) * DIRECTION[holding.side]
+    point_value = known(holding.point_value, f"terms of {holding.symbol}")
+    quote = known(holding.quote, f"instrument of {holding.symbol}")
+    return max(distance, ZERO) * holding.lots * point_value * rates(quote, currency)
+
+
+def net_leg(question: Question, limit: LimitFact, code: str) -> Decimal:
+    """The net value held of a currency, long positive, in the limit's currency."""
+    total = ZERO
+    for holding in held(question, limit):
+        base = known(holding.base, f"instrument of {holding.symbol}")
+        quote = known(holding.quote, f"instrument of {holding.symbol}")
+        if code in (base, quote):
+            value = holding_value(holding, currency_of(limit, question), question.rates)
+            total += _legs(base, quote, value * DIRECTION[holding.side]).get(code, ZERO)
+    return total
+
+
+def _legs(base: str, quote: str, value: Decimal) -> dict[str, Decimal]:
+    return {base: value, quote: -value} if base != quote else {base: value}
+
+
+def _or_none(measure: Callable[[], Decimal | dict[str, Decimal]]) -> Any:
+    try:
+        return measure()
+    except Missing:
+        return None

@@ -1,0 +1,531 @@
+"""One function a rule: a question in, a Check out that says what it found, passed or refused.
+
+Rules are pure. A figure that is not known raises Missing, which the gate makes a refusal that names it; any
+other exception, and an answer that is no Check, is a refusal too (CONTROL_ERROR). Limits that orders share are
+in `allowances`: they are decided by the database.
+Sources: SEC rule 15c3-5, RTS 6 (EU 2017/589), the firms' own published terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from risk import measures
+from risk.allowances import Allowance
+from risk.facts import Check, Intent, LimitFact, Question, known
+from risk.kinds import KINDS, Kind, Trail, Unit
+from tradershub.core.formats import number, places
+from tradershub.finance.decimals import HUNDRED, ONE, ZERO
+from tradershub.finance.sides import DIRECTION
+
+CORRELATED_FROM = Decimal("0.7")  # |r| above which two instruments move together
+
+
+class Rule(NamedTuple):
+    """name: as in a Check. kind: judged once for each limit of that kind, or once where None.
+
+    exits: asked of exits, too. again: asked once more right before sending.
+    """
+
+    name: str
+    judge: Callable[..., Check]
+    kind: Kind | None = None
+    exits: bool = False
+    again: bool = True
+
+
+# -- States ------------------------------------------------------------------------------------
+def kill_switch(question: Question) -> Check:
+    """R1. On the last look also whether somebody stopped and released since the order was reserved."""
+    standing = question.standing
+    figures = {"epoch": standing.epoch, "scope": standing.scope}
+    if standing.engaged:
+        reason = f": {standing.reason}" if standing.reason else ""
+        return refused(
+            "kill_switch", "KILL_SWITCH", f"Trading is stopped ({standing.scope}){reason}", figures
+        )
+    if question.again and question.reserved_under != standing.epoch:
+        text = "Trading was stopped after this order was allowed"
+        return refused(
+            "kill_switch",
+            "KILL_SWITCH",
+            text,
+            {**figures, "allowed_under": question.reserved_under},
+        )
+    return passed("kill_switch", figures)
+
+
+def account_state(question: Question) -> Check:
+    """R18. The account is open and may be traded on, its platform and connection are on, live is live."""
+    order = question.order
+    states = {
+        "account_open": (order.account_open, "The account is closed"),
+        "may_trade": (order.may_trade, "Trading is switched off for the account"),
+        "platform_enabled": (order.platform_enabled, "The platform is switched off"),
+        "connection_enabled": (order.connection_enabled, "The connection is switched off"),
+    }
+    for name, (state, text) in states.items():
+        if not known(state, name):
+            return refused("account_state", name.upper(), text, {name: state})
+    live = known(order.account_is_live, "account_is_live")
+    if live != known(order.connection_is_live, "connection_is_live"):
+        text = f"The account is {_money_word(live)}, its connection {_money_word(not live)}"
+        return refused("account_state", "LIVE_MISMATCH", text, {"account_is_live": live})
+    return passed("account_state", {"live": live})
+
+
+def size(question: Question) -> Check:
+    """R2. Lots above zero, and for an entry a size that the broker's terms know."""
+    order = question.order
+    lots = order.lots
+    figures: dict[str, Any] = {"lots": lots}
+    if not lots.is_finite() or lots <= 0:
+        return refused("size", "BAD_SIZE", f"Expected lots above zero, found {lots}", figures)
+    if order.intent == Intent.EXIT:
+        return passed("size", figures)
+    least, step = known(order.lot_min, "lot_min"), known(order.lot_step, "lot_step")
+    figures |= {"least": least, "step": step, "most": order.lot_max}
+    if lots < least or lots % step:
+        text = f"Expected at least {_plain(least)} lots in steps of {_plain(step)}, found {_plain(lots)}"
+        return refused("size", "BAD_SIZE", text, figures)
+    if order.lot_max is not None and lots > order.lot_max:
+        text = f"The broker takes at most {_plain(order.lot_max)} lots, found {_plain(lots)}"
+        return refused("size", "BAD_SIZE", text, figures)
+    return passed("size", figures)
+
+
+def session(question: Question) -> Check:
+    """R12. The symbol trades now and nothing pauses entries."""
+    order = question.order
+    if not known(order.session_open, "session_open"):
+        return refused("session", "SESSION_CLOSED", f"{order.symbol} does not trade now", {})
+    if order.blackout:
+        return refused("session", "BLACKOUT", f"Entries pause: {order.blackout}", {})
+    return passed("session", {})
+
+
+def signal_age(question: Question) -> Check:
+    """R12. By the settings; a limit may be shorter."""
+    return _age("signal_age", question, question.ages.signal)
+
+
+def signal_age_limit(question: Question, limit: LimitFact) -> Check:
+    return _age("signal_age_limit", question, limit.value)
+
+
+def mapping(question: Question) -> Check:
+    """R13. The symbol is still the instrument that it was when the order was allowed."""
+    now, then = question.order.instrument_id, question.pinned_instrument
+    if question.again and now != then:
+        text = f"{question.order.symbol} was mapped to another instrument since"
+        return refused("mapping", "MAPPING_CHANGED", text, {"now": now, "then": then})
+    return passed("mapping", {"instrument": now})
+
+
+def symbols_allowed(question: Question, limit: LimitFact) -> Check:
+    """R13. The very same characters: a name that only looks like an allowed one is another."""
+    name = question.order.symbol
+    if name not in limit.words:
+        text = f"{name} is not among the symbols allowed ({limit.name})"
+        return refused("symbols_allowed", "SYMBOL_NOT_ALLOWED", text, {"allowed": len(limit.words)})
+    return passed("symbols_allowed", {})
+
+
+# -- Prices ------------------------------------------------------------------------------------
+def quote(question: Question) -> Check:
+    """R4. A two-sided quote of now, uncrossed. An order with its own price may do without any."""
+    order = question.order
+    if order.market is None and order.price is not None:
+        return passed("quote", {"price": order.price})
+    market = known(order.market, "quote")
+    age = _seconds(order.at, market.at)
+    figures = {"bid": market.bid, "ask": market.ask, "age": age, "oldest": question.ages.quote}
+    if market.bid <= 0 or market.ask < market.bid:
+        text = f"The quote is not two-sided: {_plain(market.bid)} to {_plain(market.ask)}"
+        return refused("quote", "BAD_QUOTE", text, figures)
+    if age > question.ages.quote:
+        text = f"The quote of {order.symbol} is {_plain(age)} s old, expected at most {_plain(question.ages.quote)}"
+        return refused("quote", "STALE_QUOTE", text, figures)
+    return passed("quote", figures)
+
+
+def collar(question: Question) -> Check:
+    """R4. By the settings; a limit may be narrower."""
+    return _collar("collar", question, question.ages.collar)
+
+
+def collar_limit(question: Question, limit: LimitFact) -> Check:
+    return _collar("collar_limit", question, limit.value)
+
+
+def conversion(question: Question) -> Check:
+    """R3. The rate to the account's currency is known, above zero, and of now."""
+    order = question.order
+    if order.quote == order.currency and order.rate is not None and order.rate.value == ONE:
+        return passed("conversion", {"rate": ONE})
+    rate = order.rate
+    if rate is None or rate.value <= 0:
+        found = None if rate is None else rate.value
+        text = f"No rate from {order.quote or 'an unknown currency'} to {order.currency}"
+        return refused("conversion", "NO_RATE", text, {"rate": found})
+    age, oldest = _seconds(order.at, rate.at), question.ages.oldest(rate)
+    figures = {"rate": rate.value, "age": age, "oldest": oldest}
+    if age > oldest:
+        text = f"The rate to {order.currency} is {_plain(age)} s old, expected at most {_plain(oldest)}"
+        return refused("conversion", "NO_RATE", text, figures)
+    return passed("conversion", figures)
+
+
+# -- One order ---------------------------------------------------------------------------------
+def max_lots(question: Question, limit: LimitFact) -> Check:
+    """R2."""
+    return _at_most("max_lots", "MAX_LOTS", question.order.lots, limit.value, "lots", limit)
+
+
+def max_notional(question: Question, limit: LimitFact) -> Check:
+    """R3. At the order's own price, or at the ask."""
+    currency = measures.currency_of(limit, question)
+    found = _converted(known(question.ask.notional, "notional"), currency, question)
+    most = measures.money_limit(limit, question)
+    return _at_most("max_notional", "MAX_NOTIONAL", found, most, currency, limit)
+
+
+def risk_per_trade(question: Question, limit: LimitFact) -> Check:
+    """What the stop would cost. An order without a stop has no risk that could be judged: refused."""
+    if question.order.stop_loss is None:
+        text = f"The order has no stop, so its risk cannot be held to {limit.name}"
+        return refused("risk_per_trade", "NO_STOP", text, {})
+    currency = measures.currency_of(limit, question)
+    found = _converted(measures.risk(question.order), currency, question)
+    most = measures.money_limit(limit, question)
+    return _at_most("risk_per_trade", "RISK_PER_TRADE", found, most, currency, limit)
+
+
+def free_margin(question: Question) -> Check:
+    """R14. The account's figures are of now; the room itself is shared (`allowances`)."""
+    order = question.order
+    free, margin = known(order.free_margin, "free_margin"), known(order.margin, "margin")
+    age = _seconds(order.at, free.at)
+    figures = {"free": free.value, "margin": margin, "age": age, "oldest": question.ages.equity}
+    if age > question.ages.equity:
+        text = f"The free margin is {_plain(age)} s old, expected at most {_plain(question.ages.equity)}"
+        return refused("free_margin", "STALE_MARGIN", text, figures)
+    return passed("free_margin", figures)
+
+
+def margin_level(question: Question, limit: LimitFact) -> Check:
+    """Equity by margin in percent, once this order and those allowed before it are filled."""
+    order = question.order
+    equity = _fresh_equity(question)
+    waiting = sum(
+        (
+            known(ask.margin, "margin")
+            for ask in question.reserved
+            if ask.account_id == order.account_id
+        ),
+        ZERO,
+    )
+    used = equity - known(order.free_margin, "free_margin").value
+    after = used + waiting + known(order.margin, "margin")
+    if after <= 0:
+        return passed("margin_level", {"margin": after})
+    level = equity / after * HUNDRED
+    figures = {"level": level, "least": limit.value, "equity": equity, "margin": after}
+    if level < limit.value:
+        text = f"The margin level would be {_round(level)} %, expected at least {_plain(limit.value)} %"
+        return refused("margin_level", "MARGIN_LEVEL", text, figures)
+    return passed("margin_level", figures)
+
+
+def correlated(question: Question, limit: LimitFact) -> Check:
+    """Risk of the order and of all open and allowed that moves with it, |r| > 0.7, the same way."""
+    order = question.order
+    r_of = known(order.correlations, "correlations")
+    currency = measures.currency_of(limit, question)
+    total = _converted(known(question.ask.risk, "risk"), currency, question)
+    for holding in measures.held(question, limit):
+        if holding.account_id == order.account_id and _together(question, holding, r_of):
+            total += measures.holding_risk(
+                holding, currency, rates=question.rates, ages=question.ages
+            )
+    for ask in question.reserved:
+        if ask.account_id == order.account_id and _together(question, ask, r_of):
+            total += _converted(known(ask.risk, "risk"), currency, question)
+    most = measures.money_limit(limit, question)
+    return _at_most("correlated", "CORRELATED", total, most, currency, limit)
+
+
+# -- Losses ------------------------------------------------------------------------------------
+def loss(question: Question, limit: LimitFact) -> Check:
+    """R7. Loss since the window began, open positions and costs included; once broken, until it ends.
+
+    An entry whose stop would lose more than what is left is refused as well.
+    """
+    return _loss("loss", "LOSS", question, limit)
+
+
+def drawdown(question: Question, limit: LimitFact) -> Check:
+    """R8. Fall from the start, the highest end of a day or the highest moment; latched until released."""
+    return _loss("drawdown", "DRAWDOWN", question, limit)
+
+
+def strategy_loss(question: Question, limit: LimitFact) -> Check:
+    """R7, of the strategy that asks. Orders of no strategy have none."""
+    order = question.order
+    if not order.strategy:
+        return passed("strategy_loss", {})
+    currency = measures.currency_of(limit, question)
+    result = _converted(known(order.strategy_result, "strategy_result"), currency, question)
+    most = measures.money_limit(limit, question)
+    figures = {"loss": -result, "limit": most, "currency": currency}
+    if limit.latched_at or -result >= most:
+        text = f"{order.strategy} lost {_round(max(-result, ZERO))} {currency} today, allowed {_round(most)}"
+        return refused("strategy_loss", "STRATEGY_LOSS", text, figures)
+    return passed("strategy_loss", figures)
+
+
+def best_day(question: Question, limit: LimitFact) -> Check:
+    """Today's profit as a share of the target, or of all profitable days where these are more.
+
+    Firms pay out only while the best day stays below a share; more entries could raise it further.
+    """
+    found = known(question.best_days.get(limit.id), "results by day")
+    today = known(found.today, "equity")
+    whole = max(known(limit.capital, "target"), found.earlier + max(today, ZERO))
+    most = limit.value * whole / HUNDRED
+    figures = {"today": today, "limit": most, "share": limit.value, "of": whole}
+    if today >= most:
+        text = f"Today's profit of {_round(today)} is the most that one day may bring: {_round(most)} ({limit.name})"
+        return refused("best_day", "BEST_DAY", text, figures)
+    return passed("best_day", figures)
+
+
+# -- Repetition --------------------------------------------------------------------------------
+def duplicates(question: Question) -> Check:
+    """R9. By the settings; a limit may be longer."""
+    return _twin("duplicates", question, question.ages.duplicates)
+
+
+def duplicates_limit(question: Question, limit: LimitFact) -> Check:
+    return _twin("duplicates_limit", question, limit.value)
+
+
+def entries(question: Question, limit: LimitFact) -> Check:
+    """R11. Automatic entries within the window; once too many, until a person lets it go on."""
+    if not question.order.automatic:
+        return passed("entries", {})
+    found = Decimal(known(question.entries.get(limit.id), "automatic entries"))
+    figures = {"entries": found, "limit": limit.value, "seconds": limit.seconds}
+    if limit.latched_at or found + ONE > limit.value:
+        text = (
+            f"{_plain(found)} automatic entries within {limit.seconds} s, allowed {_plain(limit.value)}; "
+            "a person must let them go on"
+        )
+        return refused("entries", "TOO_MANY_ENTRIES", text, figures)
+    return passed("entries", figures)
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("kill_switch", kill_switch),
+    Rule("account_state", account_state, exits=True),
+    Rule("size", size, exits=True),
+    Rule("session", session),
+    Rule("signal_age", signal_age),
+    Rule("signal_age_limit", signal_age_limit, Kind.SIGNAL_AGE),
+    Rule("mapping", mapping),
+    Rule("symbols_allowed", symbols_allowed, Kind.SYMBOLS),
+    Rule("quote", quote),
+    Rule("collar", collar),
+    Rule("collar_limit", collar_limit, Kind.PRICE_COLLAR),
+    Rule("conversion", conversion),
+    Rule("max_lots", max_lots, Kind.MAX_LOTS),
+    Rule("max_notional", max_notional, Kind.MAX_NOTIONAL),
+    Rule("risk_per_trade", risk_per_trade, Kind.RISK_PER_TRADE),
+    Rule("free_margin", free_margin, again=False),
+    Rule("margin_level", margin_level, Kind.MARGIN_LEVEL, again=False),
+    Rule("loss", loss, Kind.LOSS),
+    Rule("strategy_loss", strategy_loss, Kind.STRATEGY_LOSS),
+    Rule("drawdown", drawdown, Kind.DRAWDOWN),
+    Rule("best_day", best_day, Kind.BEST_DAY),
+    Rule("correlated", correlated, Kind.CORRELATED, again=False),
+    Rule("duplicates", duplicates, again=False),
+    Rule("duplicates_limit", duplicates_limit, Kind.DUPLICATES, again=False),
+    Rule("entries", entries, Kind.ENTRIES, again=False),
+)
+
+
+def over_allowance(allowance: Allowance, *, reserved: Decimal) -> Check:
+    """The refusal of a counter that has no room for the order."""
+    room = max(allowance.ceiling - allowance.used - reserved, ZERO)
+    word = f" {allowance.word}" if allowance.word else ""
+    text = (
+        f"{allowance.noun}: {_round(allowance.amount)}{word} asked, {_round(room)} left of "
+        f"{_round(allowance.ceiling)} ({_round(allowance.used)} used, {_round(reserved)} reserved)"
+    )
+    return refused(allowance.rule, allowance.code, text, allowance_figures(allowance, reserved))
+
+
+def within_allowance(allowance: Allowance, *, reserved: Decimal) -> Check:
+    return passed(allowance.rule, allowance_figures(allowance, reserved))
+
+
+def allowance_figures(allowance: Allowance, reserved: Decimal) -> dict[str, Any]:
+    return {
+        "asked": allowance.amount,
+        "used": allowance.used,
+        "reserved": reserved,
+        "limit": allowance.ceiling,
+        "counter": allowance.key,
+        "unit": allowance.word,
+    }
+
+
+def passed(rule: str, figures: dict[str, Any]) -> Check:
+    return Check(rule=rule, passed=True, figures=_written(figures))
+
+
+def refused(rule: str, code: str, text: str, figures: dict[str, Any]) -> Check:
+    return Check(rule=rule, passed=False, code=code, text=text, figures=_written(figures))
+
+
+# -- Small parts -------------------------------------------------------------------------------
+def _age(name: str, question: Question, most: Decimal) -> Check:
+    order = question.order
+    if order.signal_at is None:
+        return passed(name, {})
+    age = _seconds(order.at, order.signal_at)
+    figures = {"age": age, "oldest": most}
+    if age > most:
+        text = f"What asked for the order is {_plain(age)} s old, expected at most {_plain(most)}"
+        return refused(name, "STALE", text, figures)
+    return passed(name, figures)
+
+
+def _collar(name: str, question: Question, most: Decimal) -> Check:
+    """How far the order's own price, and its stop, lie from the market; an inverted pair shows at once."""
+    order = question.order
+    if order.price is None or order.market is None:
+        return passed(name, {})
+    middle = (order.market.bid + order.market.ask) / 2
+    away = abs(order.price - middle) / middle * HUNDRED
+    figures = {"price": order.price, "market": middle, "away": away, "limit": most}
+    if away > most:
+        text = f"The price {_plain(order.price)} is {_round(away)} % from the market, expected at most {_plain(most)} %"
+        return refused(name, "COLLAR", text, figures)
+    return passed(name, figures)
+
+
+def _loss(name: str, code: str, question: Question, limit: LimitFact) -> Check:
+    order = question.order
+    found = known(question.losses.get(limit.id), f"{KINDS[limit.kind].label.lower()} figures")
+    _fresh_equity(question)
+    lost = _lost(found.reference, found.result)
+    base = limit.capital if limit.capital is not None else found.base
+    allowed = limit.value
+    if limit.unit == Unit.PERCENT:
+        allowed = limit.value * known(base, "capital") / HUNDRED
+    if limit.lock_at is not None and limit.kind == Kind.DRAWDOWN and limit.trail != Trail.STATIC:
+        lost = _locked(limit, lost, allowed=allowed, result=known(found.result, "equity"))
+    room = allowed - lost
+    figures = {"loss": lost, "limit": allowed, "left": max(room, ZERO), "currency": order.currency}
+    shown = f"{_round(max(lost, ZERO))} {order.currency}"
+    if room <= 0:
+        text = f"{limit.name}: lost {shown}, allowed {_round(allowed)}"
+        return refused(name, code, text, figures)
+    if limit.latched_at:
+        text = f"{limit.name} was broken at {limit.latched_at:%Y-%m-%d %H:%M} UTC and stays so"
+        return refused(name, code, text, figures)
+    at_stop = question.ask.risk if order.stop_loss is not None else None
+    if at_stop is not None and at_stop > room:
+        text = f"{limit.name}: the stop would lose {_round(at_stop)} {order.currency}, {_round(room)} is left"
+        return refused(name, f"{code}_ROOM", text, {**figures, "at_stop": at_stop})
+    return passed(name, figures)
+
+
+def _lost(reference: Decimal | None, result: Decimal | None) -> Decimal:
+    return known(reference, "result at the start of the window") - known(result, "equity")
+
+
+def _locked(limit: LimitFact, lost: Decimal, *, allowed: Decimal, result: Decimal) -> Decimal:
+    """The floor trails no higher than `lock_at`: floor = min(high - allowed, lock)."""
+    lock = known(limit.lock_at, "lock") - known(limit.capital, "capital")
+    floor = min(result + lost - allowed, lock)
+    return floor + allowed - result
+
+
+def _fresh_equity(question: Question) -> Decimal:
+    """The equity. Raises Missing where it is not known or older than the settings allow."""
+    equity = known(question.order.equity, "equity")
+    if _seconds(question.order.at, equity.at) > question.ages.equity:
+        known(None, f"equity of the last {_plain(question.ages.equity)} s")
+    return equity.value
+
+
+def _twin(name: str, question: Question, within: Decimal) -> Check:
+    order = question.order
+    near = [at for at in question.twins if abs(_seconds(order.at, at)) < within]
+    figures = {"within": within, "same": len(near)}
+    if near:
+        text = f"The same order was asked for {_plain(_seconds(order.at, max(near)))} s ago by another signal or form"
+        return refused(name, "DUPLICATE", text, figures)
+    return passed(name, figures)
+
+
+def _together(question: Question, other: Any, r_of: Any) -> bool:
+    """Whether another position or order wins and loses with this one."""
+    order = question.order
+    if other.instrument_id == order.instrument_id:
+        return bool(other.side == order.side)
+    r = known(r_of.get(other.instrument_id), f"correlation with {other.symbol}")
+    if abs(r) <= CORRELATED_FROM:
+        return False
+    way = 1 if r > 0 else -1
+    return DIRECTION[order.side] * DIRECTION[other.side] * way > 0
+
+
+def _at_most(
+    name: str, code: str, found: Decimal, most: Decimal, word: str, limit: LimitFact
+) -> Check:
+    figures = {"asked": found, "limit": most, "unit": word, "version": limit.version}
+    if found > most:
+        text = f"{KINDS[limit.kind].label}, {limit.name}: {_round(found)} {word}, allowed {_round(most)}"
+        return refused(name, code, text, figures)
+    return passed(name, figures)
+
+
+def _converted(amount: Decimal, currency: str, question: Question) -> Decimal:
+    own = question.order.currency
+    return amount if currency == own else amount * question.rates(own, currency)
+
+
+def _seconds(later: datetime, earlier: datetime) -> Decimal:
+    """Seconds between, in thousandths: ages are never read from a float."""
+    gap = later - earlier
+    whole = gap.days * 86400 + gap.seconds
+    return Decimal(whole) + Decimal(gap.microseconds // 1000) / 1000
+
+
+def _money_word(live: bool) -> str:
+    return "for real money" if live else "for play money"
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value.normalize():f}"
+
+
+def _round(value: Decimal) -> str:
+    """To cents; a finer figure of few digits, as 0.001 lots, as it is; whole ones without cents."""
+    if value == value.to_integral_value():
+        return number(value, 0)
+    return number(value, max(2, places(value)) if places(value) <= 4 else 2)
+
+
+def _written(figures: dict[str, Any]) -> dict[str, Any]:
+    """Decimals as plain text, which both databases and JSON give back unchanged."""
+    return {
+        name: f"{value:f}" if isinstance(value, Decimal) else value
+        for name, value in figures.items()
+    }

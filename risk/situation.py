@@ -1,0 +1,356 @@
+"""What the gate reads beside an order: the limits that bind it, the book, what others hold, losses, repetitions."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, replace
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Q
+
+from accounts.calendar import Calendar
+from accounts.models import Account, Position
+from accounts.valuation import AccountState, state_of
+from brokers.contracts import contracts_on
+from risk.conversion import BrokerRates
+from risk.facts import Ask, BestDay, Figure, Holding, Intent, LimitFact, Losses, OrderFacts
+from risk.kinds import KINDS, Basis, Kind, Scope, Trail, Unit, Window
+from risk.models import Limit, Reservation, Usage
+from risk.results import best_day_of, losses_of, result_of, window_of
+from tradershub.finance.decimals import ZERO
+from tradershub.finance.terms import BY_TICK, ContractTerms
+
+OF_BOOKS = frozenset(
+    {
+        Kind.EXPOSURE,
+        Kind.SYMBOL_LOTS,
+        Kind.CURRENCY_EXPOSURE,
+        Kind.OPEN_POSITIONS,
+        Kind.HEAT,
+        Kind.CORRELATED,
+    }
+)
+OF_EQUITY = frozenset(
+    {Kind.LOSS, Kind.DRAWDOWN, Kind.BEST_DAY, Kind.MARGIN_LEVEL, Kind.STRATEGY_LOSS}
+)
+
+
+# -- Limits ------------------------------------------------------------------------------------
+def binding(order: OrderFacts) -> list[Limit]:
+    """The limits in force for the order, in a fixed order."""
+    mine = Q(scope=Scope.OWNER) | Q(scope=Scope.ACCOUNT, account=order.account_id)
+    if order.instrument_id is not None:
+        mine |= Q(scope=Scope.INSTRUMENT, instrument=order.instrument_id)
+    if order.strategy:
+        mine |= Q(scope=Scope.STRATEGY, strategy=order.strategy)
+    found = Limit.objects.filter(Q(scope=Scope.ALL) | Q(owner=order.owner_id) & mine, enabled=True)
+    return list(found.select_related("account", "instrument").order_by("id"))
+
+
+def of_account(account: Account) -> Q:
+    """The limits on whole accounts that bind this one."""
+    own = Q(scope=Scope.OWNER) | Q(scope=Scope.ACCOUNT, account=account)
+    return Q(scope=Scope.ALL) | Q(owner=account.owner_id) & own
+
+
+def limit_fact(limit: Limit, account: Account, *, at: dt.datetime, strategy: str = "") -> LimitFact:
+    return LimitFact(
+        id=limit.pk,
+        kind=Kind(limit.kind),
+        name=name_of(limit),
+        scope=Scope(limit.scope),
+        value=limit.value,
+        unit=Unit(limit.unit),
+        currency=limit.currency,
+        words=tuple(limit.words),
+        seconds=limit.seconds,
+        window=Window(limit.window),
+        window_key=key_of(limit, account, at=at, strategy=strategy),
+        basis=Basis(limit.basis),
+        trail=Trail(limit.trail),
+        capital=limit.capital,
+        lock_at=limit.lock_at,
+        owner_id=limit.owner_id,
+        account_id=limit.account_id,
+        instrument_id=limit.instrument_id,
+        strategy=limit.strategy,
+        version=limit.version,
+    )
+
+
+def name_of(limit: Limit) -> str:
+    """ "Loss of the day, account 123": what a sentence calls the limit."""
+    label = KINDS[Kind(limit.kind)].label
+    if limit.kind not in (Kind.LOSS, Kind.DRAWDOWN):
+        return limit.about
+    return f"{label} of the {limit.window or 'whole time'}, {limit.about}"
+
+
+def key_of(limit: Limit, account: Account, *, at: dt.datetime, strategy: str = "") -> str:
+    """Which counter of the limit this account has now: its own where each has one, one a window."""
+    parts = [str(account.pk)] if KINDS[Kind(limit.kind)].each else []
+    if limit.kind == Kind.STRATEGY_LOSS:
+        parts = [str(account.pk), strategy]
+    if limit.kind in (Kind.TRADES, Kind.STRATEGY_LOSS):
+        parts.append(Calendar.of(account).day_of(at).isoformat())
+    if limit.kind == Kind.LOSS:
+        parts.append(window_of(limit, account, at)[0].isoformat())
+    return ":".join(parts)[:80]
+
+
+def with_latches(limits: Collection[LimitFact]) -> tuple[LimitFact, ...]:
+    """The limits, with the moment at which each was found broken in its present window."""
+    scopes = {f"limit:{limit.id}": limit for limit in limits}
+    rows = Usage.objects.filter(scope__in=scopes, broken_at__isnull=False)
+    broken = {(row.scope, row.key): row.broken_at for row in rows}
+    return tuple(
+        replace(limit, latched_at=broken.get((f"limit:{limit.id}", limit.window_key)))
+        for limit in limits
+    )
+
+
+# -- The order ---------------------------------------------------------------------------------
+def completed(
+    order: OrderFacts, account: Account, limits: Collection[LimitFact], rates: BrokerRates
+) -> OrderFacts:
+    """The order with the account's figures and its rate from the books, where trading gave none."""
+    if order.intent == Intent.EXIT:
+        return order
+    filled = order
+    if order.rate is None and order.quote:
+        filled = replace(filled, rate=rates.figure(order.quote, order.currency))
+    wants_equity = any(is_of_equity(limit) for limit in limits) and order.equity is None
+    if wants_equity or order.free_margin is None:
+        filled = _with_account(filled, state_of(account, at=order.at))
+    return filled
+
+
+def is_of_equity(limit: LimitFact) -> bool:
+    return limit.kind in OF_EQUITY or limit.unit == Unit.PERCENT and limit.kind != Kind.PRICE_COLLAR
+
+
+def _with_account(order: OrderFacts, state: AccountState) -> OrderFacts:
+    """Figures are as old as the oldest price in them; of an account without positions they are of now."""
+    at = state.prices_at or order.at
+    equity = order.equity or _figure(state.equity, at)
+    free = order.free_margin
+    if free is None and not state.positions and state.equity is not None:
+        free = Figure(state.equity, at)
+    elif free is None:
+        free = _figure(state.free_margin, at)
+    return replace(order, equity=equity, free_margin=free)
+
+
+def _figure(value: Decimal | None, at: dt.datetime) -> Figure | None:
+    return None if value is None else Figure(value, at)
+
+
+# -- The book ----------------------------------------------------------------------------------
+def holdings_for(order: OrderFacts, limits: Collection[LimitFact]) -> tuple[Holding, ...]:
+    """The open positions that the limits are about: of the account, of its owner, or of all."""
+    wanted = {limit.scope for limit in limits if limit.kind in OF_BOOKS}
+    if not wanted:
+        return ()
+    rows = Position.objects.filter(open_volume__gt=0)
+    if Scope.ALL in wanted:
+        pass
+    elif wanted <= {Scope.ACCOUNT}:
+        rows = rows.filter(account=order.account_id)
+    else:
+        rows = rows.filter(account__owner=order.owner_id)
+    found = list(
+        rows.select_related("account", "symbol__instrument", "symbol__broker", "symbol__last_quote")
+    )
+    symbols = {position.symbol_id: position.symbol for position in found}
+    contracts = contracts_on(symbols.values(), order.at.date())
+    return tuple(_holding(position, contracts.get(position.symbol_id)) for position in found)
+
+
+def _holding(position: Position, terms: ContractTerms | None) -> Holding:
+    instrument = position.symbol.instrument
+    return Holding(
+        account_id=position.account_id,
+        owner_id=position.account.owner_id,
+        symbol=position.symbol.name,
+        instrument_id=position.symbol.instrument_id,
+        ref=position.ref,
+        side=position.side,
+        lots=position.open_volume,
+        base=instrument.base if instrument else None,
+        quote=instrument.quote if instrument else None,
+        point_value=None if terms is None else point_value(terms),
+        price=_last_price(position),
+        open_price=position.open_price,
+        stop_loss=position.stop_loss,
+    )
+
+
+def point_value(terms: ContractTerms) -> Decimal:
+    """Quote currency that one lot earns when the price moves by 1."""
+    if terms.mode in BY_TICK and terms.tick_value is not None:
+        return terms.tick_factor
+    return terms.contract_size
+
+
+def _last_price(position: Position) -> Decimal | None:
+    quote = getattr(position.symbol, "last_quote", None)
+    if quote and (position.mark_at is None or quote.at > position.mark_at):
+        return Decimal((quote.bid + quote.ask) / 2)
+    return position.mark_price or position.open_price
+
+
+def closable(order: OrderFacts) -> Decimal:
+    """Open lots that the exit may close: of its position, or of the symbol on the other side."""
+    rows = Position.objects.filter(
+        account=order.account_id, symbol=order.symbol_id, open_volume__gt=0
+    ).exclude(side=order.side)
+    if order.position_ref:
+        rows = rows.filter(ref=order.position_ref)
+    return sum(rows.values_list("open_volume", flat=True), ZERO)
+
+
+def opened_in(order: OrderFacts, account: Account, limits: Collection[LimitFact]) -> dict[int, int]:
+    """Positions opened in the account's trading day, by limit of trades."""
+    found = {}
+    for limit in limits:
+        if limit.kind == Kind.TRADES:
+            found[limit.id] = _opened(limit, order, account)
+    return found
+
+
+def _opened(limit: LimitFact, order: OrderFacts, account: Account) -> int:
+    calendar = Calendar.of(account)
+    start, end = calendar.bounds(calendar.day_of(order.at))
+    if limit.scope == Scope.STRATEGY:  # the books do not know strategies; what was reserved does
+        rows = Reservation.objects.filter(
+            account__owner=order.owner_id, strategy=limit.strategy, intent="entry", consumed__gt=0
+        )
+        return rows.filter(at__gte=start, at__lt=end).count()
+    opened = Position.objects.filter(opened_at__gte=start, opened_at__lt=end)
+    if limit.owner_id is not None:
+        opened = opened.filter(account__owner=limit.owner_id)
+    if limit.scope == Scope.ACCOUNT:
+        opened = opened.filter(account=limit.account_id)
+    if limit.scope == Scope.INSTRUMENT:
+        opened = opened.filter(symbol__instrument=limit.instrument_id)
+    return opened.count()
+
+
+# -- Other orders ------------------------------------------------------------------------------
+def asks_held(order: OrderFacts) -> tuple[Ask, ...]:
+    """What other entries of the account hold that are on their way or working."""
+    return tuple(ask_from(row.ask) for row in held(order).filter(account=order.account_id))
+
+
+def held(order: OrderFacts) -> Any:
+    rows = Reservation.objects.filter(over_at=None, intent="entry").order_by("id")
+    return rows.exclude(client_order_id=order.client_order_id)
+
+
+def fingerprint(order: OrderFacts) -> str:
+    """The same for two orders that would do the same: account, symbol, side, size, price, strategy."""
+    price = "" if order.price is None else f"{order.price.normalize():f}"
+    parts = (
+        order.account_id, order.symbol_id, order.side, f"{order.lots.normalize():f}", price,
+        order.intent, order.strategy, order.position_ref,
+    )  # fmt: skip
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
+
+
+def twins(order: OrderFacts, within: Decimal) -> tuple[dt.datetime, ...]:
+    """When other origins asked for the same order; one that ended without a fill is none."""
+    gap = dt.timedelta(seconds=float(within))
+    rows = Reservation.objects.filter(
+        account=order.account_id,
+        fingerprint=fingerprint(order),
+        at__gt=order.at - gap,
+        at__lt=order.at + gap,
+    ).exclude(client_order_id=order.client_order_id)
+    rows = rows.exclude(origin=order.origin).exclude(over_at__isnull=False, consumed=0)
+    return tuple(rows.values_list("at", flat=True))
+
+
+def entries_in(order: OrderFacts, limits: Collection[LimitFact]) -> dict[int, int]:
+    """Automatic entries within each limit's window, whatever became of them."""
+    return {limit.id: _entries(limit, order) for limit in limits if limit.kind == Kind.ENTRIES}
+
+
+def _entries(limit: LimitFact, order: OrderFacts) -> int:
+    since = order.at - dt.timedelta(seconds=limit.seconds or 0)
+    rows = Reservation.objects.filter(
+        automatic=True, intent="entry", at__gt=since, at__lte=order.at
+    )
+    rows = rows.exclude(client_order_id=order.client_order_id)
+    if limit.owner_id is not None:
+        rows = rows.filter(account__owner=limit.owner_id)
+    if limit.scope == Scope.ACCOUNT:
+        rows = rows.filter(account=limit.account_id)
+    if limit.scope == Scope.INSTRUMENT:
+        rows = rows.filter(instrument=limit.instrument_id)
+    if limit.scope == Scope.STRATEGY:
+        rows = rows.filter(strategy=limit.strategy)
+    return rows.count()
+
+
+def parent_used(order: OrderFacts) -> Decimal:
+    """Lots of the parent's parts that were filled."""
+    if not order.parent:
+        return ZERO
+    rows = Reservation.objects.filter(account__owner=order.owner_id, parent=order.parent)
+    rows = rows.exclude(client_order_id=order.client_order_id)
+    return sum((row.lots * row.consumed for row in rows), ZERO)
+
+
+# -- Losses ------------------------------------------------------------------------------------
+def losses(
+    order: OrderFacts, account: Account, limits: Collection[Limit]
+) -> tuple[dict[int, Losses], dict[int, BestDay]]:
+    """Where the account stands against each limit of loss; equity that is not known stays None."""
+    of_loss = [limit for limit in limits if limit.kind in (Kind.LOSS, Kind.DRAWDOWN)]
+    of_days = [limit for limit in limits if limit.kind == Kind.BEST_DAY]
+    if not of_loss and not of_days:
+        return {}, {}
+    result = None if order.equity is None else result_of(account, order.equity.value)
+    kept = _kept(of_loss, account, order.at)
+    found = {
+        limit.pk: losses_of(limit, account, at=order.at, result=result, usage=kept.get(limit.pk))
+        for limit in of_loss
+    }
+    best = {limit.pk: best_day_of(limit, account, at=order.at, result=result) for limit in of_days}
+    return found, best
+
+
+def _kept(limits: Collection[Limit], account: Account, at: dt.datetime) -> Mapping[int, Usage]:
+    keys = {f"limit:{limit.pk}": (limit.pk, key_of(limit, account, at=at)) for limit in limits}
+    rows = Usage.objects.filter(scope__in=keys)
+    return {keys[row.scope][0]: row for row in rows if row.key == keys[row.scope][1]}
+
+
+# -- An ask in the database --------------------------------------------------------------------
+def ask_json(ask: Ask) -> dict[str, Any]:
+    return {name: _plain(value) for name, value in asdict(ask).items()}
+
+
+def ask_from(stored: Mapping[str, Any]) -> Ask:
+    money = {
+        name: None if stored[name] is None else Decimal(stored[name])
+        for name in ("notional", "risk", "margin")
+    }
+    legs = stored["legs"]
+    return Ask(
+        **{
+            **stored,
+            **money,
+            "lots": Decimal(stored["lots"]),
+            "legs": None if legs is None else {code: Decimal(v) for code, v in legs.items()},
+        }
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return f"{value:f}" if isinstance(value, Decimal) else value
