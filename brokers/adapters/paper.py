@@ -234,7 +234,7 @@ class PaperAdapter(Adapter):
         request = request_of(ticket)
 
         def submit(desk: Desk, at: dt.datetime) -> Ack | Rejected:
-            at_market = ticket.kind is Kind.MARKET
+            at_market = ticket.kind == Kind.MARKET
             if refusal := self._price_missing(desk, ticket.symbol, at, at_market=at_market):
                 return refusal
             return self._placed(desk, desk.take(desk.venue.submit(desk.number, request, at)))
