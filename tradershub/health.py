@@ -37,7 +37,7 @@ def live(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 when database, tables, workers, queue and disk are fit for work, warnings or not; else 503."""
+    """200 when database, tables, workers, keeper, queue and disk are fit for work, warnings or not; else 503."""
     checks = {name: outcome(check) for name, check in CHECKS.items()}
     state = state_of(checks.values())
     return JsonResponse(
@@ -76,7 +76,7 @@ def migrations() -> str:
     return f"{len(missing)} migrations are not applied; run migrate" if missing else OK
 
 
-def heartbeat(cluster: str) -> str:
+def heartbeat(cluster: str, *, who: str = "worker") -> str:
     last = (
         Heartbeat.objects.filter(name__startswith=f"{cluster}@")
         .order_by("-at")
@@ -84,10 +84,10 @@ def heartbeat(cluster: str) -> str:
         .first()
     )
     if last is None:
-        return "no worker has ever reported; start the hub"
+        return f"no {who} has ever reported; start the hub"
     age = (timezone.now() - last).total_seconds()
     if age > settings.HEARTBEAT_LIMIT:
-        return f"no worker has reported for {age:.0f} s"
+        return f"no {who} has reported for {age:.0f} s"
     return OK
 
 
@@ -124,6 +124,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "migrations": migrations,
     **{f"workers: {cluster}": partial(heartbeat, cluster) for cluster in CLUSTERS},
     **{f"queue: {cluster}": partial(queue, cluster) for cluster in CLUSTERS},
+    "keeper": partial(heartbeat, "keeper", who="keeper"),
     "audit notes": audit_notes,
     "disk": disk,
 }

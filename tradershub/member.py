@@ -1,4 +1,4 @@
-"""One process group of the hub: the web server or a worker cluster. Started by the supervisor.
+"""One process group of the hub: the web server, a worker cluster or the keeper. Started by the supervisor.
 
     python -m tradershub.member execution
     python -m tradershub.member web 127.0.0.1 8000 1
@@ -33,6 +33,8 @@ def main(arguments: list[str]) -> None:
     threading.Thread(target=end_with_supervisor, daemon=True).start()
     if role == "web":
         serve_web(host=rest[0], port=int(rest[1]), workers=int(rest[2]))
+    elif role == "keeper":
+        serve_keeper()
     else:
         serve_cluster(role)
 
@@ -63,6 +65,17 @@ def serve_cluster(name: str) -> None:
     cluster.start()
     while cluster.sentinel.is_alive():
         time.sleep(0.2)
+
+
+def serve_keeper() -> None:
+    """Follow the connected accounts until told to stop; a thread that hangs is left behind."""
+    django.setup()
+    from trading.keeper import Keeper  # needs the apps loaded
+
+    stopping = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda *_: stopping.set())
+    Keeper(stopping).run()
 
 
 def end_with_parent() -> None:

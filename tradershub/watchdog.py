@@ -1,4 +1,4 @@
-"""Tells a cluster that works, or waits for work, from one that silently takes no tasks any more."""
+"""Tells a member that works, or waits for work, from one that silently does nothing any more."""
 
 from __future__ import annotations
 
@@ -83,6 +83,30 @@ class Watchdog:
         since = timezone.now() - dt.timedelta(seconds=2 * settings.HEARTBEAT_LIMIT)
         others = Heartbeat.objects.filter(name__startswith=f"{self.cluster}@", at__gt=since)
         return others.exclude(name=here(self.cluster)).exists()
+
+
+@dataclass(slots=True)
+class Pulse:
+    """Watches a member that leaves a sign with each of its rounds, as the keeper does."""
+
+    name: str
+    begun: float = field(default_factory=time.time)
+
+    def restart(self) -> None:
+        self.excuse()
+
+    def is_hung(self, *, pid: int) -> bool:
+        return time.time() - max(self.begun, signs.last_sign(self.name)) > settings.HEARTBEAT_LIMIT
+
+    def tend(self) -> None:
+        """It goes its rounds unasked."""
+
+    def excuse(self) -> None:
+        self.begun = time.time()
+
+    def leave(self) -> None:
+        """It was stopped on purpose: nobody here is to be expected any more."""
+        Heartbeat.objects.filter(name=here(self.name)).delete()
 
 
 def descendants(pid: int) -> list[int]:

@@ -30,8 +30,8 @@ def free(monkeypatch):
 
 @pytest.fixture
 def workers(db, free):
-    for cluster in ("execution", "batch"):
-        beat(cluster)
+    for name in ("execution", "batch", "keeper"):
+        beat(name)
 
 
 def waiting(cluster, seconds):
@@ -63,6 +63,15 @@ def test_not_ready_when_one_cluster_fell_silent(client, workers):
     checks = client.get(READY).json()["checks"]
     assert checks["workers: batch"] == "no worker has reported for 300 s"
     assert checks["workers: execution"] == "ok"
+
+
+def test_not_ready_when_the_keeper_fell_silent(client, workers):
+    Heartbeat.objects.filter(name__startswith="keeper@").update(
+        at=timezone.now() - dt.timedelta(minutes=5)
+    )
+    response = client.get(READY)
+    assert response.status_code == 503
+    assert "no keeper has reported for 30" in response.json()["checks"]["keeper"]
 
 
 @pytest.mark.parametrize(

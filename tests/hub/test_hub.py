@@ -66,9 +66,9 @@ def scratch_database(folder):
         session.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("hub")
+@contextlib.contextmanager
+def prepared(folder):
+    """The environment of a hub with this data folder and a database of its own."""
     with scratch_database(folder) as address:
         environment = os.environ | {
             "TRADERSHUB_DATA": str(folder),
@@ -81,6 +81,12 @@ def environment(tmp_path_factory):
         }
         manage(environment, "migrate", "--verbosity", "0")
         manage(environment, "collectstatic", "--no-input", "--verbosity", "0")
+        yield environment
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    with prepared(tmp_path_factory.mktemp("hub")) as environment:
         yield environment
 
 

@@ -1,17 +1,19 @@
-"""What a worker that was killed at its task leaves behind, and who takes it up."""
+"""What a worker that was killed at its task leaves behind, and who takes it up; whose rounds have stopped."""
 
 from __future__ import annotations
 
 import datetime as dt
+import os
 import subprocess
 import sys
+import time
 
 import pytest
 from django.utils import timezone
 from django_q.models import OrmQ
 
 from tradershub.core import signs
-from tradershub.watchdog import Watchdog
+from tradershub.watchdog import Pulse, Watchdog
 
 pytestmark = pytest.mark.django_db
 
@@ -59,3 +61,16 @@ def test_an_order_is_never_given_back(folder):
     (folder / f"execution.{dead_pid()}.busy").write_text("9999999999")
     Watchdog("execution").resume_dead()
     assert not is_free(task)
+
+
+def test_a_member_whose_rounds_have_stopped_hangs_and_a_new_one_is_given_time(folder, settings):
+    settings.HEARTBEAT_LIMIT = 30
+    pulse = Pulse("keeper")
+    signs.lives("keeper")
+    assert not pulse.is_hung(pid=1)
+    long_ago = time.time() - 31
+    os.utime(folder / "keeper.sign", (long_ago, long_ago))
+    pulse.begun = long_ago
+    assert pulse.is_hung(pid=1)
+    pulse.restart()
+    assert not pulse.is_hung(pid=1)

@@ -1,4 +1,4 @@
-"""Start web server and workers, and look after them until told to stop."""
+"""Start web server, workers and keeper, and look after them until told to stop."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from tradershub.core.queue import CLUSTERS
 from tradershub.doorbell import ANYWHERE, Doorbell
 from tradershub.soleness import Taken, alone, sharing
 from tradershub.supervisor import Member, Supervisor
-from tradershub.watchdog import Watchdog
+from tradershub.watchdog import Pulse, Watchdog
 
 WEB = "web"
-PARTS = (WEB, *CLUSTERS)
+KEEPER = "keeper"
+PARTS = (WEB, *CLUSTERS, KEEPER)
 HEAD_START = 1.0  # seconds by which the page comes before the workers
 
 
 class Command(BaseCommand):
-    help = "Start web server and workers, and look after them until Ctrl-C or SIGTERM."
+    help = "Start web server, workers and keeper, and look after them until Ctrl-C or SIGTERM."
     requires_migrations_checks = False
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -56,7 +57,7 @@ class Command(BaseCommand):
         tighten()
         self.log_in = io.StringIO()
         try:
-            own = sorted(set(parts) & set(CLUSTERS))
+            own = sorted(set(parts) - {WEB})
             with sharing(settings.DATA_DIR), alone(settings.DATA_DIR, own):
                 self._run(parts, options)
         except Taken as taken:
@@ -105,7 +106,8 @@ def member(part: str, options: dict[str, Any]) -> Member:
     if part == WEB:
         place = [options["host"], str(options["port"]), str(options["web_workers"])]
         return Member(part, place, guard=Doorbell(options["host"], options["port"]))
-    return Member(part, [], guard=Watchdog(part), not_before=time.monotonic() + HEAD_START)
+    guard = Pulse(part) if part == KEEPER else Watchdog(part)
+    return Member(part, [], guard=guard, not_before=time.monotonic() + HEAD_START)
 
 
 def refuse_without_pages() -> None:

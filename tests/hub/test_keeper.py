@@ -1,0 +1,93 @@
+"""The keeper as a real process: follows a paper account, survives what happens to it, stops when told to."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+
+import pytest
+
+from tests.hub.test_hub import PATIENCE, Hub, manage, prepared, wait_for
+
+pytestmark = pytest.mark.processes
+
+OPEN = """
+from accounts.papers import open_paper_account
+from tests.factories import make_owner
+owner = make_owner(username={name!r})
+account = open_paper_account(
+    actor=owner, owner=owner, name={name!r}, currency="USD", deposit="10000", always_open=True
+)
+print(account.pk)
+"""
+# Waits until the deposit is booked and a price has moved twice, then says what the books hold.
+BOOKS = """
+import json, time
+from accounts.models import Account
+from brokers.models import Quote
+from tradershub.core.models import Heartbeat
+account, prices, until = Account.objects.get(pk={pk}), set(), time.monotonic() + {patience}
+beats = Heartbeat.objects.filter(name__startswith="keeper@", detail="follows 1 connection")
+while not (len(prices) >= 3 and account.deals.exists() and beats.exists()) and time.monotonic() < until:
+    quotes = Quote.objects.filter(symbol__broker=account.broker, symbol__name="EURUSD")
+    prices |= set(quotes.values_list("bid", "at"))
+    time.sleep(0.1)
+connection = Account.objects.select_related("connection").get(pk=account.pk).connection
+print(json.dumps({{
+    "deals": [[d.kind, f"{{d.amount:.2f}}", d.source] for d in account.deals.all()],
+    "has_moved": len(prices) >= 3,
+    "fault": connection.fault,
+    "seen": connection.seen_at is not None,
+    "breaks": account.breaks.count(),
+    "beat": Heartbeat.objects.get(name__startswith="keeper@").detail,
+}}))
+"""
+
+
+def shell(environment, code):
+    return manage(environment, "shell", "--no-imports", "-c", code).strip().splitlines()[-1]
+
+
+def books(environment, pk):
+    return json.loads(shell(environment, BOOKS.format(pk=pk, patience=PATIENCE)))
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    with prepared(tmp_path_factory.mktemp("keeper")) as environment:
+        times = {"LOOK_SECONDS": "0.5", "QUOTE_SECONDS": "0.2", "LINK_SECONDS": "2"}
+        yield environment | times
+
+
+@pytest.fixture
+def keeper(quick):
+    hub = Hub(quick, "--only", "keeper")
+    wait_for(lambda: hub.leader("keeper"), "the keeper")
+    yield hub
+    hub.members()
+    hub.process.send_signal(signal.SIGTERM)
+    since = time.monotonic()
+    assert hub.process.wait(timeout=PATIENCE) == 0
+    assert time.monotonic() - since < 10
+    assert not hub.left_alive()
+
+
+def test_a_deposit_comes_into_the_books_and_quotes_move_also_after_a_kill(quick, keeper):
+    pk = shell(quick, OPEN.format(name="moving"))
+    whole = {
+        "deals": [["deposit", "10000.00", "live"]], "has_moved": True, "fault": "", "seen": True,
+        "breaks": 0, "beat": "follows 1 connection",
+    }  # fmt: skip
+    assert books(quick, pk) == whole
+    main = keeper.leader("keeper")
+    main.kill()
+    wait_for(lambda: keeper.leader("keeper") not in (None, main), "a new keeper")
+    assert books(quick, pk) == whole
+
+
+def test_a_keeper_that_hangs_is_killed_and_started_anew(keeper):
+    main = keeper.leader("keeper")
+    main.suspend()
+    wait_for(lambda: "member_hung" in keeper.text(), "the hang to be noticed")
+    wait_for(lambda: keeper.leader("keeper") not in (None, main), "a new keeper")
