@@ -38,6 +38,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("Equity and balance", "report:equity", "show_chart", "e"),
         Entry("Account statement", "report:statement", "receipt_long", "s"),
         Entry("Accounts", "accounts.Account", "account_balance_wallet", "a"),
+        Entry("Open a paper account", "desk:paper", "draft"),
         Entry("Account terms", "accounts.AccountTerms", "rule"),
         Entry("Imports", "accounts.StatementImport", "inventory_2"),
     ),

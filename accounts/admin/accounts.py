@@ -95,6 +95,7 @@ class AccountAdmin(MayEnter, OwnedAdmin):
     list_select_related = ["broker"]
     autocomplete_fields = ["broker"]
     actions = ["close", "reopen"]
+    actions_list = ["open_paper"]
     actions_detail = [{"title": "Enter", "items": ENTRIES}, "close_this", "reopen_this"]
     fieldsets = [
         (None, {"fields": ["broker", ("number", "currency"), "name", ("kind", "mode")]}),
@@ -141,6 +142,10 @@ class AccountAdmin(MayEnter, OwnedAdmin):
         account = services.open_account(actor=request.user, owner=request.user, **given)
         obj.pk = account.pk
         obj.refresh_from_db()
+
+    @action(description="Open a paper account", permissions=["add"])
+    def open_paper(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponseRedirect(reverse("desk:paper"))
 
     @action(description="Close the selected accounts", permissions=["change"])
     def close(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:

@@ -3,10 +3,11 @@
 from django.urls import path
 
 from tradershub.core.pages import hub_page
-from tradershub.desk import importing, mapping
+from tradershub.desk import importing, mapping, paper
 
 app_name = "desk"
 urlpatterns = [
+    path("paper/", hub_page(paper.page), name="paper"),
     path("import/", hub_page(importing.page), name="import"),
     path("import/rows", hub_page(importing.rows), name="import-rows"),
     path("import/template.xlsx", hub_page(importing.template), name="import-template"),

@@ -23,8 +23,11 @@ def no_accounts(what: str) -> Content:
     """A page before the first account; what: what it will show."""
     return Content(
         empty=f"Here you will see {what}. There are no accounts yet: drop in a statement, and the hub "
-        "offers to open the account it names.",
-        next_steps=[("Import a statement", import_address())],
+        "offers to open the account it names; or open a paper account, and trade at once.",
+        next_steps=[
+            ("Import a statement", import_address()),
+            ("Open a paper account", reverse("desk:paper")),
+        ],
     )
 
 
