@@ -9,6 +9,8 @@ import pytest
 from tests.brokers.adapter_contract import AdapterContract
 from tests.brokers.venues import NUMBER, Bench, Clock
 
+pytestmark = pytest.mark.django_db
+
 
 class PaperContract(AdapterContract):
     number = NUMBER
@@ -31,10 +33,9 @@ class TestNetting(PaperContract):
     mode = "netting"
 
 
-@pytest.mark.django_db(transaction=True)
 class TestKeptInTheProcess(PaperContract):
-    """The same with venues that stay in the process, as only what is committed does."""
+    """The same with venues that stay in the process."""
 
     @pytest.fixture
-    def bench(self, transactional_db, monkeypatch):
+    def bench(self, db, monkeypatch, venues_stay):
         return Bench(Clock(monkeypatch))

@@ -20,7 +20,7 @@ from tests.brokers.venues import NUMBER, Bench, Clock, ticket
 from tradershub.finance.venue import events
 from tradershub.finance.venue.venue import replay
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -29,7 +29,13 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-def bench(transactional_db, clock):
+def bench(db, clock, venues_stay):
+    return Bench(clock)
+
+
+@pytest.fixture
+def committed(transactional_db, clock):
+    """A bench outside of any transaction, where what stays in the process was committed."""
     return Bench(clock)
 
 
@@ -60,7 +66,8 @@ def test_what_cannot_be_kept_did_not_happen(bench, monkeypatch):
     assert numbers(bench) == list(range(1, len(numbers(bench)) + 1))
 
 
-def test_a_commit_that_fails_leaves_the_outcome_unknown_and_nothing_behind(bench, monkeypatch):
+@pytest.mark.django_db(transaction=True)
+def test_a_commit_that_fails_leaves_the_outcome_unknown_and_nothing_behind(committed, monkeypatch):
     lock = PaperSession.lock
 
     @contextmanager
@@ -72,20 +79,21 @@ def test_a_commit_that_fails_leaves_the_outcome_unknown_and_nothing_behind(bench
     with monkeypatch.context() as broken:
         broken.setattr(PaperSession, "lock", dies_at_the_end)
         with pytest.raises(OutcomeUnknown):
-            bench.adapter.place(ticket("c1"))
-    assert bench.adapter.find_by_client_id("c1").found is None
-    assert bench.adapter.positions() == []
+            committed.adapter.place(ticket("c1"))
+    assert committed.adapter.find_by_client_id("c1").found is None
+    assert committed.adapter.positions() == []
 
 
-def test_a_transaction_undone_around_a_command_undoes_it(bench):
-    bench.adapter.account()
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_undone_around_a_command_undoes_it(committed):
+    committed.adapter.account()
     with pytest.raises(ZeroDivisionError), transaction.atomic():
-        bench.adapter.place(ticket("c1"))
-        assert len(bench.adapter.positions()) == 1
+        committed.adapter.place(ticket("c1"))
+        assert len(committed.adapter.positions()) == 1
         raise ZeroDivisionError
-    assert bench.adapter.positions() == []
-    bench.adapter.place(ticket("c2"))
-    (position,) = bench.restart().positions()
+    assert committed.adapter.positions() == []
+    committed.adapter.place(ticket("c2"))
+    (position,) = committed.restart().positions()
     assert position.client_id == "c2"
 
 
@@ -218,7 +226,7 @@ def test_prices_that_changed_together_are_met_together(bench):
     assert "StopOut" not in kinds(hedged.tick())
 
 
-def test_lots_on_offer_fill_an_order_piece_by_piece(clock):
+def test_lots_on_offer_fill_an_order_piece_by_piece(db, clock, venues_stay):
     bench = Bench(clock, settings={"on_offer": "0.5"})
     ack = bench.adapter.place(ticket("c1", lots="1.2"))
     assert (ack.order.status, ack.order.filled) == (Status.PARTIAL, D("0.5"))
@@ -266,7 +274,7 @@ def test_an_idle_account_begins_each_trading_day(bench):
     assert bench.tick() == ()
 
 
-def test_a_margin_call_comes_before_the_stop_out(clock):
+def test_a_margin_call_comes_before_the_stop_out(db, clock, venues_stay):
     bench = Bench(clock, deposit="1300")
     bench.adapter.place(ticket("c1", lots="1"))
     assert "MarginCall" in kinds(bench.move("EURUSD", "1.09750", "1.09760"))
@@ -280,7 +288,7 @@ def test_a_margin_call_comes_before_the_stop_out(clock):
     assert (last.deal_id, last.comment) == (str(fill.seq), "stop_out")
 
 
-def test_a_debt_is_made_good_where_the_broker_promises(clock):
+def test_a_debt_is_made_good_where_the_broker_promises(db, clock, venues_stay):
     bench = Bench(clock, deposit="1300")
     bench.adapter.place(ticket("c1", lots="1"))
     bench.move("EURUSD", "1.05000", "1.05010")
