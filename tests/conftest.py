@@ -9,7 +9,12 @@ from django.db import connection
 
 from tradershub.core.append_only import unprotect
 
-PROTECTED = ("core_auditentry", "brokers_venueevent")
+PROTECTED = (
+    "core_auditentry",
+    "brokers_venueevent",
+    "trading_orderevent",
+    "trading_ordercheck",
+)
 VENDORS = {"postgresql", "sqlite"}
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 

@@ -1,3 +1,4 @@
 from trading.models.mirror import Lease, Mirror
+from trading.models.order import Lane, Order, OrderAttempt, OrderCheck, OrderEvent
 
-__all__ = ["Lease", "Mirror"]
+__all__ = ["Lane", "Lease", "Mirror", "Order", "OrderAttempt", "OrderCheck", "OrderEvent"]

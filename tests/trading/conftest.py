@@ -1,0 +1,32 @@
+"""What tests of orders share."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.trading.desk import Desk, LenientRisk
+from trading import execution, services
+
+
+@pytest.fixture
+def risk(monkeypatch):
+    return LenientRisk().put_in_place(monkeypatch)
+
+
+@pytest.fixture
+def no_queue(monkeypatch):
+    """Orders wait until the test has the lane worked."""
+    monkeypatch.setattr(services, "enqueue", lambda *args, **kwargs: "")
+
+
+@pytest.fixture
+def fast(settings):
+    settings.SETTLE_SECONDS = settings.ORDER_SECONDS = 0.0
+    settings.ABSENCE_SECONDS = settings.RETRY_SECONDS = 0.0
+
+
+@pytest.fixture
+def desk(db, tmp_path, monkeypatch, risk, no_queue, fast):
+    made = Desk(tmp_path)
+    monkeypatch.setattr(execution, "open_adapter", lambda *args: made.adapter)
+    return made

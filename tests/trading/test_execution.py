@@ -1,0 +1,316 @@
+"""An order goes out at most once; what came back is recorded as it is, and nothing is guessed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from accounts.models import Deal, Position
+from risk import kill_switch
+from tests.trading.filebroker import FileAdapter
+from trading import execution, lanes, services
+from trading.models import Lane, Order, OrderAttempt, OrderCheck, OrderEvent
+
+D = Decimal
+
+
+def outcomes(order):
+    return list(order.attempts.order_by("id").values_list("outcome", flat=True))
+
+
+def story(order):
+    return [event.rule for event in order.events.order_by("seq")]
+
+
+def test_an_order_at_the_market_is_sent_filled_and_booked(desk, risk):
+    order = desk.place("2")
+    assert (desk.state(order), order.lane_seq) == ("queued", 1)
+    desk.pump()
+    assert desk.state(order) == "filled"
+    assert (order.filled, order.average_price, order.broker_order_id) == (D(2), D("1.1"), "1")
+    assert story(order) == ["T1", "T3", "T5", "T6"]
+    assert Deal.objects.get().client_order_id == order.client_order_id
+    assert Position.objects.get().open_volume == D(2)
+    assert risk.used == {order.client_order_id: D(1)}
+    assert not order.holds
+    assert order.received_at <= order.decided_at <= order.claimed_at <= order.sent_at
+    assert order.sent_at <= order.answered_at <= order.done_at
+    assert OrderCheck.objects.filter(order=order, passed=True).count() == 2
+    desk.pump()
+    assert len(desk.ledger.placed) == 1
+
+
+def test_an_order_that_risk_refuses_is_blocked_with_the_figures(desk, risk):
+    risk.refusing = "MAX_LOTS"
+    order = desk.place()
+    desk.pump()
+    assert (desk.state(order), order.code, order.reason) == (
+        "blocked",
+        "MAX_LOTS",
+        "refused: MAX_LOTS",
+    )
+    assert not order.checks.get().passed
+    assert desk.ledger.lines() == []
+
+
+@pytest.mark.parametrize(("code", "state"), [("KILL_SWITCH", "not_sent"), ("MAX_LOTS", "blocked")])
+def test_what_the_last_look_refuses_is_not_sent(desk, risk, code, state):
+    order = desk.place()
+    risk.refusing_last = code
+    desk.pump()
+    assert (desk.state(order), order.code) == (state, code)
+    assert desk.ledger.lines() == []
+    assert risk.held == set()
+
+
+def test_counters_that_are_busy_leave_the_order_for_later(desk, risk):
+    risk.refusing = "BUSY"
+    order = desk.place()
+    assert (desk.state(order), order.checks.count()) == ("received", 0)
+    risk.refusing = ""
+    services.decide(order)
+    assert desk.state(order) == "queued"
+
+
+def test_the_same_form_sent_twice_is_one_order(desk):
+    first, second = desk.place(token="one"), desk.place(token="one")
+    assert first == second
+    assert desk.place(token="two") != first
+
+
+def test_a_refusal_of_the_broker_is_final(desk, risk):
+    desk.ledger.plan("reject")
+    order = desk.place()
+    desk.pump()
+    assert (desk.state(order), order.code, order.reason) == (
+        "rejected",
+        "NO_MONEY",
+        "Not enough money",
+    )
+    assert (outcomes(order), risk.held) == (["rejected"], set())
+
+
+def test_what_never_left_is_tried_three_times_and_then_told(desk):
+    desk.ledger.plan("refuse", "refuse", "refuse")
+    order = desk.place()
+    desk.pump()
+    assert (desk.state(order), order.code) == ("not_sent", "DOWN")
+    assert outcomes(order) == ["not_written"] * 3
+    assert story(order) == ["T1", "T3", "T5", "T8", "T5", "T8", "T5", "T8"]
+    assert desk.ledger.lines() == []
+
+
+def test_a_second_try_after_nothing_left_is_one_order(desk):
+    desk.ledger.plan("refuse", "ok")
+    order = desk.place()
+    desk.pump()
+    assert desk.state(order) == "filled"
+    assert len(desk.ledger.placed) == 1
+
+
+def test_a_lost_answer_is_asked_for_and_found(desk):
+    desk.ledger.plan("lose")
+    order = desk.place()
+    desk.pump()
+    assert desk.state(order) == "filled"
+    assert story(order) == ["T1", "T3", "T5", "T9", "T10"]
+    assert len(desk.ledger.placed) == 1
+
+
+def test_a_lost_order_is_proved_absent_by_three_reads_and_not_sent_again(desk, risk):
+    desk.ledger.plan("drop")
+    order = desk.place()
+    desk.pump()
+    for looks in (1, 2, 3):
+        assert order.attempts.get().looks == looks
+        desk.pump()
+    assert (desk.state(order), order.code) == ("not_sent", "PROVED_ABSENT")
+    assert (outcomes(order), desk.ledger.lines()) == (["proved_absent"], [])
+    assert len(order.events.last().details["evidence"]) == 3
+    assert risk.held == set()
+
+
+def test_a_fault_of_the_adapter_is_an_unknown_outcome(desk):
+    desk.ledger.plan("crash")
+    order = desk.place()
+    with pytest.raises(RuntimeError):
+        desk.pump()
+    assert desk.state(order) == "unknown"
+    assert outcomes(order) == ["unknown"]
+    assert Lane.objects.get().holder == ""
+
+
+def test_the_time_limit_of_the_task_is_an_unknown_outcome(desk, monkeypatch):
+    def interrupted(self, ticket):
+        self._arrive("place", client_id=ticket.client_id)
+        raise SystemExit("time is up")
+
+    monkeypatch.setattr(FileAdapter, "place", interrupted)
+    order = desk.place()
+    with pytest.raises(SystemExit):
+        desk.pump()
+    assert desk.state(order) == "unknown"
+
+
+def test_a_late_claim_is_not_written(desk, settings):
+    settings.CLAIM_SECONDS = -1
+    order = desk.place()
+    desk.pump()
+    assert (desk.state(order), order.code) == ("not_sent", "LATE")
+    assert desk.ledger.lines() == []
+
+
+def test_an_entry_that_waited_too_long_is_not_sent_and_an_exit_is(desk, settings):
+    opened = desk.place()
+    desk.pump()
+    late = desk.place()
+    closing = services.close_position(Position.objects.get(), actor=desk.owner)
+    settings.STALE_SECONDS = -1
+    desk.pump()
+    assert (desk.state(late), late.code) == ("not_sent", "STALE")
+    assert [desk.state(opened), desk.state(closing)] == ["filled", "filled"]
+
+
+def test_the_stop_is_looked_at_right_before_the_write(desk, monkeypatch):
+    order = desk.place()
+    stopped = kill_switch.Standing(engaged=True, epoch=1, scope="file")
+    monkeypatch.setattr(kill_switch, "standing", lambda *args, **kwargs: stopped)
+    desk.pump()
+    assert (desk.state(order), order.code) == ("not_sent", "STOP")
+    assert desk.ledger.lines() == []
+
+
+def test_the_answer_of_another_account_stops_the_lane(desk):
+    desk.adapter.number = "99"
+    order = desk.place()
+    desk.pump()
+    lane = Lane.objects.get()
+    assert lane.halted
+    assert "99" in lane.halted_because
+    assert desk.state(order) == "queued"
+    assert desk.ledger.lines() == []
+    desk.adapter.number = "77"
+    services.resume_lane(desk.account, actor=desk.owner, reason="The number was mended")
+    order.refresh_from_db()
+    Order.objects.update(not_before=None)
+    desk.pump()
+    assert desk.state(order) == "filled"
+
+
+def test_an_unknown_order_holds_up_its_symbol_but_no_exit(desk, settings):
+    desk.place()
+    desk.pump()
+    settings.SETTLE_SECONDS = 60
+    desk.ledger.plan("drop")
+    lost, behind = desk.place(), desk.place()
+    closing = services.close_position(Position.objects.first(), actor=desk.owner)
+    desk.pump()
+    states = [desk.state(order) for order in (lost, behind, closing)]
+    assert states == ["unknown", "queued", "filled"]
+
+
+def test_without_proof_it_is_left_to_a_person(desk, settings, monkeypatch):
+    settings.QUARANTINE_SECONDS = 0
+    settings.SETTLE_SECONDS = 60
+    desk.ledger.plan("drop")
+    order = desk.place()
+    desk.pump()
+    assert (desk.state(order), order.code, order.holds) == ("quarantined", "NO_PROOF", True)
+    services.settle_by_hand(
+        order, actor=desk.owner, evidence="The broker's desk told me on the phone"
+    )
+    assert desk.state(order) == "not_sent"
+    assert not order.holds
+    assert outcomes(order) == ["proved_absent"]
+
+
+def test_an_order_with_our_id_that_is_another_is_left_to_a_person(desk):
+    order = desk.place("2")
+    desk.ledger.append(
+        action="place", client_id=order.client_order_id, symbol="EURUSD", side="sell", lots="2",
+        kind="market", price=None, filled="2", stops=[None, None],
+    )  # fmt: skip
+    desk.ledger.plan("drop")
+    desk.pump()
+    assert (desk.state(order), order.code) == ("quarantined", "MISMATCH")
+
+
+def test_what_a_worker_left_under_way_is_asked_for_by_the_next(desk):
+    order = desk.place()
+    held = lanes.take(desk.account)
+    claim = lanes.claim_next(held, watermark="")
+    assert desk.state(order) == "sending"
+    desk.pump()  # the lease still runs: nobody interferes
+    assert desk.state(order) == "sending"
+    Lane.objects.update(until="2020-01-01 00:00:00+00:00")
+    desk.adapter.place(lanes.ticket_asked(claim.attempt))  # the paused worker did write after all
+    desk.pump()
+    assert desk.state(order) == "filled"
+    assert len(desk.ledger.placed) == 1
+    lanes.let_go(held)  # of a lease that is another's now: nothing happens
+    execution.record(claim, FileAdapter(desk.ledger)._do("cancel", order="1"))
+    assert desk.state(order) == "filled"
+
+
+def test_a_lease_that_ran_out_claims_nothing(desk):
+    desk.place()
+    held = lanes.take(desk.account)
+    Lane.objects.update(until="2020-01-01 00:00:00+00:00")
+    with pytest.raises(lanes.LeaseLost):
+        lanes.claim_next(held, watermark="")
+    assert not OrderAttempt.objects.exists()
+
+
+def test_orders_leave_in_their_turn(desk):
+    orders = [desk.place(str(n)) for n in range(1, 6)]
+    desk.pump()
+    assert [line["client_id"] for line in desk.ledger.placed] == [o.client_order_id for o in orders]
+
+
+def test_no_message_is_sent_beyond_the_rate(desk, risk):
+    risk.messages = False
+    order = desk.place()
+    desk.pump()
+    assert desk.state(order) == "queued"
+    risk.messages = True
+    desk.pump()
+    assert desk.state(order) == "filled"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"lots": 0}, {"filled": -1}, {"state": "nonsense"}, {"state": "working"},
+        {"state": "queued", "lane_seq": None}, {"resume_state": "working"},
+        {"state": "cancel_pending", "broker_order_id": "1"},
+    ],
+)  # fmt: skip
+def test_the_database_refuses_an_impossible_order(desk, wrong):
+    order = desk.place()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Order.objects.filter(pk=order.pk).update(**wrong)
+
+
+def test_the_database_allows_one_request_under_way_a_lane(desk):
+    first, second = desk.place(), desk.place()
+    common = {"account": desk.account, "action": "place", "asked": {}, "made_at": first.received_at}
+    OrderAttempt.objects.create(order=first, outcome="open", **common)
+    for outcome, order in (("open", second), ("unknown", first)):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            OrderAttempt.objects.create(order=order, number=2, outcome=outcome, **common)
+
+
+def test_the_database_refuses_to_change_the_story(desk):
+    from tradershub.core.append_only import protect, unprotect
+
+    order = desk.place()
+    for model in (OrderEvent, OrderCheck):
+        table = model._meta.db_table
+        protect(connection, table)
+        try:
+            with pytest.raises(Exception, match="never changed"), transaction.atomic():
+                model.objects.filter(order=order).update(code="x")
+        finally:
+            unprotect(connection, table)

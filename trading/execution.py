@@ -1,0 +1,250 @@
+"""The lane's work: claimed in one transaction, sent in none, recorded in another.
+
+A worker that ends in between leaves its request under way; whoever takes the lane next asks what became of it.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Account
+from brokers.adapters.base import Adapter
+from brokers.adapters.errors import AdapterError, OutcomeUnknown, Rejected, Unavailable
+from brokers.adapters.messages import AccountReport, Ack, PositionReport
+from brokers.connecting import note_error, note_success, open_adapter
+from risk import kill_switch
+from tradershub.core.errors import BadInput
+from tradershub.core.failpoints import failpoint
+from trading import journal, lanes, reconcile, reports, sync, tickets
+from trading.lanes import Claim, Held, LeaseLost
+from trading.models import Order, OrderAttempt
+from trading.states import State
+
+log = structlog.get_logger("trading.execution")
+Action, Outcome = OrderAttempt.Action, OrderAttempt.Outcome
+Answer = Ack | PositionReport | AdapterError
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way to an account's platform, or why there is none. watermark: of its history, read just now."""
+
+    adapter: Adapter | None
+    watermark: str = ""
+    fault: AdapterError | None = None
+
+
+def pump(account: Account) -> None:
+    """Work the account's lane: settle what is unknown, send what is due. Safe at any time, by anyone."""
+    while lanes.is_due(account):
+        held = lanes.take(account)
+        if held is None:
+            return
+        try:
+            worked = _work(held)
+        except LeaseLost as lost:
+            log.warning("lease_lost", account=account.pk, why=str(lost))
+            return
+        finally:
+            lanes.let_go(held)
+        if not worked:
+            return
+
+
+def _work(held: Held) -> bool:
+    """Whether anything was sent or ended; what was only looked for has its next turn later."""
+    way, worked = _way(held.account), False
+    try:
+        for attempt in lanes.unsettled(held.account):
+            lanes.keep(held)
+            reconcile.look(attempt, way.adapter)
+        while claim := lanes.claim_next(held, watermark=way.watermark):
+            record(claim, ask(way, claim))
+            worked = True
+    finally:
+        if way.adapter:
+            with suppress(AdapterError):
+                way.adapter.close_session()
+    return worked
+
+
+def _way(account: Account) -> Way:
+    """Open the account's adapter and have it say which account it speaks for."""
+    if account.connection is None:
+        return Way(None, fault=Unavailable(f"{account} has no connection"))
+    try:
+        adapter = open_adapter(account.connection, account.number)
+        adapter.line = replace(adapter.line, deadline=settings.ORDER_SECONDS)
+        found = adapter.account()
+    except AdapterError as error:
+        return Way(None, fault=error)
+    if differs := _stranger(account, found):
+        reports.halt(account, because=differs)
+        return Way(None, fault=Unavailable(differs, code="WRONG_ACCOUNT"))
+    return Way(adapter, watermark=found.watermark)
+
+
+def _stranger(account: Account, found: AccountReport) -> str:
+    """In what the platform's account is not ours; empty where it is."""
+    assert account.connection is not None  # noqa: S101 - its adapter was opened
+    pairs = [
+        ("number", account.number, found.number),
+        ("currency", account.currency, found.currency),
+        ("real money", account.connection.live, found.live),
+    ]
+    wrong = [f"{name} {theirs}, expected {ours}" for name, ours, theirs in pairs if ours != theirs]
+    return f"The platform answered for another account: {', '.join(wrong)}" if wrong else ""
+
+
+# -- To the broker -----------------------------------------------------------------------------
+def ask(way: Way, claim: Claim) -> Answer:
+    """Make the request, at most once. Whatever is neither proved refused nor proved unsent is unknown.
+
+    What is no failure of the platform is recorded as unknown and raised on, the task's time limit too.
+    """
+    if way.adapter is None:
+        return way.fault or Unavailable("There is no way to the platform")
+    if why_not := _too_late(claim):
+        return why_not
+    try:
+        failpoint("send.before_write")
+        claim.attempt.sent_at = timezone.now()
+        answer = _send(way.adapter, claim)
+        failpoint("send.answered")
+    except AdapterError as error:
+        return error
+    except BaseException as error:
+        lost = OutcomeUnknown(f"The worker was interrupted: {type(error).__name__}")
+        record(claim, lost)
+        raise
+    return answer
+
+
+def _too_late(claim: Claim) -> Unavailable | None:
+    """The last look before the first byte: has the claim grown old, has somebody stopped everything?"""
+    if time.monotonic() > claim.until:
+        return Unavailable("It was not sent in time after its claim", code="LATE")
+    exempt = claim.attempt.action in (Action.CANCEL, Action.CLOSE)
+    if exempt or (claim.order and claim.order.reduces):
+        return None
+    standing = kill_switch.standing(
+        claim.attempt.account,
+        strategy=claim.order.strategy if claim.order else "",
+        source=claim.order.source if claim.order else "",
+    )
+    return (
+        Unavailable("Stopped right before it was sent", code="STOP") if standing.engaged else None
+    )
+
+
+def _send(adapter: Adapter, claim: Claim) -> Ack | PositionReport:
+    attempt, order = claim.attempt, claim.order
+    if attempt.action == Action.PROTECT:
+        return adapter.protect(attempt.position_ref, tickets.stops_from_plain(attempt.asked))
+    assert order is not None  # noqa: S101 - the database's own rule
+    if attempt.action == Action.CANCEL:
+        return adapter.cancel(order.broker_order_id)
+    ticket = lanes.ticket_asked(attempt)
+    if attempt.action == Action.AMEND:
+        return adapter.amend(order.broker_order_id, ticket)
+    if attempt.action == Action.CLOSE:
+        return adapter.close(attempt.position_ref, client_id=ticket.client_id, lots=ticket.lots)
+    return adapter.place(ticket)
+
+
+# -- What came back ----------------------------------------------------------------------------
+def record(claim: Claim, answer: Answer) -> None:
+    """Write down what became of the request. What somebody else settled meanwhile is only added to."""
+    failpoint("record.before")
+    _count(claim.attempt.account, answer)
+    if isinstance(answer, Ack):
+        take_answer(claim.attempt, answer)
+    elif isinstance(answer, PositionReport):
+        journal.settle(claim.attempt, Outcome.DONE)
+    else:
+        with transaction.atomic():
+            _failed(claim, answer)
+            failpoint("record.inside")
+    failpoint("record.committed")
+
+
+def _count(account: Account, answer: Answer) -> None:
+    """A platform that fails again and again is switched off until a person acts."""
+    if account.connection is None:
+        return
+    if isinstance(answer, Unavailable | OutcomeUnknown):
+        if answer.code not in ("LATE", "STOP"):
+            note_error(account.connection.platform, answer.message)
+    else:
+        note_success(account.connection.platform)
+
+
+def take_answer(attempt: OrderAttempt, ack: Ack) -> None:
+    """The broker has it: its deals are booked, the order and the request brought up in one transaction."""
+    try:
+        with transaction.atomic():
+            sync.book_reports(attempt.account, ack.deals)
+            _take(attempt, ack)
+            failpoint("record.inside")
+    except BadInput as error:  # the mirror says which deal cannot be kept; the order stands
+        log.error("deals_refused", attempt=attempt.pk, why=error.message)
+        with transaction.atomic():
+            _take(attempt, ack)
+
+
+def _take(attempt: OrderAttempt, ack: Ack) -> None:
+    order = attempt.order
+    assert order is not None  # noqa: S101 - only orders are acknowledged
+    if differs := reports.difference(order, ack.order):
+        lanes.doubt(attempt, f"The broker answered with another order: {differs}")
+        return
+    attempt.refresh_from_db(fields=["outcome", "fence", "evidence"])
+    if attempt.outcome in (Outcome.OPEN, Outcome.UNKNOWN):
+        journal.settle(attempt, Outcome.DONE, text=ack.order.reason)
+    besides = {"sent_at": attempt.sent_at, "answered_at": timezone.now()}
+    if attempt.action == Action.AMEND:
+        besides = tickets.terms_of(lanes.ticket_asked(attempt))
+    found = reports.take_order(attempt.account, ack.order, actor="broker", **besides)
+    reports.resume(found or order)
+
+
+def _failed(claim: Claim, error: AdapterError) -> None:
+    attempt, order = claim.attempt, claim.order
+    if isinstance(error, OutcomeUnknown):
+        lanes.doubt(attempt, error.message, code=error.code)
+        return
+    written = isinstance(error, Rejected)
+    outcome = Outcome.REJECTED if written else Outcome.NOT_WRITTEN
+    if not journal.settle(attempt, outcome, code=error.code, text=error.message):
+        return  # another worker has the lane and looks for it
+    if order is None:
+        return
+    if attempt.action in (Action.PLACE, Action.CLOSE):
+        _not_placed(attempt, order, error)
+        return
+    reports.resume(order)
+    if not written:
+        lanes.again(attempt, after=Outcome.NOT_WRITTEN)
+
+
+def _not_placed(attempt: OrderAttempt, order: Order, error: AdapterError) -> None:
+    """T7: refused for good. T8: it never left and has another turn, three times at most."""
+    code, text = error.code, error.message
+    if isinstance(error, Rejected):
+        times = {"sent_at": attempt.sent_at, "answered_at": timezone.now()}
+        journal.move(order, State.REJECTED, actor="broker", code=code, text=text, **times)
+        return
+    tries = order.attempts.filter(outcome=Outcome.NOT_WRITTEN).count()
+    if tries >= lanes.MOST_TRIES:
+        journal.move(order, State.NOT_SENT, code=code or "UNREACHABLE", text=text)
+        return
+    later = timezone.now() + timedelta(seconds=settings.RETRY_SECONDS * tries)
+    journal.move(order, State.QUEUED, code=code, text=text, not_before=later)

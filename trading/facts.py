@@ -1,0 +1,170 @@
+"""What risk may look at of an order: read from the books and from the broker's terms, never assumed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from django.conf import settings
+
+from accounts.margin import margin_used
+from accounts.market import Market, market_on
+from accounts.models import Account, AccountTerms, BrokerOrder, Position
+from brokers.adapters.messages import Kind
+from brokers.connecting import platform_row
+from brokers.models import BrokerSymbol, Quote, SymbolTerms
+from risk.facts import Figure, Intent, OrderFacts, Price
+from tradershub.core.dated import in_force
+from tradershub.finance.decimals import HUNDRED, ZERO
+from tradershub.finance.terms import BY_TICK, ContractTerms
+from trading.models import Order
+
+BOTH_WAYS = 2  # a round turn is charged twice
+MILLION = Decimal(1_000_000)
+
+
+def order_facts(order: Order, *, at: dt.datetime) -> OrderFacts:
+    """The order as it is to be judged at that moment; None stands for what is not known."""
+    account = _fresh(order.account_id)
+    symbol = _symbol(order.symbol_id)
+    market = market_on(at.date(), [symbol], [account.currency])
+    contract = market.contracts.get(symbol.pk)
+    quote = Quote.objects.filter(symbol=symbol).first()
+    price = order.price or _side_price(order, quote)
+    connection = account.connection
+    return OrderFacts(
+        client_order_id=order.client_order_id,
+        at=at,
+        intent=Intent.EXIT if order.reduces else Intent.ENTRY,
+        owner_id=account.owner_id,
+        account_id=account.pk,
+        currency=account.currency,
+        origin=f"{order.origin_kind}:{order.origin_id}",
+        automatic=order.automatic,
+        strategy=order.strategy,
+        source=order.source,
+        signal_at=order.signal_at,
+        foreign_working=_foreign(account),
+        symbol_id=symbol.pk,
+        symbol=symbol.name,
+        instrument_id=symbol.instrument_id,
+        base=symbol.instrument.base if symbol.instrument else None,
+        quote=symbol.instrument.quote if symbol.instrument else None,
+        side=order.side,
+        lots=order.lots,
+        price=order.limit_price or order.price,
+        stop_loss=order.stop_loss,
+        resting=order.kind != Kind.MARKET,
+        position_ref=order.position_ref,
+        point_value=point_value(contract) if contract else None,
+        lot_min=contract.lot_min if contract else None,
+        lot_step=contract.lot_step if contract else None,
+        lot_max=contract.lot_max if contract else None,
+        market=Price(quote.bid, quote.ask, quote.at) if quote else None,
+        rate=rate_to_account(market, symbol, account, quote, at),
+        margin=_margin(order, symbol, account, market, price),
+        costs=_costs(order, symbol, account, market, contract, price),
+        account_open=account.is_open,
+        may_trade=account.may_trade,
+        platform_enabled=platform_row(connection.platform).enabled if connection else False,
+        connection_enabled=connection.enabled if connection else False,
+        account_is_live=account.kind not in (Account.Kind.DEMO, Account.Kind.PAPER),
+        connection_is_live=connection.live if connection else None,
+        session_open=_trades(quote, at),
+    )
+
+
+def _fresh(account_id: int) -> Account:
+    """As it is now: somebody may have switched it off since the order was read."""
+    return Account.objects.select_related("connection", "broker").get(pk=account_id)
+
+
+def _symbol(symbol_id: int) -> BrokerSymbol:
+    return BrokerSymbol.objects.select_related("instrument", "broker").get(pk=symbol_id)
+
+
+def _side_price(order: Order, quote: Quote | None) -> Decimal | None:
+    if quote is None:
+        return None
+    return quote.ask if order.side == Order.Side.BUY else quote.bid
+
+
+def _foreign(account: Account) -> int:
+    """Orders that work at the broker and are none of ours."""
+    ours = Order.objects.filter(account=account).exclude(broker_order_id="")
+    live = BrokerOrder.objects.filter(account=account, state__in=BrokerOrder.LIVE)
+    return live.exclude(broker_order_id__in=ours.values("broker_order_id")).count()
+
+
+def _trades(quote: Quote | None, at: dt.datetime) -> bool | None:
+    """Whether the symbol trades now: a market that gives no prices is closed. None without any price."""
+    if quote is None:
+        return None
+    return at - quote.at <= dt.timedelta(seconds=settings.STALE_SECONDS)
+
+
+def point_value(contract: ContractTerms | None) -> Decimal | None:
+    if contract is None:
+        return None
+    if contract.mode not in BY_TICK:
+        return contract.contract_size
+    return contract.tick_factor if contract.tick_size and contract.tick_value else None
+
+
+def rate_to_account(
+    market: Market, symbol: BrokerSymbol, account: Account, quote: Quote | None, at: dt.datetime
+) -> Figure | None:
+    """Account currency for one of the quote currency: by the symbol's own price, else the day's reference."""
+    instrument = symbol.instrument
+    if instrument is None:
+        return None
+    if instrument.quote == account.currency:
+        return Figure(Decimal(1), at)
+    if instrument.base == account.currency:
+        return Figure(1 / quote.ask, quote.at) if quote and quote.ask else None
+    found = market.rates.rate(instrument.quote, account.currency, market.day)
+    if found is None:
+        return None
+    return Figure(found.value, dt.datetime.combine(found.day, dt.time.max, dt.UTC), daily=True)
+
+
+def _margin(
+    order: Order, symbol: BrokerSymbol, account: Account, market: Market, price: Decimal | None
+) -> Decimal | None:
+    """What the broker would hold for the whole order, in the account's currency."""
+    terms = in_force(AccountTerms.objects.filter(account=account), market.day)
+    if terms is None or price is None or symbol.instrument is None:
+        return None
+    filled = Position(
+        account=account, symbol=symbol, side=order.side, volume=order.lots,
+        open_volume=order.lots, open_price=price,
+    )  # fmt: skip
+    leverage = Decimal(terms.leverage)
+    return margin_used([filled], currency=account.currency, leverage=leverage, market=market).amount
+
+
+def _costs(
+    order: Order,
+    symbol: BrokerSymbol,
+    account: Account,
+    market: Market,
+    contract: ContractTerms | None,
+    price: Decimal | None,
+) -> Decimal:
+    """The commission of a round turn by the symbol's terms, positive, in the account's currency."""
+    terms = in_force(SymbolTerms.objects.filter(symbol=symbol), market.day)
+    if terms is None or contract is None or price is None or symbol.instrument is None:
+        return ZERO
+    scheme, each = SymbolTerms.Commission, terms.commission_rate
+    notional = order.lots * contract.contract_size * price
+    quote, own, day = symbol.instrument.quote, account.currency, market.day
+    by_scheme = {
+        scheme.NONE: (ZERO, own),
+        scheme.PER_LOT_SIDE: (order.lots * each, own),
+        scheme.PER_TRADE: (each, own),
+        scheme.PERCENT: (notional * each / HUNDRED, quote),
+        scheme.PER_MILLION: (notional / MILLION * each, quote),
+    }
+    amount, currency = by_scheme[scheme(terms.commission_scheme)]
+    converted = market.rates.convert(amount, currency, own, day)
+    return BOTH_WAYS * (converted if converted is not None else amount)

@@ -1,0 +1,198 @@
+"""The only writer of orders: every move is a conditional update whose row count decides, and an event.
+
+What is written here stands or falls with the caller's transaction. An order that is over lets go of what it
+held at risk in the same one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from risk import gate
+from risk.facts import Verdict
+from tradershub.core.audit import plain, record
+from tradershub.core.errors import Conflict
+from trading.models import Order, OrderAttempt, OrderCheck, OrderEvent
+from trading.states import ENDED, OPEN, OVER, State, rule_of
+
+LONGEST = 300
+
+
+class Lost(Conflict):
+    """Somebody else moved the order first: read it again."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(f"Order {order.client_order_id} was changed meanwhile", code="moved")
+
+
+def open_order(order: Order, *, actor: Any) -> Order:
+    """Write a new order down as received, and its first event."""
+    order.received_at = order.received_at or timezone.now()
+    order.asked_by = str(actor)[:150]
+    order.save(force_insert=True)
+    _note(order, "", "T1", at=order.received_at, code="", text="", actor=actor, details={})
+    return order
+
+
+@transaction.atomic
+def move(
+    order: Order,
+    target: State,
+    *,
+    actor: Any = "hub",
+    code: str = "",
+    text: str = "",
+    details: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> None:
+    """Bring the order to that state, with these other fields, and note why.
+
+    Raises Lost where it is no longer as the caller read it, ImpossibleMove for a move that no rule knows.
+    """
+    origin = State(order.state)
+    rule = rule_of(origin, target)
+    now = timezone.now()
+    changes |= {"code": code[:40], "reason": text[:LONGEST]}
+    if target in OVER:
+        changes.setdefault("done_at", now)
+    elif origin in OVER:
+        changes["done_at"] = None
+    _update(order, state=target.value, **changes)
+    if target in OVER and order.holds:
+        _let_go(order)
+    _note(order, origin, rule, at=now, code=code, text=text, actor=actor, details=details or {})
+    if _is_told(origin, target):
+        _tell(order, origin, rule, actor=actor, text=text)
+
+
+@transaction.atomic
+def amend(order: Order, *, actor: Any = "hub", text: str = "", **changes: Any) -> None:
+    """Change fields without a move: fills that came in, terms that the broker took over. Raises Lost."""
+    _update(order, **changes)
+    details = {name: str(value) for name, value in changes.items()}
+    _note(
+        order, State(order.state), "same", at=timezone.now(), code="", text=text, actor=actor,
+        details=details,
+    )  # fmt: skip
+
+
+def _update(order: Order, **changes: Any) -> None:
+    changes["version"] = order.version + 1
+    mine = Order.objects.filter(pk=order.pk, version=order.version, state=order.state)
+    if not mine.update(**changes):
+        raise Lost(order)
+    for name, value in changes.items():
+        setattr(order, name, value)
+
+
+def _let_go(order: Order) -> None:
+    """Filled parts are used, the rest is free again."""
+    gate.release(order.client_order_id)
+    Order.objects.filter(pk=order.pk).update(holds=False)
+    order.holds = False
+
+
+def _note(
+    order: Order,
+    origin: str,
+    rule: str,
+    *,
+    at: dt.datetime,
+    code: str,
+    text: str,
+    actor: Any,
+    details: Mapping[str, Any],
+) -> None:
+    OrderEvent.objects.create(
+        order=order,
+        seq=order.version,
+        at=at,
+        origin=str(origin),
+        target=order.state,
+        rule=rule,
+        code=code[:40],
+        text=text[:LONGEST],
+        actor=str(actor)[:150],
+        details=plain(details),
+    )
+
+
+# Moves that are trading actions, or that a person must hear of, stand in the audit log too.
+TOLD = (
+    {State.BLOCKED, State.QUEUED, State.NOT_SENT, State.QUARANTINED, State.UNKNOWN} | OPEN | ENDED
+)
+
+
+def _is_told(origin: State, target: State) -> bool:
+    return target in TOLD and not (origin in OPEN and target in OPEN)
+
+
+def _tell(order: Order, origin: State, rule: str, *, actor: Any, text: str) -> None:
+    state = order.get_state_display().lower()
+    record(
+        f"order.{order.state}",
+        actor=actor,
+        target=order,
+        summary=f"{order}: {state}{', ' + text if text else ''}",
+        details={
+            "client_order_id": order.client_order_id,
+            "rule": rule,
+            "from": origin.value,
+            "code": order.code,
+        },
+        owner=order.account.owner_id,
+    )
+
+
+def keep_verdict(order: Order, verdict: Verdict, *, stage: str, at: dt.datetime) -> None:
+    """Keep what every rule said, with its figures."""
+    OrderCheck.objects.bulk_create(
+        OrderCheck(
+            order=order,
+            stage=stage,
+            at=at,
+            place=place,
+            rule=check.rule[:60],
+            passed=check.passed,
+            code=check.code[:40],
+            text=check.text[:LONGEST],
+            figures=plain(check.figures),
+        )
+        for place, check in enumerate(verdict.checks)
+    )
+
+
+# -- Requests ----------------------------------------------------------------------------------
+Outcome = OrderAttempt.Outcome
+
+
+def settle(
+    attempt: OrderAttempt,
+    outcome: str,
+    *,
+    code: str = "",
+    text: str = "",
+    evidence: Iterable[str] = (),
+    **changes: Any,
+) -> bool:
+    """Close a request, or leave it as unknown; False where somebody else settled it first."""
+    if evidence:
+        changes["evidence"] = [*attempt.evidence, *evidence]
+    changes |= {
+        "outcome": str(outcome),
+        "code": code[:40],
+        "text": text[:LONGEST],
+        "answered_at": timezone.now(),
+        "sent_at": attempt.sent_at,
+    }
+    mine = OrderAttempt.objects.filter(pk=attempt.pk, outcome=attempt.outcome, fence=attempt.fence)
+    if not mine.update(**changes):
+        return False
+    for name, value in changes.items():
+        setattr(attempt, name, value)
+    return True

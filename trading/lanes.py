@@ -1,0 +1,314 @@
+"""An account's orders go out in their turn: who works the lane, and what comes next.
+
+The lease is taken and renewed by conditional updates on the database's clock. What the last holder left under
+way is unknown to the next one: it is asked for, never sent again.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import socket
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from accounts.models import Account
+from brokers.adapters.messages import OrderTicket
+from brokers.connecting import why_shut
+from risk import gate, kill_switch
+from risk.facts import Verdict
+from tradershub.core.failpoints import failpoint
+from trading import journal, tickets
+from trading.facts import order_facts
+from trading.models import Lane, Order, OrderAttempt, OrderCheck
+from trading.states import OPEN, OVER, State
+
+Action, Outcome = OrderAttempt.Action, OrderAttempt.Outcome
+BUSY = "BUSY"
+MOST_TRIES = 3  # of a request that could not be written
+# What a rule says of an order that is sound but too late: it ends as not sent, the others as blocked.
+STOPPED = {"KILL_SWITCH", "STALE"}
+
+
+class LeaseLost(Exception):
+    """Another worker has the lane: let go of everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The lane as this worker holds it."""
+
+    account: Account
+    holder: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One request that is now ours to make, once. until: time.monotonic() by which it must leave."""
+
+    attempt: OrderAttempt
+    order: Order | None
+    until: float
+
+
+# -- The lease ---------------------------------------------------------------------------------
+def take(account: Account) -> Held | None:
+    """The lane, where nobody works it; what was left under way becomes unknown in the same step."""
+    failpoint("lane.before_take")
+    holder = f"{socket.gethostname()[:20]}.{os.getpid()}.{uuid.uuid4().hex[:12]}"
+    with transaction.atomic():
+        lane = lane_of(account)
+        free = Lane.objects.filter(Q(holder="") | Q(until__lt=Now()), pk=lane.pk)
+        if not free.update(holder=holder, fence=F("fence") + 1, until=_later()):
+            return None
+        lane.refresh_from_db()
+        _doubt_what_was_left(account)
+    failpoint("lane.taken")
+    return Held(account, holder, lane.fence)
+
+
+def lane_of(account: Account) -> Lane:
+    lane = Lane.objects.filter(account=account).first()
+    return lane or Lane.objects.get_or_create(account=account)[0]
+
+
+def _later() -> Any:
+    return Now() + dt.timedelta(seconds=settings.LANE_SECONDS)
+
+
+def _doubt_what_was_left(account: Account) -> None:
+    left = OrderAttempt.objects.filter(account=account, outcome=Outcome.OPEN)
+    for attempt in left.select_related("order__account", "order__symbol"):
+        doubt(attempt, "Its worker ended before the answer came")
+
+
+def doubt(attempt: OrderAttempt, text: str, *, code: str = "") -> None:
+    """The request may have left: nobody knows (T9)."""
+    order = attempt.order
+    if not journal.settle(attempt, Outcome.UNKNOWN, code=code, text=text):
+        return
+    if order and order.state == Order.State.SENDING:
+        journal.move(order, State.UNKNOWN, code=code or "NO_ANSWER", text=text)
+
+
+def keep(held: Held) -> None:
+    """Renew the lease. Raises LeaseLost where it has run out."""
+    mine = Lane.objects.filter(
+        account=held.account, holder=held.holder, fence=held.fence, until__gte=Now()
+    )
+    if not mine.update(until=_later()):
+        raise LeaseLost(f"{held.holder} has lost the lane of {held.account}")
+
+
+def let_go(held: Held) -> None:
+    failpoint("lane.before_let_go")
+    mine = Lane.objects.filter(account=held.account, holder=held.holder, fence=held.fence)
+    mine.update(holder="", until=None)
+
+
+def next_place(account: Account) -> int:
+    """The order's turn in its lane. Holds the lane's row until the caller's transaction ends."""
+    lane = lane_of(account)
+    Lane.objects.filter(pk=lane.pk).update(next_seq=F("next_seq") + 1)
+    return int(Lane.objects.values_list("next_seq", flat=True).get(pk=lane.pk)) - 1
+
+
+# -- What is due -------------------------------------------------------------------------------
+def is_due(account: Account) -> bool:
+    """Whether a worker would find something to do."""
+    work = (_next_look, _next_request, _next_queued, _left_open)
+    return any(found(account) is not None for found in work)
+
+
+def _left_open(account: Account) -> OrderAttempt | None:
+    """What a worker that is gone left under way."""
+    free = Lane.objects.filter(Q(holder="") | Q(until__lt=Now()), account=account)
+    left = OrderAttempt.objects.filter(account=account, outcome=Outcome.OPEN)
+    return left.first() if free.exists() else None
+
+
+def _ready(at: dt.datetime) -> Q:
+    return Q(not_before__isnull=True) | Q(not_before__lte=at)
+
+
+def unsettled(account: Account) -> list[OrderAttempt]:
+    """Requests whose answer is lost and that may be looked for now, oldest first."""
+    rows = OrderAttempt.objects.filter(
+        _ready(timezone.now()), account=account, outcome=Outcome.UNKNOWN
+    )
+    return list(rows.select_related("order__account", "order__symbol").order_by("id"))
+
+
+def _next_look(account: Account) -> OrderAttempt | None:
+    return next(iter(unsettled(account)), None)
+
+
+def _next_request(account: Account) -> OrderAttempt | None:
+    """The next change of something at the broker; one whose order is over comes to be withdrawn."""
+    rows = OrderAttempt.objects.filter(
+        _ready(timezone.now()), account=account, outcome=Outcome.WAITING
+    )
+    possible = Q(order__isnull=True) | Q(order__state__in=OPEN | OVER)
+    mine = rows.filter(possible).select_related("order__account", "order__symbol")
+    return mine.order_by("id").first()
+
+
+def _next_queued(account: Account) -> Order | None:
+    """The order whose turn it is. One that may be at the broker holds up others of its symbol, not exits.
+
+    A lane that is halted lets exits pass, too. An order that waits for another try holds up all behind it.
+    """
+    doubtful = Order.objects.filter(account=account, state__in=Order.MAYBE)
+    free = ~Q(symbol__in=list(doubtful.values_list("symbol_id", flat=True)))
+    if Lane.objects.filter(account=account, halted=True).exists():
+        free = Q(pk__in=[])
+    queued = Order.objects.filter(free | Q(reduces=True), account=account, state="queued")
+    order = queued.select_related("account", "symbol").order_by("lane_seq").first()
+    waits = order is not None and order.not_before is not None
+    return None if waits and order.not_before > timezone.now() else order
+
+
+# -- Claims ------------------------------------------------------------------------------------
+def claim_next(held: Held, *, watermark: str) -> Claim | None:
+    """What is to be sent now, written down as sent; None where nothing may be. Raises LeaseLost.
+
+    What must not be sent any more ends here, with the reason on it.
+    """
+    while True:
+        failpoint("claim.before")
+        until = time.monotonic() + settings.CLAIM_SECONDS
+        with transaction.atomic():
+            found = _claim(held, until, watermark)
+            failpoint("claim.inside")
+        if found is not ENDED:
+            failpoint("claim.committed")
+            return found
+
+
+ENDED = object()  # what was next is over; look again
+
+
+def _claim(held: Held, until: float, watermark: str) -> Any:
+    request = _next_request(held.account)
+    if request:
+        return _claim_request(held, request, until, watermark)
+    order = _next_queued(held.account)
+    if order is None:
+        return None
+    return _claim_order(held, order, until, watermark)
+
+
+def _claim_order(held: Held, order: Order, until: float, watermark: str) -> Any:
+    """T5, or T4 where it may not go any more."""
+    now = timezone.now()
+    if not order.reduces and now > order.received_at + dt.timedelta(seconds=settings.STALE_SECONDS):
+        text = f"It waited longer than {settings.STALE_SECONDS:g} s and is not sent so late"
+        journal.move(order, State.NOT_SENT, code="STALE", text=text)
+        return ENDED
+    verdict = gate.recheck(order_facts(order, at=now))
+    if not verdict.passed and verdict.refusal and verdict.refusal.code == BUSY:
+        return None
+    journal.keep_verdict(order, verdict, stage=OrderCheck.Stage.CLAIM, at=now)
+    if not verdict.passed:
+        _end_refused(order, verdict)
+        return ENDED
+    if not gate.may_send_message(account_id=order.account_id, at=now, cancels=order.reduces):
+        return None
+    keep(held)
+    attempt = OrderAttempt.objects.create(
+        account=order.account,
+        order=order,
+        number=order.attempts.count() + 1,
+        action=Action.CLOSE if order.position_ref else Action.PLACE,
+        position_ref=order.position_ref,
+        asked=tickets.to_plain(tickets.ticket_of(order)),
+        asked_by=order.asked_by,
+        outcome=Outcome.OPEN,
+        fence=held.fence,
+        watermark=watermark,
+        made_at=now,
+        opened_at=now,
+    )
+    journal.move(order, State.SENDING, claimed_at=now, not_before=None)
+    return Claim(attempt, order, until)
+
+
+def _end_refused(order: Order, verdict: Verdict) -> None:
+    refusal = verdict.refusal
+    assert refusal is not None  # noqa: S101 - a verdict that did not pass has one
+    target = State.NOT_SENT if refusal.code in STOPPED else State.BLOCKED
+    journal.move(order, target, code=refusal.code, text=refusal.text)
+
+
+def _claim_request(held: Held, request: OrderAttempt, until: float, watermark: str) -> Any:
+    """A change of a working order or of a position's stops (T16, T17)."""
+    now, order = timezone.now(), request.order
+    if why_not := _why_not(request):
+        journal.settle(request, Outcome.WITHDRAWN, text=why_not)
+        return ENDED
+    cancels = request.action == Action.CANCEL
+    if not gate.may_send_message(account_id=request.account_id, at=now, cancels=cancels):
+        return None
+    keep(held)
+    mine = OrderAttempt.objects.filter(pk=request.pk, outcome=Outcome.WAITING)
+    mine.update(outcome=Outcome.OPEN, fence=held.fence, watermark=watermark, opened_at=now)
+    request.refresh_from_db(fields=["outcome", "fence", "watermark", "opened_at"])
+    if order:
+        pending = State.CANCEL_PENDING if cancels else State.REPLACE_PENDING
+        journal.move(order, pending, actor=request.asked_by, resume_state=order.state)
+    return Claim(request, order, until)
+
+
+def _why_not(request: OrderAttempt) -> str:
+    """Why the request must not be made any more. A stop holds up everything but cancels."""
+    order, account = request.order, request.account
+    if order and order.state in OVER:
+        return f"The order is {order.get_state_display().lower()} already"
+    if account.connection is None or not account.is_open:
+        return f"{account} has no way to a broker any more"
+    if shut := why_shut(account.connection):
+        return shut
+    if request.action == Action.CANCEL:
+        return ""
+    if not account.may_trade:
+        return f"Trading is switched off for {account}"
+    standing = kill_switch.standing(
+        account, strategy=order.strategy if order else "", share_lock=True
+    )
+    return f"Stopped: {standing.reason or standing.scope}" if standing.engaged else ""
+
+
+def again(attempt: OrderAttempt, *, after: str) -> None:
+    """A change that did not happen waits for another turn, three times at most. after: that outcome."""
+    order = attempt.order
+    if order is None or order.state in OVER:
+        return
+    tries = order.attempts.filter(action=attempt.action, outcome=after).count()
+    if tries >= MOST_TRIES:
+        return
+    now = timezone.now()
+    OrderAttempt.objects.create(
+        account=attempt.account,
+        order=order,
+        number=order.attempts.count() + 1,
+        action=attempt.action,
+        asked=attempt.asked,
+        asked_by=attempt.asked_by,
+        outcome=Outcome.WAITING,
+        made_at=now,
+        not_before=now + dt.timedelta(seconds=settings.RETRY_SECONDS * tries),
+    )
+
+
+def ticket_asked(attempt: OrderAttempt) -> OrderTicket:
+    """The ticket as it was written down before it was sent."""
+    return tickets.from_plain(attempt.asked)

@@ -1,0 +1,167 @@
+"""What became of a request whose answer is lost: the broker is asked, nothing is guessed, nothing sent again.
+
+Found by our id, the order is taken over. Not found, it is proved absent only by three complete reads in a row
+after the time in which it must have become visible. Where no proof can be had it is left to a person.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from brokers.adapters.base import Adapter
+from brokers.adapters.errors import AdapterError
+from brokers.adapters.messages import OrderReport, Search, Status, Tier
+from tradershub.core.failpoints import failpoint
+from trading import journal, lanes, reports, sync, tickets
+from trading.models import Order, OrderAttempt
+from trading.states import State
+
+Action, Outcome = OrderAttempt.Action, OrderAttempt.Outcome
+LOOKS = 3  # complete reads in a row that prove an order absent
+KEPT = 20  # lines of evidence a request keeps
+PLACED = (Action.PLACE, Action.CLOSE)
+
+
+def look(attempt: OrderAttempt, adapter: Adapter | None) -> None:
+    """Ask the broker once what became of it, and settle it if the answer is proof.
+
+    adapter: freshly opened, its account checked; None where it cannot be had, which proves nothing.
+    """
+    now = timezone.now()
+    if adapter is not None and now >= _visible_at(attempt, adapter):
+        try:
+            _ask(attempt, adapter)
+        except AdapterError as error:
+            _saw(attempt, looks=0, line=f"{error.message}")
+        failpoint("reconcile.asked")
+    attempt.refresh_from_db()
+    if attempt.outcome == Outcome.UNKNOWN:
+        _wait(attempt, now)
+
+
+def _visible_at(attempt: OrderAttempt, adapter: Adapter) -> dt.datetime:
+    """From when on a request that arrived must be found."""
+    lag = max(settings.SETTLE_SECONDS, settings.ORDER_SECONDS + adapter.capabilities.visible_within)
+    opened: dt.datetime = attempt.opened_at or attempt.made_at
+    return opened + dt.timedelta(seconds=lag)
+
+
+def _ask(attempt: OrderAttempt, adapter: Adapter) -> None:
+    if attempt.action == Action.PROTECT:
+        _ask_of_position(attempt, adapter)
+        return
+    order = attempt.order
+    assert order is not None  # noqa: S101 - the database's own rule
+    search = adapter.find_by_client_id(order.client_order_id, since=attempt.watermark)
+    if search.found is not None:
+        _found(attempt, order, search)
+    elif attempt.action in PLACED:
+        _missed(attempt, order, search, adapter)
+    else:
+        _saw(attempt, looks=0, line=f"{search.evidence}: not found, although it worked before")
+
+
+def _found(attempt: OrderAttempt, order: Order, search: Search) -> None:
+    """T10, and what a change came to."""
+    ack = search.found
+    assert ack is not None  # noqa: S101 - the caller looked
+    if attempt.action in PLACED and reports.difference(order, ack.order):
+        reports.take_order(attempt.account, ack.order, actor="reconciliation")
+        _saw(attempt, looks=0, line=search.evidence)
+        return
+    with transaction.atomic():
+        sync.book_reports(attempt.account, ack.deals)
+        outcome, text = _came_to(attempt, ack.order)
+        if not journal.settle(attempt, outcome, text=text, evidence=[search.evidence]):
+            return
+        changed = attempt.action == Action.AMEND and outcome == Outcome.DONE
+        besides = tickets.terms_of(lanes.ticket_asked(attempt)) if changed else {}
+        reports.take_order(attempt.account, ack.order, actor="reconciliation", **besides)
+        failpoint("reconcile.inside")
+        reports.resume(order)
+        if attempt.action == Action.CANCEL and outcome == Outcome.PROVED_ABSENT:
+            lanes.again(attempt, after=outcome)  # to cancel twice is to cancel once
+
+
+def _came_to(attempt: OrderAttempt, found: OrderReport) -> tuple[str, str]:
+    over = found.status not in (Status.WORKING, Status.PARTIAL)
+    if attempt.action in PLACED:
+        return Outcome.DONE, "Found at the broker"
+    if attempt.action == Action.CANCEL:
+        if over:
+            return Outcome.DONE, f"The order is {found.status} at the broker"
+        return Outcome.PROVED_ABSENT, "The order still works at the broker: it was not cancelled"
+    ticket = lanes.ticket_asked(attempt)
+    same = (found.lots, found.price, found.limit_price, found.stops) == (
+        ticket.lots,
+        ticket.price,
+        ticket.limit_price,
+        ticket.stops,
+    )
+    if same:
+        return Outcome.DONE, "The broker states the order as it was asked for"
+    return Outcome.PROVED_ABSENT, "The broker states the order as it was before"
+
+
+def _missed(attempt: OrderAttempt, order: Order, search: Search, adapter: Adapter) -> None:
+    """A complete read without it counts, where the platform can prove anything by one."""
+    proves = adapter.capabilities
+    if proves.proof is Tier.C:
+        _saw(attempt, looks=0, line=f"{search.evidence}: not found, which proves nothing here")
+        return
+    since = attempt.looked_at
+    pause = dt.timedelta(seconds=settings.ABSENCE_SECONDS)
+    if attempt.looks and since and timezone.now() < since + pause:
+        return
+    # Where orders that are over cannot be found, only a history that stood still says something.
+    unmoved = proves.finds_closed or search.watermark == attempt.seen_watermark
+    looks = attempt.looks + 1 if unmoved else 1
+    line = f"{timezone.now():%H:%M:%S} not found: {search.evidence}"
+    _saw(attempt, looks=looks, line=line, watermark=search.watermark)
+    if looks < LOOKS or order.state != Order.State.UNKNOWN:
+        return
+    text = f"The broker does not have it, by {LOOKS} complete reads"
+    with transaction.atomic():
+        if journal.settle(attempt, Outcome.PROVED_ABSENT, text=text):
+            details = {"evidence": attempt.evidence}
+            journal.move(order, State.NOT_SENT, code="PROVED_ABSENT", text=text, details=details)
+
+
+def _saw(attempt: OrderAttempt, *, looks: int, line: str, watermark: str = "") -> None:
+    now = timezone.now()
+    lines = [*attempt.evidence, line[:300]][-KEPT:]
+    mine = OrderAttempt.objects.filter(pk=attempt.pk, outcome=Outcome.UNKNOWN)
+    mine.update(looks=looks, looked_at=now, seen_watermark=watermark[:120], evidence=lines)
+    attempt.refresh_from_db()
+
+
+def _wait(attempt: OrderAttempt, now: dt.datetime) -> None:
+    """When to look again; what stays without proof for too long is left to a person (T13)."""
+    later = now + dt.timedelta(seconds=settings.ABSENCE_SECONDS)
+    OrderAttempt.objects.filter(pk=attempt.pk).update(not_before=later)
+    order = attempt.order
+    opened: dt.datetime = attempt.opened_at or attempt.made_at
+    too_long = now >= opened + dt.timedelta(seconds=settings.QUARANTINE_SECONDS)
+    if order is None and too_long:
+        journal.settle(
+            attempt, Outcome.NOT_WRITTEN, text="The platform did not say what became of it"
+        )
+    if order and too_long and order.state == Order.State.UNKNOWN:
+        text = "The broker could not be brought to say what became of it"
+        journal.move(order, State.QUARANTINED, code="NO_PROOF", text=text)
+
+
+def _ask_of_position(attempt: OrderAttempt, adapter: Adapter) -> None:
+    """Stops were set or not: what the position carries says it."""
+    wanted = tickets.stops_from_plain(attempt.asked)
+    held = {position.ref: position for position in adapter.positions()}
+    found = held.get(attempt.position_ref)
+    if found is not None and found.stops == wanted:
+        journal.settle(attempt, Outcome.DONE, text="The position carries them")
+        return
+    text = "The position is closed" if found is None else "The position carries other stops"
+    journal.settle(attempt, Outcome.PROVED_ABSENT, text=text)

@@ -1,0 +1,200 @@
+"""What a broker says of our orders, applied: twice, late and in any order, to the same end.
+
+Fills are the deals in the books and nothing else; a status only says where the order stands. Whoever books
+deals calls `take_deals`, whoever reads orders calls `take_order`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import structlog
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.models import Account, Deal
+from brokers.adapters.messages import DealReport, OrderReport
+from risk import gate
+from tradershub.core.audit import record
+from tradershub.finance.decimals import ZERO
+from trading import journal
+from trading.ids import is_client_order_id
+from trading.models import Lane, Order
+from trading.states import OPEN, PENDING, Standing, State, after_report
+
+log = structlog.get_logger("trading.reports")
+TRIES = 5
+LOOK_BACK = dt.timedelta(days=31)  # a deal may be older than our row of its order, after a restore
+LATE = "LATE"
+
+
+class Filled(NamedTuple):
+    """Lots of an order by its deals, and their average price, None without any."""
+
+    lots: Decimal
+    average: Decimal | None
+
+
+def booked_of(order: Order) -> Filled:
+    """What the books have of the order."""
+    of_it = Q(client_order_id=order.client_order_id)
+    if order.broker_order_id:
+        of_it |= Q(broker_order_id=order.broker_order_id, client_order_id="")
+    deals = Deal.objects.filter(of_it, account=order.account_id, kind=Deal.Kind.TRADE)
+    recent = deals.filter(symbol=order.symbol_id, at__gte=order.received_at - LOOK_BACK)
+    rows = list(recent.values_list("volume", "price"))
+    lots = sum((volume for volume, _ in rows), ZERO)
+    worth = sum((volume * price for volume, price in rows), ZERO)
+    return Filled(lots, round(worth / lots, 9) if lots else None)
+
+
+def take_deals(account: Account, deals: Iterable[DealReport], *, actor: Any = "mirror") -> None:
+    """Bring our orders up to deals that were just booked. In the caller's transaction."""
+    reports = [deal for deal in deals if deal.client_id or deal.broker_order_id]
+    ids = {deal.client_id for deal in reports if is_client_order_id(deal.client_id)}
+    named = {deal.broker_order_id for deal in reports} - {""}
+    if not ids and not named:
+        return
+    theirs = {deal.client_id: deal.broker_order_id for deal in reports}
+    mine = Order.objects.filter(Q(client_order_id__in=ids) | Q(broker_order_id__in=named))
+    for order in mine.filter(account=account).select_related("account", "symbol"):
+        broker_order_id = theirs.get(order.client_order_id, "")
+        _again(order, lambda order, found=broker_order_id: _apply(order, None, found, actor=actor))
+
+
+def take_order(
+    account: Account, report: OrderReport, *, actor: Any = "mirror", **besides: Any
+) -> Order | None:
+    """Bring our order up to what the broker states of it; None where it is none of ours.
+
+    besides: other fields to write with it. An order with our id that is not what we asked for is never taken
+    for ours: it is left to a person.
+    """
+    order = order_of(account, report)
+    if order is None:
+        return None
+    if differs := difference(order, report):
+        _again(order, lambda order: _doubt(order, differs, actor=actor))
+        return None
+    return _again(
+        order, lambda order: _apply(order, report, report.broker_order_id, actor=actor, **besides)
+    )
+
+
+def order_of(account: Account, report: OrderReport) -> Order | None:
+    """Our order of that report: by our id, else by the broker's. Never by time, symbol and size."""
+    mine = Order.objects.filter(account=account).select_related("account", "symbol")
+    if is_client_order_id(report.client_id):
+        return mine.filter(client_order_id=report.client_id).first()
+    return mine.filter(broker_order_id=report.broker_order_id).first()
+
+
+def difference(order: Order, report: OrderReport) -> str:
+    """In what the broker's order is not the one that we sent; empty where it is."""
+    pairs = [
+        ("symbol", order.symbol.name, report.symbol),
+        ("side", order.side, report.side),
+    ]
+    closes_less = order.reduces and report.lots < order.lots  # there was no more to close
+    if order.state in Order.MAYBE and not closes_less:  # later, either side may have changed it
+        pairs.append(("lots", order.lots, report.lots))
+    wrong = [f"{name} {theirs}, asked {ours}" for name, ours, theirs in pairs if ours != theirs]
+    return ", ".join(wrong)
+
+
+def _again(order: Order, change: Callable[[Order], Order]) -> Order:
+    """Do it to the order as it is now; anew where another process was faster."""
+    for _ in range(TRIES):
+        try:
+            with transaction.atomic():
+                return change(order)
+        except journal.Lost:
+            order = Order.objects.select_related("account", "symbol").get(pk=order.pk)
+    raise journal.Lost(order)
+
+
+def _apply(
+    order: Order, report: OrderReport | None, broker_order_id: str, *, actor: Any, **besides: Any
+) -> Order:
+    filled = booked_of(order)
+    before = Standing(
+        state=State(order.state),
+        filled=order.filled,
+        resume=State(order.resume_state) if order.resume_state else None,
+    )
+    after = after_report(
+        before, lots=order.lots, status=report.status if report else None, filled=filled.lots
+    )
+    if after.state in OPEN and not (order.broker_order_id or broker_order_id):
+        after = Standing(state=before.state, filled=after.filled, resume=before.resume)
+    changes = _changes(order, after, filled, broker_order_id) | besides
+    _use(order, after)
+    if after.state != before.state:
+        text, code = _why(report, before)
+        journal.move(order, after.state, actor=actor, code=code, text=text, **changes)
+    elif changes:
+        journal.amend(order, actor=actor, **changes)
+    if after.filled > order.lots:
+        _overfilled(order, after)
+    return order
+
+
+def _changes(order: Order, after: Standing, filled: Filled, broker_order_id: str) -> dict[str, Any]:
+    resume = after.resume.value if after.resume and after.state in PENDING else ""
+    wanted = {
+        "filled": after.filled,
+        "average_price": filled.average if filled.average is not None else order.average_price,
+        "resume_state": resume,
+        "broker_order_id": order.broker_order_id or broker_order_id,
+    }
+    return {name: value for name, value in wanted.items() if value != getattr(order, name)}
+
+
+def _use(order: Order, after: Standing) -> None:
+    """What filled is used at risk, no longer reserved."""
+    if after.filled > order.filled:
+        share = min((after.filled - order.filled) / order.lots, Decimal(1))
+        gate.consume(order.client_order_id, share=share)
+
+
+def _why(report: OrderReport | None, before: Standing) -> tuple[str, str]:
+    """A sentence and a code for the move."""
+    late = before.state in (State.NOT_SENT, State.RECEIVED, State.QUEUED)
+    if late:
+        return "The broker has it, although it was believed not to be sent", LATE
+    return (report.reason, report.code) if report else ("", "")
+
+
+def _doubt(order: Order, differs: str, *, actor: Any) -> Order:
+    if order.state == Order.State.UNKNOWN:
+        text = f"The broker has an order with our id, but of {differs}"
+        journal.move(order, State.QUARANTINED, actor=actor, code="MISMATCH", text=text)
+    else:
+        log.warning("foreign_order", order=order.client_order_id, differs=differs)
+    return order
+
+
+def resume(order: Order) -> None:
+    """An order whose change is settled goes on from where it stood."""
+    order.refresh_from_db()
+    unsettled = order.attempts.filter(outcome__in=["open", "unknown"])
+    if State(order.state) in PENDING and not unsettled.exists():
+        journal.move(order, State(order.resume_state), resume_state="")
+
+
+def _overfilled(order: Order, after: Standing) -> None:
+    because = f"Order {order.client_order_id} filled {after.filled} of {order.lots} lots"
+    halt(order.account, because=because)
+
+
+def halt(account: Account, *, because: str, actor: Any = "hub") -> None:
+    """Let no further order of the account out until a person says so."""
+    halted = Lane.objects.filter(account=account, halted=False)
+    if halted.update(halted=True, halted_because=because[:300]):
+        record(
+            "lane.halt", actor=actor, target=account, owner=account.owner_id,
+            summary=f"{account}: no order goes out. {because}",
+        )  # fmt: skip

@@ -1,0 +1,438 @@
+"""Orders asked for, changed, cancelled; positions closed and protected. Everything is decided and queued here.
+
+Nothing in here speaks to a broker: a worker of the account's lane does (`trading.execution`).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Sum
+from django.utils import timezone
+
+from accounts.models import Account, Position
+from brokers.adapters.base import Adapter
+from brokers.adapters.messages import Duration, Kind
+from brokers.models import BrokerSymbol
+from brokers.platforms import PLATFORMS
+from risk import gate, kill_switch
+from tradershub.core.audit import record
+from tradershub.core.errors import BadInput, Conflict
+from tradershub.core.fields import LotsField
+from tradershub.core.formats import plain
+from tradershub.core.once import new_token
+from tradershub.core.queue import EXECUTION, enqueue
+from tradershub.core.validation import cleaned
+from tradershub.finance.sides import OPPOSITE
+from trading import journal, lanes, tickets
+from trading.facts import order_facts
+from trading.ids import Origin, client_order_id
+from trading.models import Lane, Order, OrderAttempt, OrderCheck
+from trading.states import BEFORE, OPEN, OVER, State
+from trading.tickets import STOPS, ticket_of
+
+HAND = "hand"
+NEEDS = {
+    Kind.LIMIT: ("price",),
+    Kind.STOP: ("price",),
+    Kind.STOP_LIMIT: ("price", "limit_price"),
+    Kind.TRAILING_STOP: ("distance",),
+}
+Action, Outcome = OrderAttempt.Action, OrderAttempt.Outcome
+
+
+# -- A new order -------------------------------------------------------------------------------
+@transaction.atomic
+def place_by_hand(
+    account: Account, *, actor: Any, symbol: BrokerSymbol | str, token: str = "", **asked: Any
+) -> Order:
+    """An order that a person asks for, decided at once: queued, or blocked with its reason.
+
+    token: of the form or request; the same one gets the order that it made. asked: as for `ask`.
+    """
+    return ask(
+        account, actor=actor, symbol=symbol, origin=Origin(HAND, token or new_token()), **asked
+    )
+
+
+@transaction.atomic
+def ask(
+    account: Account,
+    *,
+    actor: Any,
+    origin: Origin,
+    symbol: BrokerSymbol | str,
+    side: str,
+    lots: Decimal,
+    **details: Any,
+) -> Order:
+    """Write an order down and decide it. A decision that was taken before gets the order it made then.
+
+    details: any other field of Order that says what is asked (kind, price, stop_loss, duration, strategy,
+    plan ...). Raises BadInput for what no broker could be asked for.
+    """
+    made = order_from(account, origin)
+    if made is not None:
+        return made
+    order = new_order(account, origin=origin, symbol=symbol, side=side, lots=lots, **details)
+    decide(journal.open_order(order, actor=actor), actor=actor)
+    return order
+
+
+def new_order(
+    account: Account,
+    *,
+    origin: Origin,
+    symbol: BrokerSymbol | str,
+    side: str,
+    lots: Decimal,
+    **details: Any,
+) -> Order:
+    """The order of that decision, checked and not yet written down. Raises BadInput."""
+    order = Order(
+        account=account,
+        symbol=_symbol(account, symbol),
+        client_order_id=id_from(account, origin),
+        origin_kind=origin.kind,
+        origin_id=origin.id,
+        leg=origin.leg,
+        generation=origin.generation,
+        side=side,
+        lots=lots,
+        received_at=timezone.now(),
+        **details,
+    )
+    _check(order)
+    return cleaned(order)
+
+
+def order_from(account: Account, origin: Origin) -> Order | None:
+    """The order that this decision made on the account."""
+    mine = Order.objects.filter(client_order_id=id_from(account, origin), account=account)
+    return mine.select_related("account", "symbol").first()
+
+
+def id_from(account: Account, origin: Origin) -> str:
+    return client_order_id(origin, account_id=account.pk, key=settings.ORDER_ID_KEY)
+
+
+def _symbol(account: Account, symbol: BrokerSymbol | str) -> BrokerSymbol:
+    theirs = BrokerSymbol.objects.filter(broker=account.broker_id)
+    name = symbol.name if isinstance(symbol, BrokerSymbol) else symbol
+    found = theirs.filter(name=name).first()
+    if found is None:
+        raise BadInput(f"{account.broker} has no symbol {name[:64]!r}", param="symbol")
+    return found
+
+
+@transaction.atomic
+def decide(order: Order, *, actor: Any = "hub") -> None:
+    """Every rule is asked (T2, T3): the order gets its turn, or ends with the reason. Safe to repeat."""
+    if order.state != Order.State.RECEIVED:
+        return
+    now = timezone.now()
+    verdict = gate.authorise(order_facts(order, at=now))
+    refusal = verdict.refusal
+    if refusal and refusal.code == lanes.BUSY:
+        return  # nothing was reserved: the sweeper asks again
+    journal.keep_verdict(order, verdict, stage=OrderCheck.Stage.DECISION, at=now)
+    if refusal:
+        journal.move(
+            order, State.BLOCKED, actor=actor, code=refusal.code, text=refusal.text, decided_at=now
+        )
+        return
+    journal.move(
+        order,
+        State.QUEUED,
+        actor=actor,
+        decided_at=now,
+        epoch=verdict.epoch,
+        holds=True,
+        lane_seq=lanes.next_place(order.account),
+    )
+    wake(order.account)
+
+
+def wake(account: Account) -> None:
+    """Have a worker look at the lane, once the caller's transaction is committed."""
+    enqueue("trading.tasks.pump", account.pk, cluster=EXECUTION, keep_result=False)
+
+
+# -- What can be asked for ---------------------------------------------------------------------
+def _check(order: Order) -> None:
+    if order.side not in Order.Side.values:
+        raise BadInput(f"Expected buy or sell, found {str(order.side)[:20]!r}", param="side")
+    if order.kind not in Order.Kind.values:
+        raise BadInput(f"Expected one of {', '.join(Order.Kind.values)}", param="kind")
+    if order.lots is None or order.lots <= 0:
+        raise BadInput(f"Expected lots above zero, found {order.lots}", param="lots")
+    for name in NEEDS.get(Kind(order.kind), ()):
+        if getattr(order, name) is None:
+            word = name.replace("_", " ")
+            kind = order.get_kind_display().lower()
+            raise BadInput(f"A {kind} order needs its {word}", param=name)
+    _check_prices(order)
+    if order.duration == Duration.GTD and order.expires_at is None:
+        raise BadInput("An order until a time needs that time", param="expires_at")
+    if order.expires_at and order.expires_at <= order.received_at:
+        raise BadInput("Expected a time that is still to come", param="expires_at")
+    _check_platform(order)
+
+
+def _check_prices(order: Order) -> None:
+    for name in (*tickets.PRICES, "bound"):
+        value = getattr(order, name)
+        if value is not None and value <= 0:
+            raise BadInput(f"Expected a {name.replace('_', ' ')} above zero", param=name)
+    price = order.limit_price or order.price
+    stop, target = order.stop_loss, order.take_profit
+    if order.reduces or (price is None and (stop is None or target is None)):
+        return
+    is_buy = order.side == Order.Side.BUY
+    for name, level, below in (("stop_loss", stop, is_buy), ("take_profit", target, not is_buy)):
+        against = price if price is not None else (target if name == "stop_loss" else stop)
+        if level is None or against is None:
+            continue
+        if not (level < against if below else level > against):
+            where = "below" if below else "above"
+            words = f"{name.replace('_', ' ')} of a {order.side} {where} {plain(against)}"
+            raise BadInput(f"Expected the {words}, found {plain(level)}", param=name)
+
+
+def _check_platform(order: Order) -> None:
+    """What the platform cannot do is refused before it is asked. Without a connection risk refuses."""
+    connection = order.account.connection
+    if connection is None:
+        return
+    adapter: type[Adapter] = PLATFORMS.load(connection.platform)
+    can, label = adapter.capabilities, PLATFORMS.label(connection.platform)
+    if order.kind not in can.kinds:
+        raise BadInput(f"{label} takes no {order.get_kind_display().lower()} orders", param="kind")
+    if order.duration not in can.durations:
+        word = order.get_duration_display().lower()
+        raise BadInput(f"{label} takes no orders of this duration: {word}", param="duration")
+    has_stops = any(getattr(order, name) is not None for name in STOPS)
+    if has_stops and not can.stops_with_order:
+        raise BadInput(f"{label} takes no stops with an order", param="stop_loss")
+
+
+# -- Changes -----------------------------------------------------------------------------------
+@transaction.atomic
+def cancel(order: Order, *, actor: Any) -> Order:
+    """What has not filled shall not fill. Before it was sent it ends at once, else the broker is asked.
+
+    Raises Conflict where the order is over, or is being cancelled already.
+    """
+    order = _locked(order)
+    if order.state in OVER:
+        raise Conflict(
+            f"Order {order.client_order_id} is {order.get_state_display().lower()} already"
+        )
+    if order.state in BEFORE:
+        text = "Cancelled before it was sent"
+        journal.move(order, State.NOT_SENT, actor=actor, code="OPERATOR", text=text)
+        return order
+    _request(order, Action.CANCEL, actor=actor, asked={})
+    return order
+
+
+@transaction.atomic
+def amend(order: Order, *, actor: Any, **changes: Any) -> OrderAttempt:
+    """Change a working order (tickets.CHANGEABLE); the broker is asked in the order's turn.
+
+    Raises Conflict where it does not work at the broker, or where a rule refuses what it would become.
+    """
+    order = _locked(order)
+    if unknown := set(changes) - set(tickets.CHANGEABLE):
+        raise BadInput(f"{sorted(unknown)[0]} of an order cannot be changed", param=min(unknown))
+    if order.state not in OPEN:
+        state = order.get_state_display().lower()
+        raise Conflict(f"Order {order.client_order_id} is {state}: only a working one is changed")
+    if not changes:
+        raise BadInput("Expected something to change")
+    wanted = Order.objects.select_related("account", "symbol").get(pk=order.pk)
+    for name, value in changes.items():
+        setattr(wanted, name, value)
+    if wanted.lots <= order.filled:
+        filled = plain(order.filled)
+        raise BadInput(f"Expected more than the {filled} lots that are filled", param="lots")
+    _check(wanted)
+    _ask_risk_anew(order, wanted)
+    asked = tickets.to_plain(ticket_of(order, **changes))
+    return _request(order, Action.AMEND, actor=actor, asked=asked)
+
+
+def _ask_risk_anew(order: Order, wanted: Order) -> None:
+    now = timezone.now()
+    verdict = gate.authorise(order_facts(wanted, at=now))
+    if verdict.refusal:
+        raise Conflict(verdict.refusal.text, code=verdict.refusal.code.lower())
+    journal.keep_verdict(order, verdict, stage=OrderCheck.Stage.CHANGE, at=now)
+
+
+def _locked(order: Order) -> Order:
+    mine = Order.objects.select_for_update(of=("self",)).select_related("account", "symbol")
+    return mine.get(pk=order.pk)
+
+
+def _request(
+    order: Order, action: OrderAttempt.Action, *, actor: Any, asked: dict[str, Any]
+) -> OrderAttempt:
+    """Write down what a worker is to ask for. A cancel takes the place of a change that still waits."""
+    waiting = order.attempts.filter(outcome=Outcome.WAITING)
+    if action == Action.CANCEL:
+        waiting.exclude(action=Action.CANCEL).update(
+            outcome=Outcome.WITHDRAWN, text="A cancel came after it", answered_at=timezone.now()
+        )
+    if waiting.exists():
+        raise Conflict(f"A change of order {order.client_order_id} waits already: wait for it")
+    made = OrderAttempt.objects.create(
+        account=order.account,
+        order=order,
+        number=order.attempts.count() + 1,
+        action=action,
+        asked=asked,
+        asked_by=str(actor)[:150],
+        outcome=Outcome.WAITING,
+        made_at=timezone.now(),
+    )
+    _audited(order, f"order.{action}", actor=actor, details=asked)
+    wake(order.account)
+    return made
+
+
+def _audited(order: Order, action: str, *, actor: Any, details: dict[str, Any]) -> None:
+    record(
+        action, actor=actor, target=order, summary=f"Asked to {action.rpartition('.')[2]} {order}",
+        details=details, owner=order.account.owner_id,
+    )  # fmt: skip
+
+
+# -- Positions ---------------------------------------------------------------------------------
+@transaction.atomic
+def close_position(
+    position: Position,
+    *,
+    actor: Any,
+    token: str = "",
+    lots: Decimal | None = None,
+    origin: Origin | None = None,
+    **details: Any,
+) -> Order:
+    """Close it at the market, or `lots` of it; all closings together never take more than there is.
+
+    Raises Conflict where it is closed or where closings under way take all of it.
+    """
+    origin = origin or Origin(HAND, token or new_token())
+    position = _locked_position(position)
+    if made := order_from(position.account, origin):
+        return made
+    closing = Order.objects.filter(
+        account=position.account, position_ref=position.ref, reduces=True, state__in=Order.LIVE
+    ).aggregate(
+        lots=Sum("lots", output_field=LotsField()), filled=Sum("filled", output_field=LotsField())
+    )
+    under_way = (closing["lots"] or 0) - (closing["filled"] or 0)
+    left = position.open_volume - under_way
+    if left <= 0:
+        what = "closed already" if not position.open_volume else "being closed already"
+        raise Conflict(f"Position {position.ref} is {what}")
+    if lots is not None and lots > left:
+        raise BadInput(f"Expected at most {plain(left)} lots, found {plain(lots)}", param="lots")
+    return ask(
+        position.account,
+        actor=actor,
+        origin=origin,
+        symbol=position.symbol,
+        side=OPPOSITE[position.side],
+        lots=left if lots is None else lots,
+        position_ref=position.ref,
+        reduces=True,
+        **details,
+    )
+
+
+@transaction.atomic
+def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> OrderAttempt:
+    """Set stop_loss, take_profit and trail of an open position; those not given stay as they are known."""
+    position = _locked_position(position)
+    if not position.open_volume:
+        raise Conflict(f"Position {position.ref} is closed already")
+    if unknown := set(stops) - set(STOPS):
+        raise BadInput(f"{min(unknown)} of a position cannot be set", param=min(unknown))
+    account = position.account
+    standing = kill_switch.standing(account)
+    if standing.engaged or not account.may_trade or account.connection is None:
+        raise Conflict(f"Trading on {account} is stopped or switched off")
+    known = {"stop_loss": position.stop_loss, "take_profit": position.take_profit, "trail": None}
+    asked = {name: None if v is None else f"{v:f}" for name, v in (known | stops).items()}
+    made = OrderAttempt.objects.create(
+        account=account,
+        action=Action.PROTECT,
+        position_ref=position.ref,
+        asked=asked,
+        asked_by=str(actor)[:150],
+        outcome=Outcome.WAITING,
+        made_at=timezone.now(),
+    )
+    record(
+        "position.protect", actor=actor, target=position, details=asked, owner=account.owner_id,
+        summary=f"Asked to set the stops of {position}",
+    )  # fmt: skip
+    wake(account)
+    return made
+
+
+def _locked_position(position: Position) -> Position:
+    rows = Position.objects.select_for_update(of=("self",))
+    return rows.select_related("account__connection", "account__broker", "symbol").get(
+        pk=position.pk
+    )
+
+
+# -- What only a person can decide -------------------------------------------------------------
+@transaction.atomic
+def settle_by_hand(order: Order, *, actor: Any, evidence: str, broker_order_id: str = "") -> Order:
+    """Say what became of a quarantined order (T14): it is the broker's order of that id, or is not there.
+
+    evidence: how the person knows. Raises Conflict for an order that is not quarantined.
+    """
+    order = _locked(order)
+    if order.state != Order.State.QUARANTINED:
+        raise Conflict(f"Order {order.client_order_id} is not quarantined")
+    if len(evidence.strip()) < LEAST_EVIDENCE:
+        raise BadInput("Expected how you know, in a sentence", param="evidence")
+    unsettled = order.attempts.filter(outcome=Outcome.UNKNOWN)
+    found = broker_order_id.strip()
+    said = partial(journal.move, order, actor=actor, code="OPERATOR", text=evidence.strip())
+    for attempt in unsettled:
+        journal.settle(
+            attempt, Outcome.DONE if found else Outcome.PROVED_ABSENT, text=f"{actor}: {evidence}"
+        )
+    if found:
+        said(State.WORKING, broker_order_id=found)
+    else:
+        said(State.NOT_SENT)
+    return order
+
+
+LEAST_EVIDENCE = 10  # characters
+
+
+@transaction.atomic
+def resume_lane(account: Account, *, actor: Any, reason: str) -> None:
+    """Let the account's orders out again. Raises Conflict where nothing holds them up."""
+    if not reason.strip():
+        raise BadInput("Expected a reason", param="reason")
+    halted = Lane.objects.filter(account=account, halted=True)
+    if not halted.update(halted=False, halted_because=""):
+        raise Conflict(f"Nothing holds up the orders of {account}")
+    record(
+        "lane.resume", actor=actor, target=account, owner=account.owner_id,
+        summary=f"{account}: orders go out again. {reason.strip()}",
+    )  # fmt: skip
+    wake(account)
