@@ -81,12 +81,15 @@ def open_connection(
     live: bool = False,
     expires_on: dt.date | None = None,
 ) -> Connection:
-    """A new connection. Raises BadInput, Conflict where the broker is closed, and as `edit_connection`."""
+    """A new connection. Raises BadInput, Conflict where the broker is closed or must not be valued by it, and as
+    `edit_connection`.
+    """
     if not broker.is_open:
         raise Conflict(f"{broker} is closed: reopen it before you connect to it", param="broker")
     if platform not in PLATFORMS:
         known = ", ".join(PLATFORMS)
         raise BadInput(f'Expected one of {known}, found "{platform[:40]}"', param="platform")
+    _check_venue(platform, broker)
     connection = Connection(
         owner=owner,
         broker=broker,
@@ -107,6 +110,18 @@ def open_connection(
         details={"settings": _in_words(connection.settings), "kept": connection.store},
     )
     return connection
+
+
+def _check_venue(platform: str, broker: Broker) -> None:
+    """Raises Conflict where prices of its own would value accounts that exist elsewhere."""
+    if not PLATFORMS.load(platform).own_venue:
+        return
+    if broker.connections.exists() or broker.accounts.exists():
+        raise Conflict(
+            f"{PLATFORMS.label(platform)} has prices of its own, which would value what is held at "
+            f"{broker}: open it at a broker of its own",
+            param="broker",
+        )
 
 
 @transaction.atomic

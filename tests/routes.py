@@ -67,6 +67,13 @@ def parameter(route: Route, name: str, books: MarkedBooks) -> Any:
         return books.account.pk
     if route.app == "desk" and route.pattern.startswith("import/") and name == "pk":
         return books.rows_by_label["accounts.statementimport"][1]
+    if route.app == "desk" and route.pattern.startswith("connections/") and name == "pk":
+        return books.rows_by_label["brokers.connection"][1]
+    if route.app == "desk" and name == "key":
+        return "manual"
+    if route.app == "desk" and route.pattern.startswith("signals/") and name == "pk":
+        model = "signalsource" if "sources/" in route.pattern else "signal"
+        return books.rows_by_label[f"trading.{model}"][1]
     if route.app == "reports" and name == "pk":
         return books.rows_by_label["core.build"][1]
     label = ".".join(route.pattern.split("/")[:2])

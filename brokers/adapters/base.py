@@ -66,6 +66,9 @@ class Adapter(ABC):
 
     settings: ClassVar[type[Settings]] = Settings
     capabilities: ClassVar[Capabilities]
+    own_venue: ClassVar[bool] = (
+        False  # its prices are its own: no account elsewhere is valued by them
+    )
 
     def __init__(self, line: Line, session: Session) -> None:
         self.line = line

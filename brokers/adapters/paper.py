@@ -157,6 +157,7 @@ KEPT: dict[str, Desk] = {}
 
 class PaperAdapter(Adapter):
     settings = PaperSettings
+    own_venue = True
     capabilities: ClassVar[Capabilities] = Capabilities(
         modes=frozenset(Mode),
         proof=Tier.A,

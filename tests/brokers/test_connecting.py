@@ -140,6 +140,16 @@ def test_two_of_one_name_and_one_at_a_closed_broker_are_refused(example, adminis
         opened(administrator, name="Other", broker=make_broker(status="closed"))
 
 
+def test_a_platform_with_prices_of_its_own_values_no_account_elsewhere(administrator):
+    for broker in (
+        make_account().broker,
+        opened(administrator, platform="manual", settings={}).broker,
+    ):
+        with pytest.raises(Conflict, match="prices of its own"):
+            opened(administrator, name="Paper", platform="paper", settings={}, broker=broker)
+    assert opened(administrator, name="Paper", platform="paper", settings={}).pk
+
+
 def test_what_was_edited_stands_in_the_log_without_any_secret(connection, administrator):
     connecting.edit_connection(
         connection,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -135,10 +136,13 @@ def entry_page(
     is_dangerous: bool = False,
     crumbs: tuple[Crumb, ...] = (),
     tabs: tuple[tuple[str, str, bool], ...] = (),
+    advice: tuple[str, ...] = (),
+    then: Callable[[Any], str] | None = None,
 ) -> HttpResponse:
     """Show the form, or carry it out and go back; back at once, with the reason, where it cannot be done.
 
     button: what it will do, in words. tabs: (label, address, is this one) of entries of the same kind.
+    advice: sentences beside the form. then: where to go with the row that it made, where not back.
     """
     if request.method != "POST" and (why_not := why_impossible(form)):
         messages.error(request, why_not)
@@ -147,7 +151,7 @@ def entry_page(
         row = carried_out(form)
         if row is not None:
             messages.success(request, form.done(row))
-            return HttpResponseRedirect(back)
+            return HttpResponseRedirect(then(row) if then else back)
     return render_page(
         request,
         "entries/entry.html",
@@ -159,4 +163,5 @@ def entry_page(
         back=back,
         is_dangerous=is_dangerous,
         tabs=tabs,
+        advice=advice,
     )

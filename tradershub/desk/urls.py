@@ -3,11 +3,33 @@
 from django.urls import path
 
 from tradershub.core.pages import hub_page
-from tradershub.desk import importing, mapping, paper
+from tradershub.desk import connections, control, importing, mapping, paper, platforms, signals
 
 app_name = "desk"
 urlpatterns = [
+    path("stop", hub_page(control.stop), name="stop"),
+    path("release", hub_page(control.release), name="release"),
     path("paper/", hub_page(paper.page), name="paper"),
+    path("platforms/", hub_page(platforms.index), name="platforms"),
+    path("platforms/<slug:key>/", hub_page(platforms.page), name="platform"),
+    path("platforms/<slug:key>/off", hub_page(platforms.switch_off), name="platform-off"),
+    path("platforms/<slug:key>/on", hub_page(platforms.switch_on), name="platform-on"),
+    path("connections/new/", hub_page(connections.choose), name="connection-choose"),
+    path("connections/new/<slug:key>/", hub_page(connections.new), name="connection-new"),
+    path("connections/<int:pk>/", hub_page(connections.page), name="connection"),
+    path("connections/<int:pk>/edit", hub_page(connections.edit), name="connection-edit"),
+    path("connections/<int:pk>/test", hub_page(connections.test), name="connection-test"),
+    path("connections/<int:pk>/switch", hub_page(connections.switch), name="connection-switch"),
+    path("connections/<int:pk>/delete", hub_page(connections.delete), name="connection-delete"),
+    path("signals/<int:pk>/", hub_page(signals.story), name="signal"),
+    path("signals/<int:pk>/approve", hub_page(signals.approve), name="signal-approve"),
+    path("signals/<int:pk>/decline", hub_page(signals.decline), name="signal-decline"),
+    path("signals/<int:pk>/again", hub_page(signals.again), name="signal-again"),
+    path("signals/sources/<int:pk>/", hub_page(signals.source), name="signal-source"),
+    path(
+        "signals/sources/<int:pk>/secret", hub_page(signals.new_secret), name="signal-source-secret"
+    ),
+    path("signals/sources/<int:pk>/drop", hub_page(signals.drop_secret), name="signal-source-drop"),
     path("import/", hub_page(importing.page), name="import"),
     path("import/rows", hub_page(importing.rows), name="import-rows"),
     path("import/template.xlsx", hub_page(importing.template), name="import-template"),

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import StatementImport
+from brokers.connecting import expiring
+from brokers.models import Connection, Platform
 from tradershub import health
 from tradershub.reports.parts import breaks_address, open_breaks, unmapped_symbols
 from tradershub.reports.tables import Row
@@ -36,7 +38,12 @@ class Need:
 
 def what_needs(user: Any, account_ids: Collection[int]) -> list[Need]:
     """Everything that waits for this person; empty when all is well."""
-    return [*_breaks(account_ids), *_symbols(account_ids), *_imports(user)]
+    return [
+        *_connections(user),
+        *_breaks(account_ids),
+        *_symbols(account_ids),
+        *_imports(user),
+    ]
 
 
 def last_imports(user: Any, n: int = 5) -> list[StatementImport]:
@@ -49,6 +56,36 @@ def failing_parts() -> list[str]:
     checks = {name: check for name, check in health.CHECKS.items() if name != "migrations"}
     found = {name: health.outcome(check) for name, check in checks.items()}
     return [f"{name}: {words}" for name, words in found.items() if words != health.OK]
+
+
+def _connections(user: Any) -> list[Need]:
+    """Lines that do not work, platforms that switched themselves off, keys that end."""
+    mine = list(Connection.objects.for_user(user).filter(enabled=True))
+    keys = {one.platform for one in mine}
+    shut = Platform.objects.filter(key__in=keys, enabled=False) if mine else ()
+    today = timezone.now().date()
+    return [
+        *(_shut_platform(row) for row in shut),
+        *(_fault(one) for one in mine if one.fault),
+        *(_ending(one) for one in mine if expiring(one, today=today)),
+    ]
+
+
+def _shut_platform(row: Platform) -> Need:
+    because = f": {row.disabled_because}" if row.disabled_because else ""
+    link = reverse("desk:platform", args=[row.key])
+    return Need(f"{row} is switched off{because}.", link, "See why", "bad")
+
+
+def _fault(one: Connection) -> Need:
+    link = reverse("desk:connection", args=[one.pk])
+    return Need(f"{one.name} does not work. {one.fault}", link, "Test it", "bad")
+
+
+def _ending(one: Connection) -> Need:
+    verb = "ended" if one.expires_on < timezone.now().date() else "ends"
+    text = f"The key of {one.name} {verb} on {one.expires_on:%Y-%m-%d}."
+    return Need(text, reverse("desk:connection-edit", args=[one.pk]), "Renew it")
 
 
 def _breaks(account_ids: Collection[int]) -> list[Need]:
