@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -385,19 +386,34 @@ class ReopenBreakForm(SubjectForm):
 
 
 class AccountForm(SubjectForm):
-    """Closes or reopens an account."""
+    """Closes or reopens an account, or switches trading in it."""
+
+    DONE = {
+        "close": "closed", "reopen": "open", "trade": "traded from here",
+        "stop": "no longer traded from here",
+    }  # fmt: skip
 
     def __init__(self, *args: Any, subject: Account, verb: str, **kwargs: Any) -> None:
         self.action = self.verb = verb
         super().__init__(*args, subject=subject, **kwargs)
 
     def check_possible(self) -> None:
-        may = {"close": services.check_may_close, "reopen": services.check_may_reopen}
+        may = {
+            "close": services.check_may_close,
+            "reopen": services.check_may_reopen,
+            "trade": partial(services.check_may_switch, on=True),
+            "stop": partial(services.check_may_switch, on=False),
+        }
         may[self.verb](self.subject)
 
     def carry_out(self) -> Account:
-        service = {"close": services.close_account, "reopen": services.reopen_account}[self.verb]
-        return service(self.subject, actor=self.user)
+        service = {
+            "close": services.close_account,
+            "reopen": services.reopen_account,
+            "trade": partial(services.switch_trading, on=True),
+            "stop": partial(services.switch_trading, on=False),
+        }
+        return service[self.verb](self.subject, actor=self.user)
 
     def done(self, row: Account) -> str:
-        return f"{row} is {row.get_status_display().lower()}"
+        return f"{row} is {self.DONE[self.verb]}"

@@ -1,4 +1,4 @@
-"""Opening, editing and closing accounts; their dated terms are written by core.terms."""
+"""Opening, editing, connecting and closing accounts; their dated terms are written by core.terms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Account, AccountTerms
-from brokers.models import Broker
+from brokers.models import Broker, Connection
 from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
 from tradershub.core.errors import BadInput, Conflict
@@ -101,6 +101,7 @@ def close_account(account: Account, *, actor: Any) -> Account:
     account = Account.objects.select_for_update().get(pk=account.pk)
     check_may_close(account)
     account.status, account.closed_at = Account.Status.CLOSED, timezone.now()
+    account.may_trade = False
     account.save()
     record(
         "account.close",
@@ -152,3 +153,69 @@ def reopen_account(account: Account, *, actor: Any) -> Account:
         owner=account.owner,
     )
     return account
+
+
+@transaction.atomic
+def connect_account(account: Account, connection: Connection | None, *, actor: Any) -> Account:
+    """Follow the account by this connection, or by none; trading has to be switched on anew.
+
+    Raises BadInput for a connection of another person or broker, Conflict for one of paper, whose account was
+    opened with it.
+    """
+    account = Account.objects.select_for_update().get(pk=account.pk)
+    check_may_connect(account, connection)
+    before = {"connection": str(account.connection or ""), "may_trade": account.may_trade}
+    account.connection, account.may_trade = connection, False
+    account.save(update_fields=["connection", "may_trade"])
+    record(
+        "account.connect",
+        actor=actor,
+        target=account,
+        summary=f"Connected {account} by {connection or 'nothing'}",
+        details={"was": before},
+        owner=account.owner,
+    )
+    return account
+
+
+def check_may_connect(account: Account, connection: Connection | None) -> None:
+    """Raises BadInput or Conflict, saying why, where the account cannot be connected so."""
+    if account.kind == Account.Kind.PAPER and account.connection_id:
+        raise Conflict(f"{account} is kept by its own venue, and stays there", param="connection")
+    if connection is None:
+        return
+    if connection.owner_id != account.owner_id:
+        raise BadInput("There is no such connection of yours", param="connection")
+    if connection.broker_id != account.broker_id:
+        raise BadInput(
+            f"{connection.name} leads to {connection.broker}, expected {account.broker}",
+            param="connection",
+        )
+
+
+@transaction.atomic
+def switch_trading(account: Account, *, on: bool, actor: Any) -> Account:
+    """Let the hub send orders to this account, or none. Raises Conflict where that cannot be or is so."""
+    account = Account.objects.select_for_update().get(pk=account.pk)
+    check_may_switch(account, on=on)
+    account.may_trade = on
+    account.save(update_fields=["may_trade"])
+    word = "on" if on else "off"
+    record(
+        f"account.trading_{word}",
+        actor=actor,
+        target=account,
+        summary=f"Switched {word} trading in {account}",
+        owner=account.owner,
+    )
+    return account
+
+
+def check_may_switch(account: Account, *, on: bool) -> None:
+    """Raises Conflict where trading cannot be switched so."""
+    if account.may_trade == on:
+        raise Conflict(f"Trading in {account} is switched {'on' if on else 'off'} already")
+    if on and not account.is_open:
+        raise Conflict(f"{account} is closed: reopen it first")
+    if on and account.connection_id is None:
+        raise Conflict(f"{account} has no connection: orders would not know where to go")

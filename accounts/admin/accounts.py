@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -18,7 +19,7 @@ from accounts import services
 from accounts.admin.books import MayEnter, account_name
 from accounts.entry_forms import AccountForm
 from accounts.models import LARGEST_LEVERAGE, Account, AccountTerms
-from brokers.models import Broker
+from brokers.models import Broker, Connection
 from tradershub.core.admin import DatedTermsAdmin, OwnedAdmin, readable
 from tradershub.core.entries import ExactNumber, entry_page, refuse
 from tradershub.core.errors import Conflict, HubError
@@ -65,6 +66,22 @@ class OpenAccountForm(CheckedForm):
         super().check_with_books()
 
 
+class EditAccountForm(CheckedForm):
+    """Only connections of the person to the account's broker can be chosen."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "connection" in self.fields:
+            mine = Connection.objects.for_user(self.user).filter(broker=self.instance.broker)
+            self.fields["connection"].queryset = mine
+
+    def check_with_books(self) -> None:
+        if "connection" in self.changed_data:
+            stored = Account.objects.get(pk=self.instance.pk)
+            services.check_may_connect(stored, self.cleaned_data["connection"])
+        super().check_with_books()
+
+
 class TermsInline(TabularInline):
     """The account's terms, to read; they are changed on their own page."""
 
@@ -84,7 +101,21 @@ class TermsInline(TabularInline):
 
 
 ENTRIES = ["enter_deposit", "enter_withdrawal", "enter_charge", "enter_trade", "enter_order"]
+CONNECTED = ("Connection", {"fields": [("connection", "may_trade")]})
 FIRST_TERMS = ("First terms", {"fields": [("leverage", "margin_call_level", "stop_out_level")]})
+
+
+WORDS = {
+    "close": "Close", "reopen": "Reopen", "trade": "Switch on trading in",
+    "stop": "Switch off trading in",
+}  # fmt: skip
+KEPT = "Nothing is deleted: a closed account keeps its books, and can be reopened."
+LEADS = {
+    "close": KEPT,
+    "reopen": KEPT,
+    "trade": "The hub may then send orders to this account, within the limits of Risk.",
+    "stop": "No new order leaves for this account; what is open there stays open.",
+}
 
 
 @admin.register(Account)
@@ -96,7 +127,9 @@ class AccountAdmin(MayEnter, OwnedAdmin):
     autocomplete_fields = ["broker"]
     actions = ["close", "reopen"]
     actions_list = ["open_paper"]
-    actions_detail = [{"title": "Enter", "items": ENTRIES}, "close_this", "reopen_this"]
+    actions_detail = [
+        {"title": "Enter", "items": ENTRIES}, "trade_this", "stop_this", "close_this", "reopen_this",
+    ]  # fmt: skip
     fieldsets = [
         (None, {"fields": ["broker", ("number", "currency"), "name", ("kind", "mode")]}),
         (
@@ -105,16 +138,17 @@ class AccountAdmin(MayEnter, OwnedAdmin):
         ),
         ("State", {"fields": [("status", "closed_at"), "notes"]}),
     ]
-    readonly_fields = ["status", "closed_at"]
+    readonly_fields = ["status", "closed_at", "may_trade"]
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        base = CheckedForm if obj else OpenAccountForm
+        base = EditAccountForm if obj else OpenAccountForm
         form = super().get_form(request, obj, **{**kwargs, "form": base})
         form.user = request.user
         return form
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        return self.fieldsets if obj else [*self.fieldsets[:1], FIRST_TERMS, *self.fieldsets[1:]]
+        more = CONNECTED if obj else FIRST_TERMS
+        return [*self.fieldsets[:1], more, *self.fieldsets[1:]]
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> list[Any]:
         return [TermsInline] if obj else []
@@ -127,7 +161,12 @@ class AccountAdmin(MayEnter, OwnedAdmin):
         return False
 
     def refused_actions(self, row: Account) -> set[str]:
-        return {"reopen_this"} if row.is_open else {"close_this", *ENTRIES}
+        refused = {"stop_this"} if not row.may_trade else {"trade_this"}
+        if row.connection_id is None:
+            refused |= {"trade_this"}
+        return refused | (
+            {"reopen_this"} if row.is_open else {"close_this", "trade_this", *ENTRIES}
+        )
 
     @display(description="State", label={"Open": "success", "Closed": "warning"})
     def state(self, account: Account) -> str:
@@ -136,12 +175,22 @@ class AccountAdmin(MayEnter, OwnedAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
             changes = {name: form.cleaned_data[name] for name in form.changed_data}
-            services.edit_account(obj, actor=request.user, **changes)
+            self._edit(obj, changes, actor=request.user)
             return
         given = {name: value for name, value in form.cleaned_data.items() if value is not None}
         account = services.open_account(actor=request.user, owner=request.user, **given)
         obj.pk = account.pk
         obj.refresh_from_db()
+
+    @transaction.atomic
+    def _edit(self, obj: Account, changes: dict[str, Any], *, actor: Any) -> None:
+        """The connection has a service of its own, which the other fields must not be saved past."""
+        wanted = changes.pop("connection", obj.connection)
+        obj.connection_id = Account.objects.values_list("connection_id", flat=True).get(pk=obj.pk)
+        if changes:
+            services.edit_account(obj, actor=actor, **changes)
+        if (wanted and wanted.pk) != obj.connection_id:
+            services.connect_account(obj, wanted, actor=actor)
 
     @action(description="Open a paper account", permissions=["add"])
     def open_paper(self, request: HttpRequest) -> HttpResponse:
@@ -163,16 +212,24 @@ class AccountAdmin(MayEnter, OwnedAdmin):
     def reopen_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._ask(request, object_id, verb="reopen")
 
+    @action(description="Switch on trading", permissions=["change"])
+    def trade_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._ask(request, object_id, verb="trade")
+
+    @action(description="Switch off trading", permissions=["change"])
+    def stop_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._ask(request, object_id, verb="stop")
+
     def _ask(self, request: HttpRequest, object_id: str, *, verb: str) -> HttpResponse:
         account = self._mine(request, object_id)
         form = AccountForm(request.POST or None, user=request.user, subject=account, verb=verb)
         return entry_page(
             request,
             form,
-            title=f"{verb.capitalize()} {account}?",
-            button=f"{verb.capitalize()} {account}",
+            title=f"{WORDS[verb]} {account}?",
+            button=f"{WORDS[verb]} {account}",
             back=reverse("admin:accounts_account_change", args=[account.pk]),
-            lead="Nothing is deleted: a closed account keeps its books, and can be reopened.",
+            lead=LEADS[verb],
         )
 
     def _mine(self, request: HttpRequest, object_id: str) -> Account:
