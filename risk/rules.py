@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from risk import measures
 from risk.allowances import Allowance
-from risk.facts import Check, Intent, LimitFact, Question, known
+from risk.facts import Check, Intent, LimitFact, Losses, Question, known
 from risk.kinds import KINDS, Kind, Trail, Unit
 from tradershub.core.formats import number, places
 from tradershub.finance.decimals import HUNDRED, ONE, ZERO
@@ -357,6 +357,19 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+def lost_and_allowed(limit: LimitFact, found: Losses) -> tuple[Decimal, Decimal]:
+    """What is lost by a limit of loss, and what may be, in the account's currency. Raises Missing."""
+    result = known(found.result, "equity")
+    lost = known(found.reference, "result at the start of the window") - result
+    allowed = limit.value
+    if limit.unit == Unit.PERCENT:
+        base = limit.capital if limit.capital is not None else found.base
+        allowed = limit.value * known(base, "capital") / HUNDRED
+    if limit.lock_at is not None and limit.kind == Kind.DRAWDOWN and limit.trail != Trail.STATIC:
+        lost = _locked(limit, lost, allowed=allowed, result=result)
+    return lost, allowed
+
+
 def over_allowance(allowance: Allowance, *, reserved: Decimal) -> Check:
     """The refusal of a counter that has no room for the order."""
     room = max(allowance.ceiling - allowance.used - reserved, ZERO)
@@ -422,13 +435,7 @@ def _loss(name: str, code: str, question: Question, limit: LimitFact) -> Check:
     order = question.order
     found = known(question.losses.get(limit.id), f"{KINDS[limit.kind].label.lower()} figures")
     _fresh_equity(question)
-    lost = _lost(found.reference, found.result)
-    base = limit.capital if limit.capital is not None else found.base
-    allowed = limit.value
-    if limit.unit == Unit.PERCENT:
-        allowed = limit.value * known(base, "capital") / HUNDRED
-    if limit.lock_at is not None and limit.kind == Kind.DRAWDOWN and limit.trail != Trail.STATIC:
-        lost = _locked(limit, lost, allowed=allowed, result=known(found.result, "equity"))
+    lost, allowed = lost_and_allowed(limit, found)
     room = allowed - lost
     figures = {"loss": lost, "limit": allowed, "left": max(room, ZERO), "currency": order.currency}
     shown = f"{_round(max(lost, ZERO))} {order.currency}"
@@ -443,10 +450,6 @@ def _loss(name: str, code: str, question: Question, limit: LimitFact) -> Check:
         text = f"{limit.name}: the stop would lose {_round(at_stop)} {order.currency}, {_round(room)} is left"
         return refused(name, f"{code}_ROOM", text, {**figures, "at_stop": at_stop})
     return passed(name, figures)
-
-
-def _lost(reference: Decimal | None, result: Decimal | None) -> Decimal:
-    return known(reference, "result at the start of the window") - known(result, "equity")
 
 
 def _locked(limit: LimitFact, lost: Decimal, *, allowed: Decimal, result: Decimal) -> Decimal:

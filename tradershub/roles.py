@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 
 from tradershub.core.persons import ADMINISTRATOR, TRADER, VIEWER
 
-OWN = ("accounts", "strategies")  # each person's own
+OWN = ("accounts", "strategies", "risk", "trading")  # each person's own
 SHARED = "brokers"  # brokers, instruments, terms: a trader reads them, an administrator edits them
 PERSONAL = ("preference", "apikey")  # each person's own, also a viewer's
 READ_ONLY = ("auditentry", "heartbeat", "submission")

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
 from unfold.sites import UnfoldAdminSite
+
+from accounts.models import Account
+from risk.kill_switch import engaged_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +22,30 @@ class TradingState:
     detail: str
 
 
-RECORDING = TradingState("recording", "Recording only", "no platform connected")
+RECORDING = TradingState("recording", "Recording only", "no account may trade")
+LIVE = TradingState("live", "Live", "orders go out, real money among them")
+SANDBOX = TradingState("sandbox", "Sandbox", "orders go out, none for real money")
+STOPPED_BY = {
+    "file": "the file STOP is in the data folder",
+    "all": "for everybody",
+    "owner": "all of your accounts",
+}
+
+
+def trading_state(user: Any) -> TradingState:
+    """What may happen on this person's accounts: stopped before all, else by what they may trade on."""
+    standing = engaged_for(user)
+    if standing.scope in STOPPED_BY:
+        why = standing.reason if standing.scope != "file" else ""
+        detail = STOPPED_BY[standing.scope] + (f": {why}" if why else "")
+        return TradingState("stopped", "Stopped", detail)
+    rows = Account.objects.for_user(user).filter(
+        may_trade=True, status=Account.Status.OPEN, connection__enabled=True
+    )
+    kinds = set(rows.values_list("connection__live", flat=True))
+    if not kinds:
+        return RECORDING
+    return LIVE if True in kinds else SANDBOX
 
 
 class HubSite(UnfoldAdminSite):
@@ -30,5 +57,7 @@ class HubSite(UnfoldAdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
         if self.has_permission(request):
-            context["trading_state"] = RECORDING
+            state = SimpleLazyObject(lambda: trading_state(request.user))  # only where it is shown
+            context["trading_state"] = state
+            context["may_stop"] = request.user.has_perm("risk.change_killswitch")
         return context

@@ -10,6 +10,7 @@ REPORTS = Registry(
     positions=("Open positions", "tradershub.reports.positions.OpenPositions"),
     trades=("Closed trades", "tradershub.reports.trades.ClosedTrades"),
     breaks=("Breaks", "tradershub.reports.breaks.Breaks"),
+    risk=("Risk", "tradershub.reports.risk.Risk"),
     health=("Health", "tradershub.reports.health.Health"),
     audit=("Audit", "tradershub.reports.audit.AuditLog"),
 )

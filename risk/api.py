@@ -1,0 +1,254 @@
+"""Limits and the kill switch over the API."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router, Schema, Status
+
+from accounts.models import Account
+from brokers.models import Instrument
+from risk import kill_switch, queries, services
+from risk.kinds import Basis, Kind, Scope, Trail
+from risk.models import KillSwitch, Limit, RiskEvent
+from tradershub.core.api import Input, Moment, Number, Page, PageQuery, allow, one, one_of, page_of
+from tradershub.core.errors import BadInput
+
+router = Router(tags=["Risk"])
+
+KindName = Literal[tuple(kind.value for kind in Kind)]
+LimitScope = Literal[tuple(scope.value for scope in Scope)]
+EventKind = one_of(RiskEvent.Kind)
+
+
+class LimitFields(Input):
+    value: Number = Decimal(0)
+    unit: str = ""
+    currency: str = ""
+    words: list[str] = Field([], description="Symbols, or currencies, that it is about")
+    seconds: int | None = Field(None, ge=1, le=10**8)
+    window: str = ""
+    basis: str = Basis.BALANCE.value
+    trail: str = Trail.STATIC.value
+    capital: Number | None = None
+    lock_at: Number | None = None
+    zone: str = ""
+    resets_at: dt.time | None = None
+    enabled: bool = True
+
+
+class LimitIn(LimitFields):
+    kind: str
+    unit: str
+    value: Number
+    scope: str
+    account_id: int | None = None
+    instrument_id: int | None = None
+    strategy: str = ""
+
+
+class LimitEdit(LimitFields):
+    reason: str = Field("", description="Needed to let more through")
+    version: int | None = Field(
+        None, description="The version you looked at; 409 where it is another"
+    )
+
+
+class Reason(Input):
+    reason: str
+
+
+class PresetIn(Input):
+    account_id: int
+    preset: str
+    capital: Number
+
+
+class LimitOut(Schema):
+    id: int
+    kind: str
+    scope: str
+    account_id: int | None
+    instrument_id: int | None
+    strategy: str
+    value: Number
+    unit: str
+    currency: str
+    words: list[str]
+    seconds: int | None
+    window: str
+    basis: str
+    trail: str
+    capital: Number | None
+    lock_at: Number | None
+    zone: str
+    resets_at: dt.time | None
+    preset: str
+    enabled: bool
+    version: int
+    changed_at: Moment
+
+
+class LimitQuery(PageQuery):
+    kind: KindName | None = None
+    scope: LimitScope | None = None
+    account_id: int | None = None
+
+
+@router.get("/limits", response=Page[LimitOut], summary="List limits")
+def list_limits(request: HttpRequest, query: Annotated[LimitQuery, Query()]) -> Any:
+    user = allow(request, "risk.view_limit")
+    given = query.dict(exclude={"limit", "cursor"}, exclude_none=True)
+    return page_of(queries.limits_seen_by(user).filter(**given), query)
+
+
+@router.post("/limits", response={201: LimitOut}, summary="Set a limit")
+def add_limit(request: HttpRequest, body: LimitIn) -> Any:
+    user = allow(request, "risk.add_limit")
+    fields = body.dict(exclude={"account_id", "instrument_id"})
+    if body.account_id is not None:
+        fields["account"] = one(Account.objects.for_user(user), body.account_id, what="account")
+    if body.instrument_id is not None:
+        fields["instrument"] = one(Instrument.objects.all(), body.instrument_id, what="instrument")
+    owner = None if body.scope == "all" else user
+    return Status(201, services.add_limit(Limit(owner=owner, **fields), actor=user))
+
+
+@router.post("/limits/preset", response={201: list[LimitOut]}, summary="Set a firm's rules")
+def apply_preset(request: HttpRequest, body: PresetIn) -> Any:
+    user = allow(request, "risk.add_limit")
+    account = one(Account.objects.for_user(user), body.account_id, what="account")
+    made = services.apply_preset(account, body.preset, capital=body.capital, actor=user)
+    return Status(201, made)
+
+
+@router.get("/limits/{limit_id}", response=LimitOut, summary="Read a limit")
+def read_limit(request: HttpRequest, limit_id: int) -> Any:
+    user = allow(request, "risk.view_limit")
+    return one(queries.limits_seen_by(user), limit_id, what="limit")
+
+
+@router.patch("/limits/{limit_id}", response=LimitOut, summary="Change a limit")
+def edit_limit(request: HttpRequest, limit_id: int, body: LimitEdit) -> Any:
+    user = allow(request, "risk.change_limit")
+    limit = one(queries.limits_seen_by(user), limit_id, what="limit")
+    return services.edit_limit(limit, actor=user, **body.dict(exclude_unset=True))
+
+
+@router.post("/limits/{limit_id}/remove", response={204: None}, summary="Remove a limit")
+def remove_limit(request: HttpRequest, limit_id: int, body: Reason) -> Any:
+    user = allow(request, "risk.delete_limit")
+    limit = one(queries.limits_seen_by(user), limit_id, what="limit")
+    services.remove_limit(limit, actor=user, reason=body.reason)
+    return Status(204, None)
+
+
+@router.post("/limits/{limit_id}/release", response=LimitOut, summary="Let a broken limit go on")
+def release_limit(request: HttpRequest, limit_id: int, body: Reason) -> Any:
+    user = allow(request, "risk.change_limit")
+    limit = one(queries.limits_seen_by(user), limit_id, what="limit")
+    services.let_go_on(limit, actor=user, reason=body.reason)
+    return limit
+
+
+class EventOut(Schema):
+    id: int
+    kind: str
+    account_id: int
+    limit_id: int | None
+    client_order_id: str
+    rule: str
+    code: str
+    text: str
+    figures: dict[str, Any]
+    at: Moment
+
+
+class EventQuery(PageQuery):
+    account_id: int | None = None
+    kind: EventKind | None = None
+    code: str | None = None
+
+
+@router.get("/risk-events", response=Page[EventOut], summary="List refusals and broken limits")
+def list_risk_events(request: HttpRequest, query: Annotated[EventQuery, Query()]) -> Any:
+    user = allow(request, "risk.view_riskevent")
+    given = query.dict(exclude={"limit", "cursor"}, exclude_none=True)
+    return page_of(RiskEvent.objects.for_user(user).filter(**given), query)
+
+
+ScopeName = Literal["all", "owner", "account", "strategy", "source"]
+
+
+class StopIn(Input):
+    scope: ScopeName = Field("owner", description="owner: all of your accounts")
+    account_id: int | None = None
+    key: str = Field("", max_length=100, description="Of the strategy or source")
+    reason: str = ""
+
+
+class SwitchOut(Schema):
+    scope: str
+    key: str
+    engaged: bool
+    epoch: int
+    reason: str
+    by: str
+    changed_at: Moment | None
+
+
+class StandingOut(Schema):
+    engaged: bool
+    scope: str
+    reason: str
+    switches: list[SwitchOut]
+
+
+@router.get("/kill-switch", response=StandingOut, summary="Say what is stopped")
+def read_kill_switch(request: HttpRequest) -> Any:
+    user = allow(request, "risk.view_killswitch")
+    return _standing(user)
+
+
+@router.post("/kill-switch/engage", response=StandingOut, summary="Stop trading")
+def engage_kill_switch(request: HttpRequest, body: StopIn) -> Any:
+    user = allow(request, "risk.change_killswitch")
+    kill_switch.engage(_scope(body, user), actor=user, reason=body.reason)
+    return _standing(user)
+
+
+@router.post("/kill-switch/release", response=StandingOut, summary="Let trading go on")
+def release_kill_switch(request: HttpRequest, body: StopIn) -> Any:
+    user = allow(request, "risk.change_killswitch")
+    kill_switch.release(_scope(body, user), actor=user, reason=body.reason)
+    return _standing(user)
+
+
+def _scope(body: StopIn, user: Any) -> kill_switch.Scope:
+    if body.scope == "all":
+        return kill_switch.ALL
+    if body.scope == "owner":
+        return kill_switch.of_owner(user)
+    if body.scope == "account":
+        if body.account_id is None:
+            raise BadInput("Expected the id of the account", param="account_id")
+        accounts = Account.objects.for_user(user)
+        return kill_switch.of_account(one(accounts, body.account_id, what="account"))
+    if not body.key:
+        raise BadInput(f"Expected the key of the {body.scope}", param="key")
+    of = kill_switch.of_strategy if body.scope == "strategy" else kill_switch.of_source
+    return of(user, body.key)
+
+
+def _standing(user: Any) -> dict[str, Any]:
+    standing = kill_switch.engaged_for(user)
+    switches: list[KillSwitch] = list(kill_switch.switches_of(user))
+    return {
+        "engaged": standing.engaged,
+        "scope": standing.scope,
+        "reason": standing.reason,
+        "switches": switches,
+    }

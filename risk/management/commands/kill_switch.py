@@ -1,0 +1,94 @@
+"""Stop trading, let it go on, or say what is stopped; works without a web server, and the stop without a database."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+
+from accounts.models import Account
+from risk import kill_switch
+from risk.kill_switch import ALL, Scope
+from risk.models import KillSwitch
+from tradershub.core.errors import HubError
+
+
+class Command(BaseCommand):
+    help = "Stop trading (on), let it go on (off), or say what is stopped (status)."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("what", choices=["on", "off", "status"])
+        parser.add_argument("--account", type=int, metavar="N", help="Only the account of this id")
+        parser.add_argument("--owner", metavar="USER", help="Only the accounts of this user")
+        parser.add_argument("--reason", default="", metavar="TEXT", help="Needed to let it go on")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["account"] and options["owner"]:
+            raise CommandError("Expected --account or --owner, found both.")
+        try:
+            getattr(self, f"_{options['what']}")(options)
+        except HubError as refusal:
+            raise CommandError(refusal.message) from refusal
+
+    def _on(self, options: dict[str, Any]) -> None:
+        """The file first: it stops this machine even where the database cannot be reached."""
+        is_all = not options["account"] and not options["owner"]
+        reason = options["reason"] or "by command"
+        if is_all:
+            kill_switch.write_file(reason)
+        try:
+            scope = _scope(options)
+            epoch = kill_switch.engage(scope, actor=_who(), reason=reason)
+        except DatabaseError as fault:
+            if not is_all:
+                raise CommandError(f"The database said: {fault}. Nothing is stopped.") from fault
+            raise CommandError(
+                f"This machine is stopped by the file {kill_switch.file_path()}, but the database "
+                f"could not be told: {fault}. Other machines may go on."
+            ) from fault
+        self.stdout.write(f"Stopped: {_words(scope)} (epoch {epoch}).")
+
+    def _off(self, options: dict[str, Any]) -> None:
+        scope = _scope(options)
+        epoch = kill_switch.release(scope, actor=_who(), reason=options["reason"])
+        self.stdout.write(f"Released: {_words(scope)} (epoch {epoch}). What was stopped stays so.")
+
+    def _status(self, options: dict[str, Any]) -> None:
+        if kill_switch.file_is_there():
+            self.stdout.write(f"stopped  everything, by the file {kill_switch.file_path()}")
+        rows = KillSwitch.objects.filter(engaged=True)
+        for row in rows:
+            why = f": {row.reason}" if row.reason else ""
+            words = _words(Scope(kill_switch.ScopeKind(row.scope), row.key))
+            self.stdout.write(
+                f"stopped  {words}, since {row.changed_at:%Y-%m-%d %H:%M} UTC by {row.by}{why}"
+            )
+        if not rows and not kill_switch.file_is_there():
+            self.stdout.write("Nothing is stopped.")
+
+
+def _scope(options: dict[str, Any]) -> Scope:
+    if options["account"]:
+        account = Account.objects.filter(pk=options["account"]).first()
+        if account is None:
+            raise CommandError(f"There is no account with the id {options['account']}.")
+        return kill_switch.of_account(account)
+    if options["owner"]:
+        people = get_user_model().objects.filter(username=options["owner"])
+        if not people:
+            raise CommandError(f'There is no user "{options["owner"]}".')
+        return kill_switch.of_owner(people[0])
+    return ALL
+
+
+def _words(scope: Scope) -> str:
+    return "everything" if scope == ALL else f"{scope.kind.value} {scope.key}"
+
+
+def _who() -> str:
+    """The command and the user of the system that ran it, who is no user of the hub."""
+    return f"kill_switch ({getpass.getuser()})"
