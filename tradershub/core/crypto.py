@@ -67,7 +67,25 @@ def _expanded(expand: Any, piece: bytes) -> bytes:
 
 
 def renewed(packed: bytes | memoryview) -> bytes:
-    """The same stream under the first key, after a new key was put before the old ones."""
+    """The same stream, or one token, under the first key, after a new key was put before the old ones.
+
+    Raises Unreadable where no key fits.
+    """
     keys = _keys()
     tokens = (token for token in bytes(packed).split(SEPARATOR) if token)
-    return b"".join(keys.rotate(token) + SEPARATOR for token in tokens)
+    try:
+        return b"".join(keys.rotate(token) + SEPARATOR for token in tokens)
+    except InvalidToken as error:
+        raise Unreadable("The stored data cannot be read with any key in FIELD_KEYS") from error
+
+
+def is_under_first_key(packed: bytes | memoryview) -> bool:
+    """Whether the stream, or the token, was encrypted with the key that encrypts now."""
+    first = Fernet(settings.FIELD_KEYS[0])
+    try:
+        for token in bytes(packed).split(SEPARATOR):
+            if token:
+                first.decrypt(token)
+    except InvalidToken:
+        return False
+    return True
