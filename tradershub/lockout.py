@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
 import math
 from typing import Any
 
@@ -75,23 +74,6 @@ def _failures_of(request: HttpRequest, username: str = "") -> QuerySet[AccessFai
         username=username or get_client_username(request) or "",
         ip_address=get_client_ip_address(request),
     )
-
-
-def client_address(request: HttpRequest) -> str:
-    """The address that asked: what the outermost of our own proxies wrote down, else the peer's.
-
-    Of X-Forwarded-For only the last PROXY_COUNT entries are ours; what stands before them is the
-    sender's own claim, and would let a guesser change his address with every guess.
-    """
-    peer = str(request.META.get("REMOTE_ADDR", ""))
-    noted = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",")]
-    count = settings.PROXY_COUNT
-    if not count or len(noted) < count:
-        return peer
-    try:
-        return str(ipaddress.ip_address(noted[-count]))
-    except ValueError:
-        return peer
 
 
 def listen() -> None:

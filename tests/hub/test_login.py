@@ -8,8 +8,9 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone
 
+from tradershub.core.clients import client_address
 from tradershub.core.models import AuditEntry
-from tradershub.lockout import client_address, in_words
+from tradershub.lockout import in_words
 
 pytestmark = pytest.mark.django_db
 LOGIN = "/login/"

@@ -21,6 +21,18 @@ class BadInput(HubError):
     code = "bad_input"
 
 
+class Malformed(BadInput):
+    """The input is not even of the form that it should have."""
+
+    code = "malformed"
+
+
+class NotProved(HubError):
+    """Who sent this does not prove who they are."""
+
+    code = "not_proved"
+
+
 class TooLarge(HubError):
     """More was sent than is taken at once."""
 

@@ -14,7 +14,18 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,40}")
+# An address of signals ends in the token that opens it.
+TOKEN_IN_ADDRESS = re.compile(r"(/signals/s[0-9a-f]{14}/)[^/\s?\"']+")
 log = structlog.get_logger("tradershub.request")
+
+
+def without_tokens(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    """A processor: no line of the log holds the token of an address."""
+    for name, value in event.items():
+        if isinstance(value, str) and "/signals/" in value:
+            event[name] = TOKEN_IN_ADDRESS.sub(r"\1***", value)
+    return event
+
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -32,9 +43,9 @@ def logging_settings(*, json: bool) -> dict[str, Any]:
         cache_logger_on_first_use=True,
     )
     ending = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, without_tokens, structlog.processors.JSONRenderer()]
         if json
-        else [structlog.dev.ConsoleRenderer()]
+        else [without_tokens, structlog.dev.ConsoleRenderer()]
     )
     return {
         "version": 1,
