@@ -37,10 +37,12 @@ from brokers.models import (
     VenueEvent,
     VenueSnapshot,
 )
+from risk.models import KillSwitch, LastEquity, Limit, Reservation, RiskEvent
 from tests.factories import make_account, make_broker, make_strategy, make_symbol, moment
 from tradershub.core.api_keys import create_key
 from tradershub.core.models import ApiKey, AuditEntry, Build, Preference, Submission
 from tradershub.core.owned import OwnedModel
+from trading.models import Gate, Route, Signal, SignalSource
 
 MARK = "zqxmark"
 BATCH = uuid.UUID("7ab3b3c1-7b3c-4a0e-a97f-8acb023aa40d")
@@ -60,6 +62,7 @@ class MarkedBooks:
         self.booked()
         self.planned()
         self.imported()
+        self.bounded()
         self.personal()
 
     def keep(self, row: Any) -> Any:
@@ -115,7 +118,17 @@ class MarkedBooks:
         self.keep(Break.objects.create(account=account, kind="total", cause=MARK))
 
     def planned(self) -> None:
-        self.keep(make_strategy(self.owner, MARK, name=MARK, notes=MARK))
+        strategy = self.keep(make_strategy(self.owner, MARK, name=MARK, notes=MARK))
+        self.keep(Route.objects.create(strategy=strategy, account=self.account))
+        source = self.keep(
+            SignalSource.objects.create(
+                owner=self.owner, name=MARK, strategy=strategy, hashes=[MARK]
+            )
+        )
+        sent = {"key": MARK, "body": MARK, "body_hash": MARK, "mode": "dry_run"}
+        times = {"received_at": AT, "last_delivery_at": AT}
+        signal = self.keep(Signal.objects.create(source=source, reason=MARK, **sent, **times))
+        self.keep(Gate.objects.create(signal=signal, at=AT, name=MARK, passed=True))
 
     def imported(self) -> None:
         owner, account = self.owner, self.account
@@ -138,6 +151,22 @@ class MarkedBooks:
         )
         self.keep(StatementLine.objects.create(statement=imported, row=1, fate="refused"))
         self.keep(StatementExtras.objects.create(statement=imported, data=b""))
+
+    def bounded(self) -> None:
+        """A limit, what an order holds of it, a refusal, a switch."""
+        account, owner = self.account, self.owner
+        on = {"scope": "account", "account": account, "owner": owner, "preset": MARK}
+        limit = Limit.objects.create(kind="max_lots", unit="lots", value="1", **on)
+        self.keep(limit)
+        order = {"client_order_id": f"{MARK}-order", "origin": MARK, "fingerprint": MARK}
+        what = {"symbol": self.rows[SymbolTerms].symbol, "side": "buy", "intent": "entry"}
+        held = {"lots": "1", "ask": {}, "epoch": 1, "at": AT}
+        self.keep(Reservation.objects.create(account=account, **order, **what, **held))
+        self.keep(LastEquity.objects.create(account=account, result="77777.77", at=AT))
+        said = {"rule": "max_lots", "code": "MAX_LOTS", "text": MARK, "kind": "refused", "at": AT}
+        self.keep(RiskEvent.objects.create(account=account, limit=limit, **said))
+        switch = {"scope": "source", "key": f"{owner.pk}:{MARK}", "owner_id": owner.pk}
+        self.keep(KillSwitch.objects.create(engaged=True, epoch=1, reason=MARK, **switch))
 
     def personal(self) -> None:
         key, self.secret = create_key(owner=self.owner, name=MARK, scopes=["read"])

@@ -28,6 +28,7 @@ from ninja.parser import Parser
 
 from accounts.api import ROUTERS as ACCOUNTS
 from brokers.api import ROUTERS as BROKERS
+from risk.api import router as risk
 from strategies.api import router as strategies
 from tradershub.core.api import (
     ErrorBody,
@@ -38,13 +39,25 @@ from tradershub.core.api import (
     PageQuery,
 )
 from tradershub.core.audit import SECRET_WORDS
-from tradershub.core.errors import BadInput, Conflict, HubError, NotAllowed, NotFound, TooLarge
+from tradershub.core.errors import (
+    BadInput,
+    Conflict,
+    HubError,
+    Malformed,
+    NotAllowed,
+    NotFound,
+    NotProved,
+    TooLarge,
+)
 from tradershub.core.logs import current_request_id
 from tradershub.core.own_api import router as own
 from tradershub.core.uploads import too_large, was_too_large
 from tradershub.core.validation import bad_input
+from trading.api import ROUTERS as TRADING
 
 STATUS: dict[type[HubError], int] = {
+    Malformed: 400,
+    NotProved: 401,
     BadInput: 422,
     NotAllowed: 403,
     NotFound: 404,
@@ -180,9 +193,10 @@ api = HubAPI(
     docs_decorator=for_the_known_only,
 )
 api.add_decorator(known_filters_only)
-for router in (*BROKERS, *ACCOUNTS):
+for router in (*BROKERS, *ACCOUNTS, *TRADING):
     api.add_router("", router)
 api.add_router("", strategies)
+api.add_router("", risk)
 api.add_router("", own)
 
 

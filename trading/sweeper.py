@@ -14,8 +14,8 @@ from django.utils import timezone
 from accounts.models import Account
 from risk import gate
 from tradershub.core.queue import EXECUTION, enqueue
-from trading import lanes, services
-from trading.models import Lane, Order, OrderAttempt
+from trading import lanes, pipeline, services
+from trading.models import Lane, Order, OrderAttempt, Signal
 
 UNSETTLED = ("waiting", "open", "unknown")
 UNDECIDED = dt.timedelta(seconds=5)
@@ -23,6 +23,8 @@ UNDECIDED = dt.timedelta(seconds=5)
 
 def sweep() -> int:
     """Wake every lane with something to do, decide what was left undecided; returns how many woke."""
+    for signal in _unread():
+        pipeline.run(signal)
     for order in _undecided():
         services.decide(order)
     _let_go()
@@ -30,6 +32,13 @@ def sweep() -> int:
     for account in due:
         enqueue("trading.tasks.pump", account.pk, cluster=EXECUTION, keep_result=False)
     return len(due)
+
+
+def _unread() -> list[Signal]:
+    """Stored and not run: the message that should have woken a worker is lost."""
+    since = timezone.now() - UNDECIDED
+    rows = Signal.objects.filter(state=Signal.State.RECEIVED, received_at__lt=since)
+    return list(rows.select_related("source__owner", "source__strategy").order_by("id")[:100])
 
 
 def _undecided() -> list[Order]:
@@ -50,9 +59,9 @@ def _let_go() -> None:
 
 def _candidates() -> list[Account]:
     """Accounts with open work that no worker holds now."""
-    queued = Order.objects.filter(state=Order.State.QUEUED).values("account")
-    asked = OrderAttempt.objects.filter(outcome__in=UNSETTLED).values("account")
-    ids = {row["account"] for row in queued.union(asked)}
+    queued = Order.objects.filter(state=Order.State.QUEUED)
+    asked = OrderAttempt.objects.filter(outcome__in=UNSETTLED)
+    ids = {pk for rows in (queued, asked) for pk in rows.values_list("account_id", flat=True)}
     held = Lane.objects.filter(account__in=ids, until__gte=Now()).exclude(holder="")
     ids -= set(held.values_list("account_id", flat=True))
     return list(Account.objects.filter(pk__in=ids).select_related("connection", "broker"))

@@ -81,12 +81,17 @@ def is_one_of(token: str, hashes: Iterable[str]) -> bool:
 
 def comes_from(address: str, allowed: Iterable[str]) -> bool:
     """Whether that address is in one of the networks; without any, every address may send."""
-    networks = [ipaddress.ip_network(text, strict=False) for text in allowed]
-    if not networks:
+    mine = networks(allowed)
+    if not mine:
         return True
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
         return False
     mapped = getattr(found, "ipv4_mapped", None)
-    return any((mapped or found) in network for network in networks)
+    return any((mapped or found) in network for network in mine)
+
+
+def networks(texts: Iterable[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """The networks of these texts; an address is a network of one. Raises ValueError."""
+    return [ipaddress.ip_network(text, strict=False) for text in texts]

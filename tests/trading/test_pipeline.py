@@ -1,0 +1,393 @@
+"""A signal becomes the right orders at the right accounts, once, or says why not."""
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Account, Position
+from brokers.models import Quote
+from risk import kill_switch
+from tests.factories import make_account, make_strategy
+from trading import pipeline, receiving, services, signals, sweeper
+from trading.models import Gate, Order, Route, Signal, SignalSource
+from trading.sources.draft import Draft, Habits
+from trading.sources.generic import read
+from trading.sources.plain import draft_from_plain, draft_to_plain
+
+D = Decimal
+
+
+class Charts:
+    """A source of the desk's owner, with a strategy that is routed to the desk's account."""
+
+    def __init__(self, desk, **fields):
+        self.desk = desk
+        self.strategy = make_strategy(desk.owner, "mr", status="live")
+        self.route = Route.objects.create(strategy=self.strategy, account=desk.account)
+        given = {"name": "charts", "mode": "live", "strategy": self.strategy, **fields}
+        self.source, _ = signals.create_source(actor=desk.owner, owner=desk.owner, **given)
+        self.count = 0
+
+    def signal(self, **words):
+        """A stored signal of these words; entries of one lot by default."""
+        self.count += 1
+        sent = {"id": str(self.count), "symbol": "EURUSD", "action": "buy", "size": "1", **words}
+        body = str({k: v for k, v in sent.items() if v is not None}).replace("'", '"').encode()
+        draft = read(body, Habits(strategy="mr"))
+        assert isinstance(draft, Draft), draft
+        now = timezone.now()
+        message = receiving.Message(body, {})
+        made = receiving._keep(self.source, message, draft, now).signal
+        return Signal.objects.select_related("source__owner", "source__strategy").get(pk=made.pk)
+
+    def send(self, **words):
+        """The signal after its run, its orders after the lane's work."""
+        made = self.signal(**words)
+        pipeline.run(made)
+        self.desk.pump()
+        return Signal.objects.get(pk=made.pk)
+
+    def orders(self):
+        return [
+            (order.side, order.lots, order.reduces, order.state)
+            for order in Order.objects.order_by("id")
+        ]
+
+
+@pytest.fixture
+def charts(desk, monkeypatch):
+    monkeypatch.setattr(receiving, "enqueue", lambda *args, **kwargs: "")
+    monkeypatch.setattr(signals, "enqueue", lambda *args, **kwargs: "")
+    return Charts(desk)
+
+
+def test_an_entry_becomes_an_order_that_knows_where_it_comes_from(charts):
+    signal = charts.send(stop_loss="1.09", comment="first")
+
+    assert (signal.state, signal.strategy) == ("ordered", charts.strategy)
+    order = Order.objects.get()
+    assert (order.side, order.lots, order.state) == ("buy", D(1), "filled")
+    assert (order.origin_kind, order.origin_id) == ("signal", f"{charts.source.uid}:id:1")
+    assert (order.strategy, order.source, order.automatic) == ("mr", charts.source.uid, True)
+    assert (order.stop_loss, order.comment) == (D("1.09"), "first")
+    assert order.plan["signal"] == signal.pk
+    assert Gate.objects.filter(signal=signal, passed=False).count() == 0
+    assert Gate.objects.filter(signal=signal).count() == 9
+
+
+def test_a_signal_that_runs_twice_makes_its_orders_once(charts, desk):
+    signal = charts.signal()
+    stale = Signal.objects.select_related("source__owner", "source__strategy").get(pk=signal.pk)
+    pipeline.run(signal)
+    pipeline.run(stale)
+    pipeline.run(signal)
+
+    assert Order.objects.count() == 1
+
+
+def test_a_death_after_the_orders_are_written_leaves_them_to_be_decided(charts, monkeypatch):
+    signal = charts.signal()
+
+    def die(order, **kwargs):
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "decide", die)
+        with pytest.raises(SystemExit):
+            pipeline.run(signal)
+    order = Order.objects.get()
+    assert (order.state, Signal.objects.get().state) == ("received", "ordered")
+    services.decide(order)
+    pipeline.run(Signal.objects.select_related("source__owner", "source__strategy").get())
+    assert [o.state for o in Order.objects.all()] == ["queued"]
+
+
+def test_dry_run_shows_what_it_would_do_and_does_nothing(charts):
+    SignalSource.objects.update(mode="dry_run")
+    charts.source.refresh_from_db()
+    signal = charts.send()
+
+    assert (signal.state, signal.planned) == ("dry", [f"{charts.desk.account}: buy 1 EURUSD"])
+    assert not Order.objects.exists()
+
+
+def test_approval_waits_for_a_person(charts, desk):
+    charts.source.mode = "approval"
+    charts.source.save()
+    waiting, declined = charts.send(), charts.send()
+    assert (waiting.state, Order.objects.count()) == ("waiting", 0)
+
+    signals.approve(waiting, actor=desk.owner)
+    signals.decline(declined, actor=desk.owner)
+    desk.pump()
+    assert charts.orders() == [("buy", D(1), False, "filled")]
+    assert Signal.objects.get(pk=waiting.pk).decided_by == str(desk.owner)
+    for over in (waiting, declined):
+        with pytest.raises(signals.Conflict, match="nothing waits"):
+            signals.approve(Signal.objects.get(pk=over.pk), actor=desk.owner)
+
+
+def test_sent_again_by_hand_it_is_a_new_signal_with_orders_of_its_own(charts, desk):
+    first = charts.send()
+    again = signals.send_again(first, actor=desk.owner)
+    pipeline.run(again)
+
+    assert again.replay_of == first
+    assert Order.objects.count() == 2
+    assert Order.objects.values("client_order_id").distinct().count() == 2
+
+
+# -- Exits, turns, targets ---------------------------------------------------------------------
+def test_a_closing_closes_what_the_strategy_holds_and_nothing_else(charts, desk):
+    charts.send(size="2")
+    desk.place("5")
+    desk.pump()
+    charts.send(action="close", size=None)
+
+    closing = Order.objects.get(reduces=True)
+    assert (closing.side, closing.lots, closing.state) == ("sell", D(2), "filled")
+    held = Position.objects.filter(open_volume__gt=0)
+    assert [position.open_volume for position in held] == [D(5)]
+
+
+def test_a_part_of_it_is_closed_oldest_first_and_never_more_than_is_held(charts):
+    charts.send(size="1")
+    charts.send(size="2")
+    charts.send(action="close_long", size="1.5")
+    closings = Order.objects.filter(reduces=True).order_by("id")
+    assert [order.lots for order in closings] == [D(1), D("0.5")]
+
+    charts.send(action="close_long", size="99")
+    assert not Position.objects.filter(open_volume__gt=0).exists()
+
+
+@pytest.mark.parametrize("action", ["close", "close_long", "close_short"])
+def test_nothing_to_close_is_said_and_opens_nothing(charts, action):
+    signal = charts.send(action=action, size=None)
+
+    assert (signal.state, signal.code) == ("refused", "NOTHING_TO_CLOSE")
+    assert not Order.objects.exists()
+
+
+def test_a_turn_closes_the_other_side_first(charts):
+    charts.send(size="1")
+    charts.send(action="sell", size="3", turns="true")
+
+    assert charts.orders()[1:] == [("sell", D(1), True, "filled"), ("sell", D(3), False, "filled")]
+
+
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        (["2"], [("buy", D(2), False)]),
+        (["2", "5"], [("buy", D(2), False), ("buy", D(3), False)]),
+        (["2", "0.5"], [("buy", D(2), False), ("sell", D("1.5"), True)]),
+        (["2", "0"], [("buy", D(2), False), ("sell", D(2), True)]),
+        (["2", "-1"], [("buy", D(2), False), ("sell", D(2), True), ("sell", D(1), False)]),
+        (["-2", "-2"], [("sell", D(2), False)]),
+    ],
+)
+def test_a_target_is_reached_from_what_is_held(charts, targets, expected):
+    for target in targets:
+        charts.send(action="target", size=target)
+
+    assert [row[:3] for row in charts.orders()] == expected
+    assert {row[3] for row in charts.orders()} == {"filled"}
+
+
+def test_a_cancel_takes_back_what_works_there(charts, desk):
+    charts.send(order="limit", price="1.05")
+    assert charts.orders()[0][3] == "working"
+    charts.send(action="cancel", size=None)
+
+    assert charts.orders()[0][3] == "cancelled"
+
+
+def test_a_strategy_that_holds_one_at_a_time_does_not_add(charts):
+    charts.strategy.one_at_a_time = True
+    charts.strategy.save()
+    charts.send()
+    again = charts.send()
+
+    assert (again.state, again.code) == ("refused", "ENTRY_LOCK")
+    assert charts.send(action="close", size=None).state == "ordered"
+
+
+# -- Gates -------------------------------------------------------------------------------------
+def refused(signal):
+    assert signal.state == "refused"
+    told = Gate.objects.filter(signal=signal).order_by("-id").first()
+    assert (told.passed, told.code, told.text) == (False, signal.code, signal.reason)
+    return signal.code
+
+
+def test_a_strategy_that_nobody_registered(charts):
+    charts.source.strategy = None
+    charts.source.save()
+    assert refused(charts.send(strategy="other")) == "NO_STRATEGY"
+
+
+def test_a_source_may_be_bound_to_its_strategy(charts):
+    make_strategy(charts.desk.owner, "other", status="live")
+    charts.source.strategy_is_fixed = True
+    charts.source.save()
+
+    assert refused(charts.send(strategy="other")) == "STRATEGY_FIXED"
+    assert charts.send(strategy="mr").state == "ordered"
+
+
+@pytest.mark.parametrize("status", ["paused", "archived"])
+def test_a_strategy_that_does_not_trade_may_still_close(charts, status):
+    charts.send()
+    charts.strategy.status = status
+    charts.strategy.save()
+
+    assert refused(charts.send()) == "STRATEGY_OFF"
+    assert charts.send(action="close", size=None).state == "ordered"
+
+
+def test_an_old_signal_is_refused_unless_it_closes(charts):
+    charts.send()
+    old = (timezone.now() - dt.timedelta(seconds=90)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    signal = charts.send(fired_at=old)
+    assert refused(signal) == "STALE"
+    assert Gate.objects.get(signal=signal, name="age").figures["at most"] == 60
+    assert charts.send(action="close", size=None, fired_at=old).state == "ordered"
+
+
+def test_a_signal_from_the_future_is_refused(charts):
+    ahead = (timezone.now() + dt.timedelta(seconds=90)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert refused(charts.send(fired_at=ahead)) == "FUTURE"
+
+
+def test_an_instrument_that_nobody_knows_or_allows(charts):
+    assert refused(charts.send(symbol="ABCXYZ")) == "UNKNOWN_SYMBOL"
+    charts.strategy.instruments.set([charts.desk.symbol.instrument])
+    assert refused(charts.send(symbol="GBPUSD")) == "NOT_ALLOWED_SYMBOL"
+    assert charts.send().state == "ordered"
+
+
+def test_hours_hold_up_entries_only(charts):
+    charts.send()
+    now = timezone.now()
+    hours = {
+        "trades_from": (now + dt.timedelta(hours=2)).time(),
+        "trades_until": (now + dt.timedelta(hours=3)).time(),
+    }
+    for name, value in hours.items():
+        setattr(charts.strategy, name, value)
+    charts.strategy.save()
+
+    assert refused(charts.send()) == "HOURS"
+    assert charts.send(action="close", size=None).state == "ordered"
+
+
+def test_a_burst_is_cut_off(charts):
+    charts.source.burst = 2
+    charts.source.save()
+
+    assert [charts.send().state for _ in range(3)] == ["ordered", "ordered", "refused"]
+    assert Signal.objects.latest("id").code == "BURST"
+
+
+def test_a_stop_holds_up_entries(charts):
+    kill_switch.engage(kill_switch.of_owner(charts.desk.owner), actor=charts.desk.owner)
+
+    assert refused(charts.send()) == "KILL_SWITCH"
+    assert not Order.objects.exists()
+
+
+def test_a_signal_cannot_name_anothers_account(charts):
+    stranger = make_account(number="888")
+    assert refused(charts.send(account=stranger.number)) == "ACCOUNT_SCOPE"
+    assert charts.send(account=charts.desk.account.number).state == "ordered"
+
+
+# -- Routes ------------------------------------------------------------------------------------
+def test_no_route_is_said(charts):
+    Route.objects.update(enabled=False)
+    assert charts.send().code == "NO_ROUTE"
+
+
+def test_testing_goes_to_paper_only(charts):
+    charts.strategy.status = "testing"
+    charts.strategy.save()
+    assert charts.send().code == "NO_ROUTE"
+
+    Account.objects.filter(pk=charts.desk.account.pk).update(kind="paper")
+    assert charts.send().state == "ordered"
+
+
+def test_each_account_gets_its_share_and_one_that_cannot_follow_holds_up_none(charts):
+    other = make_account(owner=charts.desk.owner, number="78")
+    Route.objects.create(strategy=charts.strategy, account=other)
+    Route.objects.filter(pk=charts.route.pk).update(share="0.5")
+    signal = charts.send(size="1")
+
+    assert signal.state == "ordered"
+    assert charts.orders() == [("buy", D("0.5"), False, "filled")]
+    assert Gate.objects.get(signal=signal, passed=False).code == "NO_SYMBOL"
+
+
+@pytest.mark.parametrize(
+    ("words", "lots"),
+    [
+        ({"size": "0.129"}, "0.12"),
+        ({"size": "25000", "size_in": "units"}, "0.25"),
+        ({"size": "110010", "size_in": "money"}, "1"),
+    ],
+)
+def test_sizes_become_lots_down_to_the_step(charts, words, lots):
+    charts.send(**words)
+    assert Order.objects.get().lots == D(lots)
+
+
+def test_percent_of_equity_and_of_risk_need_the_equity(charts, monkeypatch):
+    monkeypatch.setattr(
+        "trading.routing.state_of", lambda account, at: type("S", (), {"equity": D(10000)})
+    )
+    charts.send(size="100", size_in="percent_equity")
+    charts.send(size="1", size_in="percent_risk", stop_loss_pips="50")
+
+    lots = [order.lots for order in Order.objects.order_by("id")]
+    assert lots == [D("0.09"), D("0.20")]  # 10000 / 110010, and 100 / (0.0050 x 100000)
+    assert Order.objects.latest("id").stop_loss == D("1.0951")
+
+
+def test_too_small_a_size_is_not_rounded_up(charts):
+    signal = charts.send(size="0.009")
+
+    assert signal.code == "TOO_SMALL"
+    assert "the least is 0.01" in signal.reason
+
+
+def test_without_a_price_nothing_is_computed(charts):
+    Quote.objects.all().delete()
+    assert charts.send().code == "NO_PRICE"
+
+
+def test_an_order_that_cannot_be_asked_for_is_the_accounts_refusal(charts):
+    signal = charts.send(stop_loss="1.2", take_profit="1.1")
+
+    assert (signal.state, signal.code) == ("refused", "BAD_ORDER")
+    assert not Order.objects.exists()
+
+
+def test_a_draft_is_kept_whole():
+    words = '{"symbol":"E","action":"target","size":"-2","stop_loss_pips":"5","bar_at":"2026-03-02T09:15:00Z"}'
+    draft = read(words.encode(), Habits())
+
+    assert draft_from_plain(draft_to_plain(draft)) == draft
+
+
+def test_a_signal_that_no_message_woke_is_found_by_the_sweeper(charts):
+    signal = charts.signal()
+    sweeper.sweep()
+    assert Signal.objects.get().state == "received"  # its worker may be at it
+    Signal.objects.filter(pk=signal.pk).update(received_at=timezone.now() - dt.timedelta(seconds=6))
+    sweeper.sweep()
+
+    assert Signal.objects.get().state == "ordered"

@@ -1,0 +1,6 @@
+"""The trading app over the API: one module a subject."""
+
+from trading.api.signals import router as signals
+from trading.api.webhook import router as webhook
+
+ROUTERS = (signals, webhook)

@@ -1,0 +1,153 @@
+"""What a signal must pass before anybody looks at accounts: each gate says yes or no with its figures."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from accounts.models import Account
+from brokers.models import Instrument
+from brokers.services import suggested_instrument
+from risk import kill_switch
+from strategies.models import Strategy
+from strategies.queries import by_key
+from trading.models import Signal, SignalSource
+from trading.sources.draft import Draft
+
+BURST_WITHIN = dt.timedelta(minutes=3)
+EARLY = dt.timedelta(seconds=30)
+WIDE = ("file", kill_switch.ScopeKind.ALL, kill_switch.ScopeKind.OWNER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalFacts:
+    """A signal with what its words mean here; None stands for what they do not."""
+
+    signal: Signal
+    draft: Draft
+    strategy: Strategy | None
+    instrument: Instrument | None
+    at: dt.datetime
+
+    @property
+    def source(self) -> SignalSource:
+        return self.signal.source
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a gate said. code: "" when it passed."""
+
+    text: str
+    code: str = ""
+    figures: dict[str, Any] | None = None
+
+
+def normalise(signal: Signal, draft: Draft, *, at: dt.datetime) -> SignalFacts:
+    """Look the words up: the strategy by its key, the instrument where its name is certain."""
+    source = signal.source
+    strategy = source.strategy
+    if draft.strategy and not source.strategy_is_fixed:
+        strategy = by_key(source.owner, draft.strategy)
+    return SignalFacts(
+        signal=signal,
+        draft=draft,
+        strategy=strategy,
+        instrument=suggested_instrument(draft.symbol),
+        at=at,
+    )
+
+
+def source_is_on(facts: SignalFacts) -> Word:
+    if not facts.source.enabled:
+        return Word(f"{facts.source} is switched off", "SOURCE_OFF")
+    return Word(f"{facts.source} is on")
+
+
+def nothing_is_stopped(facts: SignalFacts) -> Word:
+    """Exits pass: a stop must not keep a position open. Narrower stops are asked of each order."""
+    standing = kill_switch.engaged_for(facts.source.owner)
+    if standing.engaged and standing.scope in WIDE and not facts.draft.is_exit:
+        return Word(f"Stopped: {standing.reason or standing.scope}", "KILL_SWITCH")
+    return Word("Nothing is stopped")
+
+
+def account_is_own(facts: SignalFacts) -> Word:
+    number = facts.draft.account
+    if number and not Account.objects.filter(owner=facts.source.owner, number=number).exists():
+        return Word("It names an account that is none of yours", "ACCOUNT_SCOPE")
+    return Word("It names no other account")
+
+
+def strategy_trades(facts: SignalFacts) -> Word:
+    strategy = facts.strategy
+    if strategy is None:
+        named = facts.draft.strategy
+        found = f"found {named!r}" if named else "the signal and its source name none"
+        return Word(f"Expected a registered strategy; {found}", "NO_STRATEGY")
+    if facts.source.strategy_is_fixed and facts.draft.strategy not in ("", strategy.key):
+        return Word(f"{facts.source} may only call {strategy.key}", "STRATEGY_FIXED")
+    if not strategy.may_trade and not facts.draft.is_exit:
+        return Word(f"{strategy} is {strategy.get_status_display().lower()}", "STRATEGY_OFF")
+    return Word(f"{strategy} is {strategy.get_status_display().lower()}")
+
+
+def instrument_is_known(facts: SignalFacts) -> Word:
+    instrument, strategy = facts.instrument, facts.strategy
+    if instrument is None:
+        return Word(
+            f"Nobody said which instrument {facts.draft.symbol} is: add it to an instrument's aliases",
+            "UNKNOWN_SYMBOL",
+        )
+    allowed = list(strategy.instruments.all()) if strategy else []
+    if allowed and instrument not in allowed and not facts.draft.is_exit:
+        return Word(f"{strategy} does not trade {instrument}", "NOT_ALLOWED_SYMBOL")
+    return Word(f"{facts.draft.symbol} is {instrument}")
+
+
+def is_in_time(facts: SignalFacts) -> Word:
+    """Its own time where it has one, else when it was received."""
+    begun = facts.draft.fired_at or facts.signal.received_at
+    age, most = facts.at - begun, facts.source.expires_after
+    figures = {"seconds old": round(age.total_seconds(), 3), "at most": most}
+    if age < -EARLY:
+        return Word("Its time is ahead of the hub's clock", "FUTURE", figures)
+    if age.total_seconds() > most and not facts.draft.is_exit:
+        return Word(f"It is {age.total_seconds():.0f} s old; at most {most} s", "STALE", figures)
+    return Word("It is in time", figures=figures)
+
+
+def hours_are_open(facts: SignalFacts) -> Word:
+    strategy = facts.strategy
+    if strategy and not facts.draft.is_exit and not strategy.is_open_at(facts.at):
+        return Word(f"{strategy} does not trade at this hour", "HOURS")
+    return Word("Its hours are open")
+
+
+def is_no_burst(facts: SignalFacts) -> Word:
+    """A chart that is loaded anew sends its history at once."""
+    if facts.draft.is_exit:
+        return Word("An exit is never one too many")
+    since = facts.signal.received_at - BURST_WITHIN
+    rows = Signal.objects.filter(source=facts.source, received_at__gte=since)
+    count = rows.filter(pk__lte=facts.signal.pk).exclude(key__startswith="bad:").count()
+    figures = {"signals in three minutes": count, "at most": facts.source.burst}
+    if count > facts.source.burst:
+        return Word(
+            f"{count} signals in three minutes; at most {facts.source.burst}", "BURST", figures
+        )
+    return Word("Not too many at once", figures=figures)
+
+
+GATES: dict[str, Callable[[SignalFacts], Word]] = {
+    "source": source_is_on,
+    "kill switch": nothing_is_stopped,
+    "account": account_is_own,
+    "strategy": strategy_trades,
+    "instrument": instrument_is_known,
+    "age": is_in_time,
+    "hours": hours_are_open,
+    "burst": is_no_burst,
+}

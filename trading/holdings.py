@@ -1,0 +1,73 @@
+"""What a strategy holds: the open positions that its orders made, and how much of them is its own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db.models import Case, F, Sum, When
+
+from accounts.models import Account, Deal, Position
+from tradershub.core.fields import LotsField
+from tradershub.finance.decimals import ZERO
+from tradershub.finance.sides import Side
+from trading.models import Order
+
+
+class Holding(NamedTuple):
+    """lots: of the position that are the strategy's, positive."""
+
+    position: Position
+    side: Side
+    lots: Decimal
+
+    @property
+    def signed(self) -> Decimal:
+        """Long positive."""
+        return self.lots if self.side == "buy" else -self.lots
+
+
+def held_by(strategy: str, account: Account, symbols: Collection[int]) -> list[Holding]:
+    """The strategy's open holdings in those symbols, oldest first; empty where it holds nothing."""
+    rows = Position.objects.filter(account=account, symbol__in=symbols, open_volume__gt=0)
+    positions = list(rows.select_related("symbol").order_by("opened_at", "id"))
+    if account.mode == Account.Mode.NETTING:
+        found = (_share(strategy, position) for position in positions)
+    else:
+        mine = _made_by(strategy, account, positions)
+        found = (
+            Holding(p, p.side, p.open_volume) for p in positions if (p.symbol_id, p.ref) in mine
+        )
+    return [holding for holding in found if holding.lots > ZERO]
+
+
+def _made_by(
+    strategy: str, account: Account, positions: list[Position]
+) -> set[tuple[int | None, str]]:
+    """Symbol and ref of the positions that an order of the strategy opened."""
+    deals = Deal.objects.filter(
+        account=account, kind=Deal.Kind.TRADE, position_ref__in=[p.ref for p in positions]
+    )
+    opened = deals.filter(entry=Deal.Entry.IN).exclude(client_order_id="")
+    named = list(opened.values_list("symbol_id", "position_ref", "client_order_id"))
+    ids = {client_order_id for _, _, client_order_id in named}
+    ours = set(
+        Order.objects.filter(strategy=strategy, client_order_id__in=ids).values_list(
+            "client_order_id", flat=True
+        )
+    )
+    return {(symbol, ref) for symbol, ref, client_order_id in named if client_order_id in ours}
+
+
+def _share(strategy: str, position: Position) -> Holding:
+    """Of a netted position: what the strategy's own fills sum up to, on its side and at most all of it."""
+    orders = Order.objects.filter(
+        strategy=strategy, account=position.account_id, symbol=position.symbol_id
+    )
+    signed = Case(
+        When(side="buy", then=F("filled")), default=-F("filled"), output_field=LotsField()
+    )
+    total = orders.aggregate(total=Sum(signed, output_field=LotsField()))["total"] or ZERO
+    own = total if position.side == "buy" else -total
+    return Holding(position, position.side, min(max(own, ZERO), position.open_volume))

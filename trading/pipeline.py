@@ -1,0 +1,198 @@
+"""The story of a signal: from a stored message to queued orders. What happens to these is told in execution."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from risk.facts import Check
+from tradershub.core.audit import plain, record
+from tradershub.core.errors import BadInput, Conflict
+from trading import journal, services
+from trading.gates import GATES, SignalFacts, Word, normalise
+from trading.ids import Origin
+from trading.models import Gate, Order, Signal, SignalSource
+from trading.routing import Leg, Plan, route
+from trading.sources.plain import draft_from_plain
+
+log = structlog.get_logger("trading.pipeline")
+State, Mode = Signal.State, SignalSource.Mode
+PASSED = Check(rule="mode", passed=True)
+NOBODY = Check(
+    rule="route",
+    passed=False,
+    code="NO_ROUTE",
+    text="No account that may take it: the strategy has no open route there",
+)
+
+
+def run(signal: Signal, *, approved_by: str = "") -> None:
+    """Turn a stored signal into queued orders. Ends early with a stated reason; safe to run twice."""
+    if signal.state != (State.WAITING if approved_by else State.RECEIVED):
+        return
+    facts = normalise(signal, draft_from_plain(signal.draft), at=timezone.now())
+    if refusal := _first_refusal(facts):
+        end(facts, State.REFUSED, refusal, by=approved_by)
+        return
+
+    found = route(facts.draft, facts.strategy, facts.instrument, at=facts.at)
+    plans = [_checked(signal, plan) for plan in found]
+    _note_plans(signal, plans, facts.at)
+    if refusal := _nobody_follows(plans):
+        end(facts, State.REFUSED, refusal, by=approved_by)
+    elif signal.mode == Mode.DRY_RUN:
+        end(facts, State.DRY, plans=plans)
+    elif signal.mode == Mode.APPROVAL and not approved_by:
+        end(facts, State.WAITING, plans=plans)
+    else:
+        _order(facts, plans, by=approved_by)
+
+
+def _first_refusal(facts: SignalFacts) -> Check | None:
+    """The first gate that says no; each one asked leaves a row."""
+    for name, gate in GATES.items():
+        word = gate(facts)
+        _note(facts.signal, name, word, facts.at)
+        if word.code:
+            figures = word.figures or {}
+            return Check(rule=name, passed=False, code=word.code, text=word.text, figures=figures)
+    return None
+
+
+def _note(signal: Signal, name: str, word: Word, at: dt.datetime) -> None:
+    Gate.objects.create(
+        signal=signal,
+        at=at,
+        name=name,
+        passed=not word.code,
+        code=word.code,
+        text=word.text[:500],
+        figures=plain(word.figures or {}),
+    )
+
+
+def _note_plans(signal: Signal, plans: Iterable[Plan], at: dt.datetime) -> None:
+    for found in plans:
+        if found.refusal:
+            said = Word(
+                f"{found.account}: {found.refusal.text}", found.refusal.code, found.refusal.figures
+            )
+        else:
+            said = Word(f"{found.account}: {_in_words(found)}", figures=_figures(found))
+        _note(signal, "route", said, at)
+
+
+def _in_words(found: Plan) -> str:
+    parts = [
+        f"{'close' if leg.reduces else leg.side} {leg.lots.normalize():f} {leg.symbol.name}"
+        for leg in found.legs
+    ]
+    parts += [f"cancel {order.client_order_id}" for order in found.cancels]
+    return ", ".join(parts)
+
+
+def _figures(found: Plan) -> dict[str, Any]:
+    return next((leg.figures for leg in found.legs if leg.figures), {})
+
+
+def _nobody_follows(plans: list[Plan]) -> Check | None:
+    """Why nothing comes of the signal, when no account follows it."""
+    if not plans:
+        return NOBODY
+    if all(found.refusal for found in plans):
+        return plans[0].refusal
+    return None
+
+
+def _order(facts: SignalFacts, plans: list[Plan], *, by: str) -> None:
+    """All orders of the signal are rows before the first one is judged; each is judged on its own.
+
+    Who dies in between leaves them to the sweeper. A second run finds the signal ended and adds none.
+    """
+    actor = by or f"signal {facts.signal.pk}"
+    with transaction.atomic():
+        if not end(facts, State.ORDERED, plans=plans, by=by):
+            return
+        orders = [
+            journal.open_order(_row(facts.signal, leg, place), actor=actor)
+            for found in plans
+            for place, leg in enumerate(found.legs)
+        ]
+    for order in orders:
+        services.decide(order)
+    for order in (order for found in plans for order in found.cancels):
+        try:
+            services.cancel(order, actor=actor)
+        except Conflict as over:
+            log.info("nothing_to_cancel", order=order.client_order_id, why=over.message)
+
+
+def _checked(signal: Signal, plan: Plan) -> Plan:
+    """The plan, or the refusal of an account at which one of its orders cannot be asked for."""
+    try:
+        for place, leg in enumerate(plan.legs):
+            _row(signal, leg, place)
+    except BadInput as wrong:
+        why = Check(rule="order", passed=False, code="BAD_ORDER", text=wrong.message)
+        return Plan(plan.account, refusal=why)
+    return plan
+
+
+def _row(signal: Signal, leg: Leg, place: int) -> Order:
+    """The order of a leg, not yet stored; what it is the answer to decides its id. Raises BadInput."""
+    return services.new_order(
+        leg.account,
+        origin=Origin("signal", signal.origin, leg=place),
+        symbol=leg.symbol,
+        side=leg.side,
+        lots=leg.lots,
+        position_ref=leg.position_ref,
+        reduces=leg.reduces,
+        strategy=leg.strategy,
+        source=signal.source.uid,
+        automatic=True,
+        signal_at=signal.received_at,
+        plan={"signal": signal.pk, "size": plain(leg.figures)},
+        **leg.fields,
+    )
+
+
+def end(
+    facts: SignalFacts,
+    state: Signal.State,
+    why: Check = PASSED,
+    *,
+    plans: Iterable[Plan] = (),
+    by: str = "",
+) -> bool:
+    """Bring the signal to its end, or to a person; False where somebody else did so first."""
+    signal = facts.signal
+    changes = {
+        "state": state,
+        "code": why.code[:40],
+        "reason": why.text[:500],
+        "strategy": facts.strategy,
+        "instrument": facts.instrument,
+        "decided_at": facts.at,
+        "decided_by": by[:150],
+        "planned": [f"{found.account}: {_in_words(found)}" for found in plans if not found.refusal],
+    }
+    with transaction.atomic():
+        if not Signal.objects.filter(pk=signal.pk, state=signal.state).update(**changes):
+            return False
+        record(
+            f"signal.{state}",
+            actor=by or signal.source.name,
+            target=signal,
+            summary=f"{signal}: {state.label.lower()} {why.text}".strip()[:300],
+            details={"key": signal.key, "code": why.code},
+            owner=signal.source.owner,
+        )
+    for name, value in changes.items():
+        setattr(signal, name, value)
+    return True

@@ -1,0 +1,305 @@
+"""From a draft to the orders of each account that its strategy goes to; pure reading, nothing is written.
+
+An account that cannot follow is left out with its reason, and the others go on.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from accounts.market import Market, market_on
+from accounts.models import Account
+from accounts.valuation import state_of
+from brokers.adapters.messages import Duration, Kind
+from brokers.models import BrokerSymbol, Instrument, Quote
+from risk.facts import Check
+from strategies.models import Strategy
+from tradershub.finance.decimals import ZERO
+from tradershub.finance.sides import OPPOSITE, Side
+from tradershub.finance.sizing import SizeIn
+from tradershub.finance.terms import ContractTerms
+from trading.facts import point_value, rate_to_account
+from trading.holdings import Holding, held_by
+from trading.models import Order, Route
+from trading.sizing import Basis, Sized, distance_of, lots_of, price_of
+from trading.sources.draft import Draft, Intent, Level, Size
+
+RULE = "route"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One order to be. fields: those of Order that differ from its defaults. figures: what made its size."""
+
+    account: Account
+    symbol: BrokerSymbol
+    strategy: str
+    side: Side
+    lots: Decimal
+    position_ref: str = ""
+    reduces: bool = False
+    fields: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one account is to do. cancels: working orders to take back. refusal: why it does nothing."""
+
+    account: Account
+    legs: tuple[Leg, ...] = ()
+    cancels: tuple[Order, ...] = ()
+    refusal: Check | None = None
+
+
+class Unfit(Exception):
+    """This account cannot follow."""
+
+    def __init__(self, code: str, text: str, **figures: Any) -> None:
+        super().__init__(text)
+        self.check = Check(rule=RULE, passed=False, code=code, text=text, figures=figures)
+
+
+def route(
+    draft: Draft, strategy: Strategy, instrument: Instrument, *, at: dt.datetime
+) -> list[Plan]:
+    """A plan for each account that the strategy is routed to and that may take it, in order of the routes."""
+    return [_plan(draft, strategy, instrument, r, at=at) for r in routes_of(strategy, draft)]
+
+
+def routes_of(strategy: Strategy, draft: Draft) -> list[Route]:
+    """The routes that are on: Testing goes to paper only, and a signal may name one account."""
+    rows = Route.objects.filter(strategy=strategy, enabled=True, account__status="open")
+    if strategy.status == Strategy.Status.TESTING:
+        rows = rows.filter(account__kind=Account.Kind.PAPER)
+    if strategy.platforms:
+        rows = rows.filter(account__connection__platform__in=strategy.platforms)
+    if draft.account:
+        rows = rows.filter(account__number=draft.account)
+    return list(rows.select_related("account__broker", "account__connection").order_by("id"))
+
+
+def _plan(
+    draft: Draft, strategy: Strategy, instrument: Instrument, route: Route, *, at: dt.datetime
+) -> Plan:
+    account = route.account
+    try:
+        desk = _Desk(account, _symbol(account, instrument, draft), strategy, route.share, at)
+        if draft.intent is Intent.CANCEL:
+            return Plan(account, cancels=desk.working())
+        return Plan(account, legs=tuple(desk.legs(draft)))
+    except Unfit as unfit:
+        return Plan(account, refusal=unfit.check)
+
+
+def _symbol(account: Account, instrument: Instrument, draft: Draft) -> BrokerSymbol:
+    """The broker's symbol of that instrument. Raises Unfit for none, or several that none singles out."""
+    rows = BrokerSymbol.objects.filter(broker=account.broker, instrument=instrument)
+    found = list(rows.select_related("instrument", "broker"))
+    exact = [symbol for symbol in found if symbol.name.upper() == draft.symbol]
+    if len(exact) == 1 or len(found) == 1:
+        return (exact or found)[0]
+    if not found:
+        raise Unfit("NO_SYMBOL", f"{account.broker} has no symbol that is mapped to {instrument}")
+    names = ", ".join(sorted(symbol.name for symbol in found))
+    raise Unfit(
+        "AMBIGUOUS_SYMBOL", f"{instrument} may be {names} at {account.broker}: map one of them"
+    )
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """One account at work on one symbol for one strategy."""
+
+    account: Account
+    symbol: BrokerSymbol
+    strategy: Strategy
+    share: Decimal
+    at: dt.datetime
+
+    def working(self) -> tuple[Order, ...]:
+        """The strategy's orders of the symbol that may still fill. Raises Unfit for none."""
+        states = (*Order.AT_BROKER, Order.State.QUEUED)
+        rows = Order.objects.filter(
+            account=self.account, symbol=self.symbol, strategy=self.strategy.key, state__in=states
+        )
+        found = tuple(rows.filter(reduces=False).order_by("id"))
+        if not found:
+            raise Unfit("NOTHING_TO_CANCEL", f"No order of {self.symbol.name} works there")
+        return found
+
+    def legs(self, draft: Draft) -> Iterator[Leg]:
+        """Raises Unfit."""
+        held = held_by(self.strategy.key, self.account, [self.symbol.pk])
+        if draft.intent is Intent.TARGET:
+            yield from self._to_target(draft, held)
+        elif draft.is_exit:
+            yield from self._closings(draft, _meant(draft.intent, held))
+        else:
+            side: Side = "buy" if draft.intent is Intent.BUY else "sell"
+            against = [holding for holding in held if holding.side != side]
+            if draft.turns:
+                yield from (self._closing(holding, holding.lots) for holding in against)
+            if self.strategy.one_at_a_time and len(held) > (len(against) if draft.turns else 0):
+                raise Unfit("ENTRY_LOCK", f"{self.strategy} holds {self.symbol.name} there already")
+            yield self._entry(draft, side, self._size(draft))
+
+    def _to_target(self, draft: Draft, held: list[Holding]) -> Iterator[Leg]:
+        size = self._size(draft)
+        have = sum((holding.signed for holding in held), ZERO)
+        want = self._signed_lots(size, draft)
+        if want == have:
+            raise Unfit(
+                "ON_TARGET", f"It holds {have.normalize():f} lots already", held=f"{have:f}"
+            )
+        turns = want * have < ZERO
+        if want == ZERO or turns:
+            yield from (self._closing(holding, holding.lots) for holding in held)
+        if turns or not have:
+            side: Side = "buy" if want > ZERO else "sell"
+            yield self._opening(draft, side, abs(want), {"target": f"{want:f}"})
+        elif want and abs(want) > abs(have):
+            more = abs(want) - abs(have)
+            yield self._opening(
+                draft, held[0].side, more, {"target": f"{want:f}", "held": f"{have:f}"}
+            )
+        elif want:
+            yield from self._reduced(held, abs(have) - abs(want))
+
+    def _signed_lots(self, size: Size, draft: Draft) -> Decimal:
+        if not size.value:
+            return ZERO
+        side: Side = "buy" if size.value > ZERO else "sell"
+        lots = self._sized(size, draft, side).lots
+        return lots if side == "buy" else -lots
+
+    def _closings(self, draft: Draft, held: list[Holding]) -> Iterator[Leg]:
+        if not held:
+            raise Unfit("NOTHING_TO_CLOSE", f"{self.strategy} holds no {self.symbol.name} there")
+        if draft.size is None:
+            yield from (self._closing(holding, holding.lots) for holding in held)
+        else:
+            side = OPPOSITE[held[0].side]
+            yield from self._reduced(held, self._sized(draft.size, draft, side).lots)
+
+    def _reduced(self, held: list[Holding], lots: Decimal) -> Iterator[Leg]:
+        """The oldest are closed first, never more than is held."""
+        for holding in held:
+            taken = min(holding.lots, lots)
+            if taken > ZERO:
+                yield self._closing(holding, taken)
+            lots -= taken
+
+    def _closing(self, holding: Holding, lots: Decimal) -> Leg:
+        nets = self.account.mode == Account.Mode.NETTING
+        return Leg(
+            account=self.account,
+            symbol=self.symbol,
+            strategy=self.strategy.key,
+            side=OPPOSITE[holding.side],
+            lots=lots,
+            position_ref="" if nets else holding.position.ref,
+            reduces=True,
+        )
+
+    def _entry(self, draft: Draft, side: Side, size: Size) -> Leg:
+        sized = self._sized(size, draft, side)
+        return self._opening(draft, side, sized.lots, sized.figures)
+
+    def _opening(self, draft: Draft, side: Side, lots: Decimal, figures: dict[str, Any]) -> Leg:
+        terms, entry = self._terms(), self._price(draft, side)
+        fields = {
+            "kind": draft.kind.value,
+            "price": draft.price if draft.kind is not Kind.MARKET else None,
+            "limit_price": draft.limit_price,
+            "distance": draft.distance,
+            "stop_loss": _level(draft.stop_loss, side, entry, terms, is_stop=True),
+            "take_profit": _level(draft.take_profit, side, entry, terms, is_stop=False),
+            "trail": distance_of(draft.trail, entry=entry, terms=terms) if draft.trail else None,
+            "duration": draft.duration.value,
+            "expires_at": draft.expires_at if draft.duration is Duration.GTD else None,
+            "comment": draft.comment[:60],
+        }
+        return Leg(
+            account=self.account,
+            symbol=self.symbol,
+            strategy=self.strategy.key,
+            side=side,
+            lots=lots,
+            fields=fields,
+            figures=figures,
+        )
+
+    def _size(self, draft: Draft) -> Size:
+        """The strategy's own size where it has one, else what the signal says. Raises Unfit for neither."""
+        if draft.intent is Intent.TARGET and draft.size is not None:
+            return draft.size
+        if self.strategy.size is not None:
+            return Size(self.strategy.size, SizeIn(self.strategy.size_in))
+        if draft.size is None:
+            raise Unfit("NO_SIZE", f"Neither the signal nor {self.strategy} says a size")
+        return draft.size
+
+    def _sized(self, size: Size, draft: Draft, side: Side) -> Sized:
+        terms, price = self._terms(), self._price(draft, side)
+        basis = self._basis(terms, price)
+        stop = _level(draft.stop_loss, side, price, terms, is_stop=True)
+        sized = lots_of(size, basis, share=self.share, stop=stop)
+        if isinstance(sized, Check):
+            raise Unfit(sized.code, sized.text, **sized.figures)
+        return sized
+
+    def _basis(self, terms: ContractTerms, price: Decimal) -> Basis:
+        worth = point_value(terms)
+        if worth is None:
+            raise Unfit("NO_TERMS", f"{self.symbol.name} has no value of a tick")
+        rate = rate_to_account(self._market, self.symbol, self.account, self._quote, self.at)
+        return Basis(
+            terms=terms,
+            point_value=worth,
+            price=price,
+            rate=rate.value if rate else None,
+            equity=state_of(self.account, at=self.at).equity,
+        )
+
+    def _terms(self) -> ContractTerms:
+        contract = self._market.contracts.get(self.symbol.pk)
+        if contract is None:
+            raise Unfit("NO_TERMS", f"{self.symbol.name} has no terms today")
+        return contract
+
+    @cached_property
+    def _market(self) -> Market:
+        return market_on(self.at.date(), [self.symbol], [self.account.currency])
+
+    @cached_property
+    def _quote(self) -> Quote | None:
+        return Quote.objects.filter(symbol=self.symbol).first()
+
+    def _price(self, draft: Draft, side: Side) -> Decimal:
+        if draft.kind is not Kind.MARKET and draft.price is not None:
+            return draft.price
+        if self._quote is None:
+            raise Unfit("NO_PRICE", f"{self.symbol.name} has no price yet")
+        return self._quote.ask if side == "buy" else self._quote.bid
+
+
+def _meant(intent: Intent, held: list[Holding]) -> list[Holding]:
+    sides = {Intent.CLOSE_LONG: ("buy",), Intent.CLOSE_SHORT: ("sell",)}
+    return [holding for holding in held if holding.side in sides.get(intent, ("buy", "sell"))]
+
+
+def _level(
+    level: Level | None, side: Side, entry: Decimal, terms: ContractTerms, *, is_stop: bool
+) -> Decimal | None:
+    try:
+        return price_of(level, side=side, entry=entry, terms=terms, is_stop=is_stop)
+    except ValueError as error:
+        raise Unfit(
+            "LEVEL", f"Its {'stop' if is_stop else 'target'} cannot be had: {error}"
+        ) from error

@@ -1,0 +1,190 @@
+"""Sources and their keys, routes, and what a person does with a signal: approve, decline, send again."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Account
+from strategies.models import Strategy
+from tradershub.core.audit import record
+from tradershub.core.changes import changes_since, state_of
+from tradershub.core.errors import BadInput, Conflict
+from tradershub.core.queue import EXECUTION, enqueue
+from tradershub.core.validation import cleaned
+from trading import pipeline
+from trading.models import Route, Signal, SignalSource
+from trading.receiving import TASK
+from trading.sealing import seal_secrets, signing_secrets
+from trading.sources.proof import PREFIX, token_hash
+
+AT_ONCE = 2  # secrets of a source that hold at the same time
+Proof = SignalSource.Proof
+
+
+# -- Sources -----------------------------------------------------------------------------------
+@transaction.atomic
+def create_source(*, actor: Any, owner: Any, **fields: Any) -> tuple[SignalSource, str]:
+    """A new source and its secret, which cannot be shown again; "" for a drop folder. Raises BadInput."""
+    source = SignalSource(owner=owner, **fields)
+    _refuse_others_strategy(source)
+    cleaned(source).save()
+    secret = _new_secret(source)
+    record("signal_source.create", actor=actor, target=source, summary=source.name, owner=owner)
+    return source, secret
+
+
+@transaction.atomic
+def edit_source(source: SignalSource, *, actor: Any, **changes: Any) -> SignalSource:
+    """Change a source; another proof asks for a new secret afterwards. Raises BadInput."""
+    before = state_of(source, changes)
+    proof = source.proof
+    for name, value in changes.items():
+        setattr(source, name, value)
+    if source.proof != proof:
+        source.hashes, source.sealed = [], ""
+    _refuse_others_strategy(source)
+    cleaned(source).save()
+    record(
+        "signal_source.edit",
+        actor=actor,
+        target=source,
+        summary=source.name,
+        details=changes_since(before, source),
+        owner=source.owner,
+    )
+    return source
+
+
+@transaction.atomic
+def new_secret(source: SignalSource, *, actor: Any) -> str:
+    """Another secret, to be shown once; the one before it holds on until the next. Raises BadInput."""
+    if source.proof == Proof.FOLDER:
+        raise BadInput(f"{source} takes files from its folder and has no secret")
+    source = SignalSource.objects.select_for_update().get(pk=source.pk)
+    secret = _new_secret(source)
+    record("signal_source.new_secret", actor=actor, target=source, owner=source.owner)
+    return secret
+
+
+@transaction.atomic
+def drop_old_secret(source: SignalSource, *, actor: Any) -> SignalSource:
+    """Only the newest secret holds from now on."""
+    source = SignalSource.objects.select_for_update().get(pk=source.pk)
+    source.hashes = source.hashes[:1]
+    source.sealed = seal_secrets(source, signing_secrets(source)[:1])
+    source.save(update_fields=["hashes", "sealed"])
+    record("signal_source.drop_secret", actor=actor, target=source, owner=source.owner)
+    return source
+
+
+def _new_secret(source: SignalSource) -> str:
+    if source.proof == Proof.FOLDER:
+        return ""
+    if source.proof == Proof.SIGNED:
+        secret = PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+        source.sealed = seal_secrets(source, [secret, *signing_secrets(source)][:AT_ONCE])
+    else:
+        secret = secrets.token_urlsafe(32)
+        source.hashes = [token_hash(secret), *source.hashes][:AT_ONCE]
+    source.save(update_fields=["hashes", "sealed"])
+    return secret
+
+
+def _refuse_others_strategy(source: SignalSource) -> None:
+    if source.strategy and source.strategy.owner_id != source.owner_id:
+        raise BadInput("There is no such strategy", param="strategy")
+
+
+# -- Routes ------------------------------------------------------------------------------------
+@transaction.atomic
+def set_route(
+    strategy: Strategy,
+    account: Account,
+    *,
+    actor: Any,
+    share: Decimal = Decimal(1),
+    enabled: bool = True,
+) -> Route:
+    """Send the strategy's orders to that account, with that share of its size. Raises BadInput."""
+    if account.owner_id != strategy.owner_id:
+        raise BadInput("There is no such account", param="account")
+    found = Route.objects.filter(strategy=strategy, account=account).first()
+    route = found or Route(strategy=strategy, account=account)
+    before = state_of(route, ("share", "enabled")) if found else {}
+    route.share, route.enabled = share, enabled
+    cleaned(route).save()
+    record(
+        "route.set",
+        actor=actor,
+        target=route,
+        summary=str(route),
+        details=changes_since(before, route),
+        owner=strategy.owner,
+    )
+    return route
+
+
+# -- Signals -----------------------------------------------------------------------------------
+def approve(signal: Signal, *, actor: Any) -> Signal:
+    """Let a waiting signal through; gates and prices are asked anew. Raises Conflict for any other."""
+    if signal.state != Signal.State.WAITING:
+        raise Conflict(
+            f"{signal} is {signal.get_state_display().lower()}: nothing waits for approval"
+        )
+    pipeline.run(signal, approved_by=str(actor))
+    return signal
+
+
+@transaction.atomic
+def decline(signal: Signal, *, actor: Any) -> Signal:
+    """A waiting signal shall not become orders. Raises Conflict for any other."""
+    mine = Signal.objects.filter(pk=signal.pk, state=Signal.State.WAITING)
+    now = timezone.now()
+    if not mine.update(state=Signal.State.DECLINED, decided_at=now, decided_by=str(actor)[:150]):
+        signal.refresh_from_db()
+        raise Conflict(
+            f"{signal} is {signal.get_state_display().lower()}: nothing waits for approval"
+        )
+    record("signal.declined", actor=actor, target=signal, owner=signal.source.owner)
+    signal.refresh_from_db()
+    return signal
+
+
+@transaction.atomic
+def send_again(signal: Signal, *, actor: Any) -> Signal:
+    """The same words as a new signal of now, by hand; it makes orders of its own.
+
+    Its own times are left out: it is as old as the press of the button. Raises Conflict for a body that
+    was no signal.
+    """
+    if not signal.draft:
+        raise Conflict(f"{signal} was not understood: there is nothing to send again")
+    now = timezone.now()
+    times = ("fired_at", "bar_at", "id")
+    again = Signal.objects.create(
+        source=signal.source,
+        key=f"again:{signal.pk}:{secrets.token_hex(8)}",
+        body=signal.body,
+        body_hash=signal.body_hash,
+        content_type=signal.content_type,
+        received_at=now,
+        last_delivery_at=now,
+        mode=signal.source.mode,
+        draft={name: value for name, value in signal.draft.items() if name not in times},
+        replay_of=signal,
+    )
+    record(
+        "signal.again",
+        actor=actor,
+        target=again,
+        summary=f"{signal} sent again by hand",
+        owner=signal.source.owner,
+    )
+    enqueue(TASK, again.pk, cluster=EXECUTION, keep_result=False)
+    return again

@@ -1,0 +1,157 @@
+"""How many lots, and at which prices: what a signal or a strategy says, by the broker's terms and prices now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from risk.facts import Check
+from tradershub.finance.decimals import HUNDRED, ZERO, round_price
+from tradershub.finance.sides import Side
+from tradershub.finance.sizing import SizeIn, within_terms
+from tradershub.finance.terms import ContractTerms
+from trading.sources.draft import Level, LevelIn, Size
+
+RULE = "size"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What a size is computed from; None stands for what is not known.
+
+    price: at which the order would open. rate: account currency for one of the quote currency.
+    equity: in the account's currency. point_value: quote currency a lot and a whole point of price.
+    """
+
+    terms: ContractTerms
+    point_value: Decimal
+    price: Decimal
+    rate: Decimal | None
+    equity: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """lots: to be ordered, by the broker's steps. figures: what they were made of, for the record."""
+
+    lots: Decimal
+    figures: dict[str, Any]
+
+
+def price_of(
+    level: Level | None, *, side: Side, entry: Decimal, terms: ContractTerms, is_stop: bool
+) -> Decimal | None:
+    """The price of a stop or target of a position opened on `side` at `entry`, to the tick.
+
+    Raises ValueError where the symbol has no pip.
+    """
+    if level is None:
+        return None
+    if level.unit is LevelIn.PRICE:
+        return round_price(level.value, _tick(terms))
+    away = distance_of(level, entry=entry, terms=terms)
+    below = (side == "buy") == is_stop
+    return round_price(entry - away if below else entry + away, _tick(terms))
+
+
+def distance_of(level: Level, *, entry: Decimal, terms: ContractTerms) -> Decimal:
+    """How far a level is from the entry, in price. Raises ValueError where the symbol has no pip."""
+    if level.unit is LevelIn.PRICE:
+        return abs(entry - level.value)
+    if level.unit is LevelIn.PIPS:
+        if terms.pip_size is None:
+            raise ValueError("the symbol has no pip; expected a price or a distance")
+        return level.value * terms.pip_size
+    if level.unit is LevelIn.PERCENT:
+        return entry * level.value / HUNDRED
+    return level.value
+
+
+def _tick(terms: ContractTerms) -> Decimal:
+    return terms.tick_size or terms.point
+
+
+def lots_of(size: Size, basis: Basis, *, share: Decimal, stop: Decimal | None) -> Sized | Check:
+    """The lots of a size, down to the broker's step; or why it has none. share: of the whole size."""
+    try:
+        raw, figures = WAYS[size.unit](abs(size.value), basis, stop)
+    except Missing as missing:
+        return refused(
+            "NOT_KNOWN", f"A size in {words(size.unit)} needs {missing}, which is not known"
+        )
+    lots = within_terms(raw * share, basis.terms)
+    told = {
+        "asked": f"{size.value:f} {words(size.unit)}",
+        "share": f"{share.normalize():f}",
+        "lots": f"{raw * share:.4f}",
+        **figures,
+    }
+    if lots <= ZERO:
+        text = (
+            f"{size.value.normalize():f} {words(size.unit)} come to {raw * share:.4f} lots; "
+            f"the least is {basis.terms.lot_min.normalize():f}"
+        )
+        return refused("TOO_SMALL", text, told)
+    return Sized(lots, {**told, "ordered": f"{lots.normalize():f}"})
+
+
+def refused(code: str, text: str, figures: dict[str, Any] | None = None) -> Check:
+    return Check(rule=RULE, passed=False, code=code, text=text, figures=figures or {})
+
+
+def words(unit: SizeIn) -> str:
+    return unit.value.replace("_", " ")
+
+
+class Missing(Exception):
+    """What a size would need and nobody knows."""
+
+
+Raw = tuple[Decimal, dict[str, Any]]
+
+
+def _by_lots(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
+    return value, {}
+
+
+def _by_units(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
+    return value / basis.terms.contract_size, {"contract size": f"{basis.terms.contract_size:f}"}
+
+
+def _by_money(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
+    a_lot = basis.price * basis.point_value * _known(basis.rate, "a rate to the account's currency")
+    return value / a_lot, {"a lot is worth": f"{a_lot:.2f}"}
+
+
+def _by_equity(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
+    equity = _known(basis.equity, "the account's equity")
+    lots, figures = _by_money(equity * value / HUNDRED, basis, stop)
+    return lots, {"equity": f"{equity:.2f}", **figures}
+
+
+def _by_risk(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
+    equity = _known(basis.equity, "the account's equity")
+    rate = _known(basis.rate, "a rate to the account's currency")
+    away = abs(basis.price - _known(stop, "a stop"))
+    if not away:
+        raise Missing("a stop away from the price")
+    a_lot = away * basis.point_value * rate
+    figures = {"equity": f"{equity:.2f}", "a lot loses at the stop": f"{a_lot:.2f}"}
+    return equity * value / HUNDRED / a_lot, figures
+
+
+def _known(value: Decimal | None, what: str) -> Decimal:
+    if value is None:
+        raise Missing(what)
+    return value
+
+
+WAYS: dict[SizeIn, Callable[[Decimal, Basis, Decimal | None], Raw]] = {
+    SizeIn.LOTS: _by_lots,
+    SizeIn.UNITS: _by_units,
+    SizeIn.MONEY: _by_money,
+    SizeIn.PERCENT_EQUITY: _by_equity,
+    SizeIn.PERCENT_RISK: _by_risk,
+}
