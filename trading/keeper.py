@@ -19,7 +19,7 @@ from brokers.models import Connection
 from brokers.platforms import PLATFORMS
 from tradershub.core import signs
 from tradershub.core.tasks import here, record_beat
-from trading import leases
+from trading import leases, sweeper
 from trading.following import AWAY, Clock, Following, note_fault
 
 log = structlog.get_logger("trading.keeper")
@@ -71,12 +71,13 @@ class Keeper:
     def __init__(self, stopping: threading.Event) -> None:
         self.stopping = stopping
         self.followed: dict[int, tuple[Following, Thread]] = {}
-        self.rounds: list[Thread] = []
+        self.sweeping = Thread("sweeper", sweep, stopping)
         self.assigns = Clock("LOOK_SECONDS")
         self.beats = Clock("HEARTBEAT_SECONDS")
 
     def run(self) -> None:
         """Work until told to stop; then let go of everything within some seconds."""
+        self.sweeping.start()
         try:
             while not self.stopping.wait(TICK):
                 signs.lives(NAME)
@@ -136,9 +137,14 @@ class Keeper:
         for following, thread in self.followed.values():
             thread.join(timeout=max(0.0, until - time.monotonic()))
             _let_go(following, thread)
-        for thread in self.rounds:
-            thread.join(timeout=max(0.0, until - time.monotonic()))
+        self.sweeping.join(timeout=max(0.0, until - time.monotonic()))
         connections.close_all()
+
+
+def sweep() -> float:
+    """See to the orders left behind; seconds until the next round."""
+    sweeper.sweep()
+    return float(settings.SWEEP_SECONDS)
 
 
 def holder() -> str:
