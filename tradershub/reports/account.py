@@ -160,7 +160,28 @@ class AccountPage(Report):
                 formats.percent(state.margin_level, 0),
                 why=state.margin_used.reason or "Equity ÷ margin. Unknown while no margin is used.",
             ),
+            *_connection(self.account),
         ]
+
+
+def _connection(account: Account) -> list[Figure]:
+    """Whether the platform answers, and since when not; nothing for an account without a connection."""
+    found = account.connection
+    if found is None:
+        return []
+    state = "Off" if not found.enabled else "Silent" if found.fault else "Answers"
+    seen = f"seen {formats.age(found.seen_at, now=timezone.now())}" if found.seen_at else "not seen"
+    trading = "trading is on" if account.may_trade else "trading is off"
+    return [
+        Figure(
+            "Connection",
+            state if found.seen_at or found.fault else "Waiting",
+            tone="loss" if found.fault and found.enabled else "",
+            note=f"{seen}, {trading}",
+            why=f"{found}. {found.fault}" if found.fault else str(found),
+            link=reverse("desk:connection", args=[found.pk]),
+        )
+    ]
 
 
 def _base_note(state: AccountState) -> str:
