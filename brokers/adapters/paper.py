@@ -10,12 +10,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
-from brokers.adapters.base import Adapter, Line, Settings, setting
+from brokers.adapters.base import Adapter, Line
 from brokers.adapters.errors import AdapterError, OutcomeUnknown, Rejected, Unavailable
 from brokers.adapters.messages import (
     AccountReport,
@@ -35,6 +35,7 @@ from brokers.adapters.messages import (
     SymbolReport,
     Tier,
 )
+from brokers.adapters.paper_desk import Desk, in_turn
 from brokers.adapters.paper_reports import (
     DEALS,
     ack_of,
@@ -49,13 +50,14 @@ from brokers.adapters.paper_reports import (
     symbol_report,
 )
 from brokers.adapters.paper_session import PaperSession
+from brokers.adapters.paper_settings import PaperSettings
 from tradershub.finance.decimals import ZERO
-from tradershub.finance.trading_day import day_bounds
+from tradershub.finance.fx import NoRate
 from tradershub.finance.venue import events
-from tradershub.finance.venue.account import Account
 from tradershub.finance.venue.events import Event
+from tradershub.finance.venue.market import NoPrice
 from tradershub.finance.venue.orders import Order
-from tradershub.finance.venue.rules import AccountRules, Repeats, Slippage
+from tradershub.finance.venue.rules import AccountRules, Repeats
 from tradershub.finance.venue.venue import Events, Venue
 from tradershub.finance.venue.worth import Unknown
 
@@ -65,91 +67,6 @@ TERMS_HOLD = dt.timedelta(seconds=30)  # until the symbols' terms are read again
 PAGE = 500  # deals
 MOST_KEPT = 1000  # venues in one process
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PaperSettings(Settings):
-    feed: str = setting(
-        "Prices",
-        default="synthetic",
-        choices=(
-            ("synthetic", "Invented, from a seed"),
-            ("file", "A file of bars or ticks"),
-            ("connection", "Those of another connection"),
-        ),
-    )
-    seed: int = setting("Seed", default=1, help_text="The same seed gives the same prices.")
-    daily_move: Decimal = setting(
-        "Daily move",
-        default=Decimal("0.6"),
-        help_text="Invented prices: standard deviation of a day, percent.",
-    )
-    spread: Decimal = setting(
-        "Spread",
-        default=Decimal(1),
-        help_text="Invented prices and bars of a file: basis points of the price.",
-    )
-    always_open: bool = setting(
-        "Open at weekends", default=False, help_text="Without it, invented prices rest there."
-    )
-    file: str = setting("File", default="", help_text="Path of a CSV file on the hub's machine.")
-    speed: Decimal = setting(
-        "Speed", default=Decimal(1), help_text="File: how many times faster than it was recorded."
-    )
-    source: str = setting(
-        "Connection", default="", help_text="Name of your connection whose prices are taken."
-    )
-    max_age: int = setting(
-        "Oldest price", default=60, help_text="Seconds; nothing is dealt at an older one."
-    )
-    on_offer: Decimal = setting(
-        "Lots on offer", default=ZERO, help_text="At each price and side; 0 for any number."
-    )
-    slippage_low: int = setting(
-        "Least slippage", default=0, help_text="Points worse than the price; may be negative."
-    )
-    slippage_high: int = setting("Largest slippage", default=0, help_text="Points.")
-
-    def __post_init__(self) -> None:
-        if self.slippage_low > self.slippage_high:
-            raise ValueError(
-                f"slippage goes from least to largest, found {self.slippage_low} to {self.slippage_high}"
-            )
-
-
-@dataclass(slots=True)
-class Desk:
-    """A venue with one account, in the hands of one command.
-
-    read_at: when the terms were read. kept: event that the last snapshot holds. quotes: as they came last.
-    met: bid, ask and whether it could be dealt, of each price that orders have met. happened: not yet kept.
-    """
-
-    venue: Venue
-    number: str
-    read_at: dt.datetime
-    kept: int = 0
-    quotes: dict[str, QuoteReport] = field(default_factory=dict)
-    met: dict[str, tuple[Decimal, Decimal, bool]] = field(default_factory=dict)
-    happened: list[Event] = field(default_factory=list)
-
-    @property
-    def account(self) -> Account:
-        return self.venue.account(self.number)
-
-    @property
-    def seq(self) -> int:
-        """The number of the account's last event, 0 before it is opened."""
-        try:
-            return self.account.seq
-        except ValueError:
-            return 0
-
-    def take(self, found: Events) -> Events:
-        """Remember the account's events among what a command gave."""
-        self.happened += [event for event in found if event.account == self.number]
-        return found
-
 
 # Venues of which every event is certain, by session key; a command takes its own out while it works.
 KEPT: dict[str, Desk] = {}
@@ -236,7 +153,7 @@ class PaperAdapter(Adapter):
 
         def submit(desk: Desk, at: dt.datetime) -> Ack | Rejected:
             at_market = ticket.kind == Kind.MARKET
-            if refusal := self._price_missing(desk, ticket.symbol, at, at_market=at_market):
+            if refusal := desk.price_missing(ticket.symbol, at, at_market=at_market):
                 return refusal
             return self._placed(desk, desk.take(desk.venue.submit(desk.number, request, at)))
 
@@ -269,7 +186,7 @@ class PaperAdapter(Adapter):
 
         def leave(desk: Desk, at: dt.datetime) -> Ack | Rejected:
             held = desk.account.positions.get(position)
-            if held and (refusal := self._price_missing(desk, held.symbol, at)):
+            if held and (refusal := desk.price_missing(held.symbol, at)):
                 return refusal
             answer = desk.venue.close(desk.number, position, at, lots=lots, client_id=client_id)
             return self._placed(desk, desk.take(answer))
@@ -295,7 +212,7 @@ class PaperAdapter(Adapter):
         def begin(desk: Desk, at: dt.datetime) -> Rejected | None:
             if desk.seq:
                 return Rejected(f"account {desk.number} is open already", code="account_open")
-            granted = replace(rules, slippage=self._slippage, repeats=Repeats.REFUSE)
+            granted = replace(rules, slippage=desk.slippage, repeats=Repeats.REFUSE)
             desk.take(desk.venue.open_account(desk.number, granted, at))
             if not deposit:
                 return None
@@ -323,15 +240,17 @@ class PaperAdapter(Adapter):
     def tick(self, quotes: Collection[QuoteReport], at: dt.datetime) -> Events:
         """Let the account meet prices and the time: resting orders, stops, swaps, margin calls, stop-outs.
 
-        What happened comes back. An account with nothing open and nothing working is left alone until its
-        trading day ends. Raises Unavailable: nothing happened, and the next tick makes up for it.
+        quotes: oldest first; of a symbol that is there repeatedly each is met. What happened comes back. An
+        account with nothing open and nothing working is left alone until its trading day ends. Raises
+        Unavailable: nothing happened, and the next tick makes up for it.
         """
         with _unavailable():
             if self._is_idle(at):
                 return ()
             with self.session.lock(LOCK):
                 desk = self._taken()
-                self._meet(desk, quotes, at)
+                for step in in_turn(quotes):
+                    desk.meet(step, at)
                 return self._keep(desk)
 
     # -- How -----------------------------------------------------------------------------------
@@ -341,7 +260,7 @@ class PaperAdapter(Adapter):
         try:
             with self.session.lock(LOCK):
                 desk = self._taken(opens=opens)
-                at = self._meet(desk, self.session.quotes(), self.session.now())
+                at = desk.meet(self.session.quotes(), self.session.now())
                 answer = act(desk, at)
                 self._keep(desk)
                 acted = True
@@ -349,7 +268,7 @@ class PaperAdapter(Adapter):
             raise
         except Exception as error:
             kind = OutcomeUnknown if acted else Unavailable
-            raise kind(f"the venue's memory failed: {type(error).__name__}") from error
+            raise kind(_why(error)) from error
         if isinstance(answer, Rejected):
             raise answer
         return answer
@@ -359,7 +278,7 @@ class PaperAdapter(Adapter):
         """The venue as its last event left it, at the newest prices, which nothing meets."""
         with _unavailable():
             desk = self._taken()
-            self._show(desk, self.session.quotes(), self.session.now())
+            desk.show(self.session.quotes(), self.session.now())
             yield desk
             self.session.once_kept(partial(_put_back, self.session.key, desk))
 
@@ -370,11 +289,12 @@ class PaperAdapter(Adapter):
             desk = self._rebuilt(now)
         elif now - desk.read_at > TERMS_HOLD:
             self._renew_terms(desk, now)
+        desk.settings = self.line.settings
         for event in self.session.events(desk.seq):
             desk.venue.apply(event)
         if not desk.seq and not opens:
             raise Rejected(f"no paper account is called {desk.number!r}", code="unknown_account")
-        if desk.seq and (missing := _without_terms(desk)):
+        if desk.seq and (missing := desk.without_terms()):
             raise Unavailable(f"{', '.join(missing)} is held, and has no terms any more")
         return desk
 
@@ -383,60 +303,15 @@ class PaperAdapter(Adapter):
         venue = (
             Venue.restore(market, state) if state else Venue(market, seed=self.line.settings.seed)
         )
-        desk = Desk(venue, self.line.number, now)
+        desk = Desk(venue, self.line.number, self.line.settings, now)
         desk.kept = desk.seq
-        self._show(desk, self.session.quotes(), now)
+        desk.show(self.session.quotes(), now)
         return desk
 
     def _renew_terms(self, desk: Desk, now: dt.datetime) -> None:
         market, newest = desk.venue.market, self.session.market()
         market.symbols, market.zone = newest.symbols, newest.zone
         market.rollover, desk.read_at = newest.rollover, now
-
-    def _show(self, desk: Desk, quotes: Iterable[QuoteReport], at: dt.datetime) -> set[str]:
-        """Let the market have the prices. The symbols come back whose price orders have not met."""
-        market, unmet = desk.venue.market, set()
-        for quote in quotes:
-            if quote.symbol not in market.symbols or not ZERO < quote.bid <= quote.ask:
-                continue
-            desk.quotes[quote.symbol] = quote
-            found = (quote.bid, quote.ask, self._can_be_dealt(quote, at))
-            if desk.met.get(quote.symbol) != found:
-                unmet.add(quote.symbol)
-            known = market.quotes.get(quote.symbol)
-            if known is None or (known.bid, known.ask, known.tradable) != found:
-                desk.venue.apply(self._quoted(quote, found[2], seq=market.seq + 1, at=market.now))
-        return unmet
-
-    def _meet(self, desk: Desk, quotes: Collection[QuoteReport], at: dt.datetime) -> dt.datetime:
-        """Let time pass and orders meet the prices; the moment it became comes back.
-
-        All prices are there before the first is met: nobody is stopped out at one of two that belong together.
-        """
-        venue, at = desk.venue, max(at, desk.venue.market.now)
-        unmet = self._show(desk, quotes, at)
-        for symbol in sorted(unmet):
-            quote = desk.quotes[symbol]
-            dealt = self._can_be_dealt(quote, at)
-            if desk.seq and (desk.account.held.get(symbol) or desk.account.resting.get(symbol)):
-                size = self._on_offer
-                desk.take(
-                    venue.quote(
-                        symbol,
-                        quote.bid,
-                        quote.ask,
-                        at,
-                        bid_size=size,
-                        ask_size=size,
-                        tradable=dealt,
-                    )
-                )
-            desk.met[symbol] = (quote.bid, quote.ask, dealt)
-        desk.take(venue.advance(at))
-        if desk.seq and desk.account.rules.slippage != self._slippage:
-            rules = replace(desk.account.rules, slippage=self._slippage)
-            desk.take(venue.change_rules(desk.number, rules, at))
-        return at
 
     def _keep(self, desk: Desk) -> Events:
         """Keep what happened, and the venue itself once that is certain."""
@@ -450,15 +325,11 @@ class PaperAdapter(Adapter):
         return happened
 
     def _is_idle(self, at: dt.datetime) -> bool:
-        """Whether neither prices nor the time can make anything happen, by what is certain."""
+        """Whether nothing can happen until then, by what is certain."""
         desk = KEPT.get(self.session.key)
-        if desk is None or not desk.seq:
+        if desk is None or not desk.seq or not desk.rests(at):
             return False
-        account, market = desk.account, desk.venue.market
-        if account.orders or account.positions or account.called:
-            return False
-        ends = day_bounds(account.day, zone=market.zone, rollover=market.rollover)[1]
-        return at < ends and self.session.last_seq() == account.seq
+        return self.session.last_seq() == desk.seq
 
     def _placed(self, desk: Desk, answer: Events) -> Ack | Rejected:
         if refusal := _refusal(answer):
@@ -488,47 +359,6 @@ class PaperAdapter(Adapter):
 
         return self._send(post)
 
-    def _price_missing(
-        self, desk: Desk, symbol: str, at: dt.datetime, *, at_market: bool = True
-    ) -> Rejected | None:
-        """Why there is no price to deal at; an order that rests only needs that there ever was one."""
-        quote = desk.quotes.get(symbol)
-        if symbol not in desk.venue.market.symbols:
-            return None
-        if quote is None:
-            return Rejected(f"{symbol} has not been quoted", code="no_price")
-        if at_market and quote.tradable and not self._can_be_dealt(quote, at):
-            age = int((at - quote.at).total_seconds())
-            most = self.line.settings.max_age
-            text = f"the last price of {symbol} is {age} s old, at most {most} s may pass"
-            return Rejected(text, code="stale_price")
-        return None
-
-    def _can_be_dealt(self, quote: QuoteReport, at: dt.datetime) -> bool:
-        return quote.tradable and at - quote.at <= dt.timedelta(seconds=self.line.settings.max_age)
-
-    def _quoted(
-        self, quote: QuoteReport, tradable: bool, *, seq: int, at: dt.datetime
-    ) -> events.Quoted:
-        return events.Quoted(
-            seq=seq,
-            at=at,
-            symbol=quote.symbol,
-            bid=quote.bid,
-            ask=quote.ask,
-            bid_size=self._on_offer,
-            ask_size=self._on_offer,
-            tradable=tradable,
-        )
-
-    @property
-    def _on_offer(self) -> Decimal | None:
-        return self.line.settings.on_offer or None
-
-    @property
-    def _slippage(self) -> Slippage:
-        return Slippage(self.line.settings.slippage_low, self.line.settings.slippage_high)
-
 
 def _put_back(key: str, desk: Desk) -> None:
     if len(KEPT) >= MOST_KEPT:
@@ -543,13 +373,6 @@ def _refusal(answer: Iterable[Event]) -> Rejected | None:
     return None
 
 
-def _without_terms(desk: Desk) -> list[str]:
-    account, known = desk.account, desk.venue.market.symbols
-    used = {p.symbol for p in account.positions.values()}
-    used |= {order.request.symbol for order in account.orders.values()}
-    return sorted(used - known.keys())
-
-
 @contextmanager
 def _unavailable() -> Iterator[None]:
     """Tell what fails while nothing is sent in the platforms' word for it."""
@@ -560,4 +383,11 @@ def _unavailable() -> Iterator[None]:
     except AdapterError:
         raise
     except Exception as error:
-        raise Unavailable(f"the venue's memory failed: {type(error).__name__}") from error
+        raise Unavailable(_why(error)) from error
+
+
+def _why(error: Exception) -> str:
+    """A sentence for a fault: the venue's own words, or the kind of what its memory ran into."""
+    if isinstance(error, NoRate | NoPrice):
+        return f"the venue cannot go on: {error}"
+    return f"the venue's memory failed: {type(error).__name__}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal as D
 
 import pytest
@@ -205,6 +206,16 @@ def limit(client_id, **more):
     return ticket(client_id, kind=Kind.LIMIT, price=D("1"), **more)
 
 
+def test_each_of_several_prices_of_a_symbol_is_met(bench):
+    """As the extremes of a bar, between two looks at a file."""
+    bench.adapter.place(ticket("c1", kind=Kind.LIMIT, price=D("1.09")))
+    bench.clock.on(seconds=1)
+    (now,) = bench.adapter.session.quotes(["EURUSD"])
+    dip = replace(now, bid=D("1.08"), ask=D("1.0801"), at=bench.clock.at)
+    happened = bench.adapter.tick([now, dip, replace(now, at=bench.clock.at)], bench.clock.at)
+    assert [e.price for e in happened if isinstance(e, events.Filled)] == [D("1.0801")]
+
+
 def test_reading_leaves_a_price_to_be_met(bench):
     bench.adapter.place(ticket("c1", kind=Kind.LIMIT, price=D("1.09")))
     bench.clock.on(seconds=1)
@@ -295,6 +306,18 @@ def test_a_debt_is_made_good_where_the_broker_promises(db, clock, venues_stay):
     last = bench.adapter.deals_since().deals[-1]
     assert (last.kind, last.amount) == (DealKind.COMPENSATION, D("3710.00"))
     assert bench.adapter.account().balance == 0
+
+
+def test_a_night_that_cannot_be_converted_says_so_and_waits(db, clock, venues_stay):
+    points = {"swap_mode": "points", "swap_long": "-5"}
+    bench = Bench(clock, currency="EUR", terms=points)
+    bench.adapter.place(ticket("c1", lots="0.1"))
+    bench.broker.symbols.get(name="EURUSD").last_quote.delete()
+    clock.on(days=1)
+    with pytest.raises(Unavailable, match="EUR"):
+        bench.restart().tick([], clock.at)
+    bench.quote("EURUSD", "1.1", "1.1001")
+    assert "SwapCharged" in kinds(bench.tick())
 
 
 def test_a_night_costs_its_swap_and_wednesday_three(clock):
