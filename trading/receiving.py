@@ -61,7 +61,18 @@ def receive(uid: str, message: Message) -> Receipt:
     stood for another body.
     """
     source = _source(uid)
-    named = _prove(source, message)
+    return _take(source, message, named=_prove(source, message))
+
+
+def receive_from_folder(source: SignalSource, message: Message, *, name: str) -> Receipt:
+    """Store a signal of a source's own folder. name: of the file and its place in it, never used again.
+
+    Raises BadInput (Malformed) and Conflict as `receive` does.
+    """
+    return _take(source, message, named=f"file:{_hash(name)[:48]}")
+
+
+def _take(source: SignalSource, message: Message, *, named: str) -> Receipt:
     now = timezone.now()
     draft = SOURCES.load(source.dialect).read(message.body, source.habits)
     if isinstance(draft, Unreadable):

@@ -1,0 +1,157 @@
+"""Files become signals, each line once, whoever dies in between."""
+
+import json
+import os
+import time
+
+import pytest
+
+from tests.factories import make_owner, make_strategy
+from trading import dropfolder, receiving, signals
+from trading.models import Signal
+
+pytestmark = pytest.mark.django_db
+
+LINE = "v1;2026-03-02T09:15:00Z;mr;EURUSD;buy;0.10;lots"
+
+
+class Box:
+    """A source's folder."""
+
+    def __init__(self, dialect="multicharts"):
+        owner = make_owner()
+        strategy = make_strategy(owner, "mr")
+        fields = {"name": "charts", "dialect": dialect, "proof": "folder", "mode": "live"}
+        self.source, self.secret = signals.create_source(
+            actor=owner, owner=owner, strategy=strategy, **fields
+        )
+        self.path = dropfolder.folder_of(self.source)
+
+    def drop(self, name, text, *, age=5.0):
+        file = self.path / name
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        then = time.time() - age
+        os.utime(file, (then, then))
+        return file
+
+    def names(self, part):
+        return sorted(
+            path.name.partition("-")[2] for path in (self.path / part).rglob("*") if path.is_file()
+        )
+
+
+@pytest.fixture
+def box(settings, tmp_path, monkeypatch):
+    settings.DATA_DIR = tmp_path
+    monkeypatch.setattr(receiving, "enqueue", lambda *args, **kwargs: "")
+    return Box()
+
+
+def test_each_line_of_a_file_is_a_signal(box):
+    box.drop("mr.csv", f"{LINE}\r\n\r\n{LINE.replace('buy', 'sell')}\r\n")
+    assert dropfolder.look() == 1
+
+    actions = Signal.objects.order_by("id").values_list("draft__intent", flat=True)
+    assert list(actions) == ["buy", "sell"]
+    assert (box.names("done"), box.names("taken"), box.names("failed")) == (["mr.csv"], [], [])
+    assert box.secret == ""
+
+
+def test_the_same_file_dropped_again_is_new_signals(box):
+    for _ in range(2):
+        box.drop("mr.csv", f"{LINE}\n")
+        dropfolder.look()
+
+    assert Signal.objects.count() == 2
+
+
+def test_lines_that_bring_their_own_id_count_once(box):
+    for _ in range(2):
+        box.drop("mr.csv", f"{LINE};;;;;;;mr-7\n")
+        dropfolder.look()
+
+    assert Signal.objects.get().deliveries == 2
+
+
+def test_a_json_file_is_one_signal(settings, tmp_path, monkeypatch):
+    settings.DATA_DIR = tmp_path
+    monkeypatch.setattr(receiving, "enqueue", lambda *args, **kwargs: "")
+    box = Box("generic")
+    box.drop("one.json", json.dumps({"symbol": "EURUSD", "action": "buy"}, indent=1))
+    dropfolder.look()
+
+    assert Signal.objects.get().draft["symbol"] == "EURUSD"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "age"),
+    [
+        ("mr.csv", f"{LINE}\n", 0.1),  # perhaps still being written
+        ("mr.csv", f"{LINE}\n{LINE[:20]}", 5),  # its last line has no end
+        ("mr.csv.tmp", f"{LINE}\n", 5),
+        (".hidden.csv", f"{LINE}\n", 5),
+    ],
+)
+def test_what_may_not_be_whole_is_left_alone(box, name, text, age):
+    file = box.drop(name, text, age=age)
+
+    assert dropfolder.look() == 0
+    assert file.exists()
+
+
+def test_a_line_without_an_end_is_given_up_after_a_minute(box):
+    box.drop("mr.csv", LINE[:20], age=61)
+    dropfolder.look()
+
+    assert box.names("failed") == ["mr.csv", "mr.csv.err"]
+
+
+def test_refused_lines_are_told_beside_the_file_and_the_others_count(box):
+    box.drop("mr.csv", f"{LINE}\n{LINE.replace('0.10', '-1')}\n")
+    dropfolder.look()
+
+    assert Signal.objects.filter(state="received").count() == 1
+    assert Signal.objects.get(state="refused").code == "qty_out_of_range"
+    error = next((box.path / "failed").glob("*.err")).read_text()
+    assert "mr.csv:2" in error and "qty" not in error and "-1" in error
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "cp1252"])
+def test_files_of_other_programs_are_read_by_their_marks(box, encoding):
+    line = f"{LINE};;;;;;;naïve-é\n"
+    box.drop("mr.csv", line.encode(encoding))
+    dropfolder.look()
+
+    assert Signal.objects.get().key == "id:naïve-é"
+
+
+def test_who_dies_while_reading_leaves_it_to_the_next_and_nothing_counts_twice(box, monkeypatch):
+    box.drop("mr.csv", f"{LINE}\n{LINE}\n")
+
+    def die(*args):
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dropfolder, "_put_away", die)
+        with pytest.raises(SystemExit):
+            dropfolder.look()
+    assert (Signal.objects.count(), box.names("taken")) == (2, ["mr.csv"])
+    dropfolder.look()
+    assert (Signal.objects.count(), box.names("done")) == (2, ["mr.csv"])
+
+
+def test_a_file_that_is_too_large_is_put_aside(box):
+    box.drop("mr.csv", b"x" * (dropfolder.LARGEST_FILE + 1) + b"\n")
+    dropfolder.look()
+
+    assert box.names("failed") == ["mr.csv", "mr.csv.err"]
+    assert not Signal.objects.exists()
+
+
+def test_a_source_that_is_off_leaves_its_files(box):
+    box.source.enabled = False
+    box.source.save()
+    file = box.drop("mr.csv", f"{LINE}\n")
+    dropfolder.look()
+
+    assert file.exists()

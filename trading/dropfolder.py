@@ -1,0 +1,151 @@
+"""Signals from files: a folder a source, looked into every second; the rename of a file is its claim.
+
+A file is taken once nobody has written to it for a second. A `.json` file is one signal, any other a signal
+a line. Rows are stored before the file moves on; one that was being read when its worker died is read again
+from where it lies, and gets the ids that it had.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+
+from tradershub.core.errors import HubError
+from trading.models import SignalSource
+from trading.receiving import LARGEST_BODY, Message, receive_from_folder
+
+log = structlog.get_logger("trading.dropfolder")
+TAKEN, DONE, FAILED = "taken", "done", "failed"
+QUIET = 1.0  # seconds without a write after which a file is whole
+HALF_WRITTEN = 60.0  # seconds after which one that does not end in a newline is given up
+LARGEST_FILE = 2**20
+UNFINISHED = (".tmp", ".part", ".partial", ".crdownload")
+MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One signal of a file. name: of the file as it was claimed, and the line."""
+
+    name: str
+    body: bytes
+
+
+def folder_of(source: SignalSource) -> Path:
+    """Where the source's files are dropped; made where it is missing."""
+    folder = Path(settings.DATA_DIR) / "signals" / source.uid
+    for part in (folder, folder / TAKEN, folder / DONE, folder / FAILED):
+        part.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def look() -> int:
+    """Take what lies in the folders of all sources that are on; returns how many files were read."""
+    rows = SignalSource.objects.filter(enabled=True, proof=SignalSource.Proof.FOLDER)
+    alive = rows.filter(owner__is_active=True).select_related("strategy", "owner")
+    return sum(_look_into(source) for source in alive.order_by("pk"))
+
+
+def _look_into(source: SignalSource) -> int:
+    folder, count = folder_of(source), 0
+    for file in [*_left_behind(folder), *_claimed(folder)]:
+        _read(source, folder, file)
+        count += 1
+    return count
+
+
+def _left_behind(folder: Path) -> list[Path]:
+    """What somebody was reading when they died."""
+    return sorted(path for path in (folder / TAKEN).iterdir() if path.is_file())
+
+
+def _claimed(folder: Path) -> Iterator[Path]:
+    """Whole files, oldest first, each renamed to a name of its own before it is read."""
+    waiting = [path for path in folder.iterdir() if path.is_file() and not _is_unfinished(path)]
+    for path in sorted(waiting, key=lambda path: (path.stat().st_mtime_ns, path.name)):
+        if not _is_whole(path):
+            continue
+        claimed = folder / TAKEN / f"{time.time_ns()}-{path.name}"
+        try:
+            path.rename(claimed)
+        except OSError as error:
+            log.info("file_not_taken", file=path.name, why=error.strerror)  # its writer has it open
+        else:
+            yield claimed
+
+
+def _is_unfinished(path: Path) -> bool:
+    return path.name.startswith(".") or path.suffix.lower() in UNFINISHED
+
+
+def _is_whole(path: Path) -> bool:
+    found = path.stat()
+    quiet = time.time() - found.st_mtime
+    if quiet < QUIET:
+        return False
+    return path.suffix.lower() == ".json" or quiet > HALF_WRITTEN or _ends_a_line(path)
+
+
+def _ends_a_line(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 2))
+        return file.read().rstrip(b"\x00").endswith((b"\n", b"\r"))
+
+
+# -- Reading -----------------------------------------------------------------------------------
+def _read(source: SignalSource, folder: Path, file: Path) -> None:
+    refused = []
+    try:
+        pieces = list(_pieces(file))
+    except (OSError, UnicodeError, ValueError) as error:
+        pieces, refused = [], [f"The file cannot be read: {error}"]
+    for piece in pieces:
+        message = Message(piece.body, {"content-type": f"file {file.name}"[:100]})
+        try:
+            receive_from_folder(source, message, name=piece.name)
+        except HubError as refusal:
+            refused.append(f"{piece.name}: {refusal.message}")
+    _put_away(folder, file, refused)
+
+
+def _pieces(file: Path) -> Iterator[Piece]:
+    """Raises UnicodeError or ValueError for what is no text of this size."""
+    if file.stat().st_size > LARGEST_FILE:
+        raise ValueError(f"it has more than {LARGEST_FILE} bytes")
+    text = _text(file.read_bytes())
+    if file.suffix.lower() == ".json":
+        yield Piece(f"{file.name}:1", text.strip().encode())
+        return
+    for number, line in enumerate(text.splitlines(), start=1):
+        if len(line.encode()) > LARGEST_BODY:
+            raise ValueError(f"line {number} has more than {LARGEST_BODY} bytes")
+        if line.strip():
+            yield Piece(f"{file.name}:{number}", line.strip().encode())
+
+
+def _text(data: bytes) -> str:
+    """By its mark, else UTF-8, else what Windows writes in western countries; never with losses."""
+    for mark, encoding in MARKS:
+        if data.startswith(mark):
+            return data.decode(encoding)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("cp1252")
+
+
+def _put_away(folder: Path, file: Path, refused: list[str]) -> None:
+    """Into `done` by day; into `failed`, with the reasons beside it, where any line was refused."""
+    if refused:
+        target = folder / FAILED
+        (target / f"{file.name}.err").write_text("\n".join(refused) + "\n", encoding="utf-8")
+    else:
+        target = folder / DONE / dt.datetime.now(dt.UTC).date().isoformat()
+        target.mkdir(exist_ok=True)
+    file.rename(target / file.name)
