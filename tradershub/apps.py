@@ -14,10 +14,11 @@ class HubConfig(AppConfig):
 
     def ready(self) -> None:
         from tradershub import lockout  # these need the apps loaded
-        from tradershub.checks import broken_names
+        from tradershub.checks import broken_names, sandbox_leaks
         from tradershub.roles import set_up_groups
 
         register(broken_names, Tags.compatibility)
+        register(sandbox_leaks, Tags.security)
         last = [config for config in apps.get_app_configs() if config.models_module][-1]
         post_migrate.connect(set_up_groups, sender=last, dispatch_uid="tradershub.roles")
         lockout.listen()

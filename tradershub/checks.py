@@ -11,9 +11,12 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.utils.module_loading import import_string
 
+from tradershub.core import net
 from tradershub.schedules import SCHEDULES
 
-FOLDERS = ("tradershub", "brokers", "accounts")
+FOLDERS = ("tradershub", "brokers", "accounts", "strategies", "risk", "trading")
+# The open Internet, a local network, the metadata services of clouds, a disguise.
+OUTSIDE = ("93.184.216.34", "10.0.0.1", "169.254.169.254", "::ffff:8.8.8.8")
 
 
 def broken_names(**_: Any) -> list[CheckMessage]:
@@ -24,6 +27,26 @@ def broken_names(**_: Any) -> list[CheckMessage]:
         for name in sorted(names)
         if not resolves(name)
     ]
+
+
+def sandbox_leaks(**_: Any) -> list[CheckMessage]:
+    """In sandbox mode an error for each kind of address that the guard would let through."""
+    if not settings.SANDBOX:
+        return []
+    return [
+        Error(f"In sandbox mode the hub would connect to {address}", id="tradershub.E002")
+        for address in OUTSIDE
+        if reaches(address)
+    ]
+
+
+def reaches(address: str) -> bool:
+    """Asks the guard alone: nothing is sent."""
+    try:
+        net.vetted(address, 443, trusted=[f"{address}:443"])
+    except net.AddressRefused:
+        return False
+    return True
 
 
 def resolves(name: str) -> bool:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import httpcore
 import httpx
 import pytest
 
+from tradershub import checks
 from tradershub.core import net
 
 
@@ -222,3 +225,30 @@ def test_secrets_are_taken_out_of_a_text_also_as_an_address_writes_them():
     assert net.redacted(said, ["12:34", "a/b c", ""]) == (
         "GET https://x/bot[hidden]/send?key=[hidden] refused for [hidden]"
     )
+
+
+def test_the_start_up_check_finds_a_sandbox_that_leaks(settings, monkeypatch):
+    assert checks.sandbox_leaks() == []
+    settings.SANDBOX = True
+    assert checks.sandbox_leaks() == []
+    monkeypatch.setattr(net, "_reason_against", lambda *_, **__: "")
+    assert [error.id for error in checks.sandbox_leaks()] == ["tradershub.E002"] * 4
+
+
+OTHER_WAYS_OUT = re.compile(
+    r"urllib\.request|http\.client|import requests|aiohttp|websocket|ftplib|smtplib"
+    r"|httpx\.(Async)?(Client|get|post|put|stream|request)\b"
+)
+
+MAY = {"net.py", "doorbell.py"}  # the guard; what asks the hub's own web server on this machine
+
+
+def test_no_other_file_opens_a_way_out():
+    root = Path(net.__file__).parents[2]
+    found = [
+        str(path.relative_to(root))
+        for folder in checks.FOLDERS
+        for path in (root / folder).rglob("*.py")
+        if path.name not in MAY and OTHER_WAYS_OUT.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
