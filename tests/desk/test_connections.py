@@ -85,7 +85,9 @@ def test_an_edit_keeps_the_secret_that_is_not_typed_anew(trader):
     row = opened(trader)
     address = at("connection-edit", row.pk)
     page = trader.client.get(address).content.decode()
-    assert CANARY not in page and row.sealed not in page and "Type to replace it" in page
+    assert (
+        CANARY not in page and row.sealed not in page and "Left empty, it stays as it is." in page
+    )
     trader.send(address, name="Renamed", setting_practice="", setting_pause="7")
     row.refresh_from_db()
     assert (row.name, row.settings["practice"], row.settings["pause"]) == ("Renamed", False, 7)
@@ -166,7 +168,7 @@ def test_a_connection_is_switched_and_deleted(trader):
 def test_a_key_that_ends_soon_is_said_on_page_and_dashboard(trader):
     make_account(owner=trader.user)
     row = opened(trader, expires_on="2020-01-01")
-    assert "Its key ends on 2020-01-01" in trader.said(trader.client.get(at("connection", row.pk)))
+    assert "Its key ended on 2020-01-01" in trader.said(trader.client.get(at("connection", row.pk)))
     dashboard = trader.said(trader.client.get("/"))
     assert "The key of Main ended on 2020-01-01." in dashboard
 

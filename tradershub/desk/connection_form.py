@@ -26,7 +26,7 @@ from tradershub.core.errors import HubError
 from tradershub.core.persons import is_administrator
 
 SETTING, SECRET = "setting_", "secret_"
-KEPT = "Kept. Type to replace it."
+KEPT = "Left empty, it stays as it is."
 ELSEWHERE = (
     f"Variables that begin with {PREFIX}, as token={PREFIX}TOKEN; a file in the folder of secrets; "
     "or a place in the vault. Leave it empty where the secrets are kept here."

@@ -22,7 +22,7 @@ from tradershub.core.errors import HubError
 from tradershub.core.pages import Crumb, render_page
 from tradershub.desk.connection_form import ConnectionForm, DeleteForm, advice
 from tradershub.desk.importing import need
-from tradershub.desk.platforms import CRUMBS, LOGGED, VIEW, symbol_maps, today
+from tradershub.desk.platforms import CRUMBS, LOGGED, VIEW, ending, symbol_maps, today
 
 ADD, CHANGE, DELETE = (f"brokers.{verb}_connection" for verb in ("add", "change", "delete"))
 MOST_ACCOUNTS = 50
@@ -57,7 +57,7 @@ def _page(
         connection=connection,
         platform=connecting.platform_row(connection.platform),
         shut=connecting.why_shut(connection),
-        expires_soon=connecting.expiring(connection, today=today()),
+        ending=ending(connection, today()),
         settings=_settings(connection),
         secrets=_secrets(connection),
         accounts=accounts[:MOST_ACCOUNTS],

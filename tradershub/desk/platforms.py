@@ -38,12 +38,12 @@ PROOF = {
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A connection as a row of a list. state: in a word; tone: good, warning or bad."""
+    """A connection as a row of a list. state: in a word; tone: good, warning or bad. ending: as `ending`."""
 
     row: Connection
     state: str
     tone: str
-    expires_soon: bool
+    ending: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,13 @@ class SymbolMap:
     mapped: int
     unmapped: int
     address: str
+
+
+def ending(row: Connection, day: dt.date) -> str:
+    """ "ended" or "ends" where the key did or soon does; empty where there is time or none is known."""
+    if not connecting.expiring(row, today=day):
+        return ""
+    return "ended" if row.expires_on < day else "ends"
 
 
 def today() -> dt.date:
@@ -103,7 +110,7 @@ def _one(row: Connection, platform: Platform, day: dt.date) -> Shown:
         state, tone = "Off", "warning"
     elif row.seen_at is None:
         state, tone = "Not tested yet", ""
-    return Shown(row, state, tone, connecting.expiring(row, today=day))
+    return Shown(row, state, tone, ending(row, day))
 
 
 @require_GET
