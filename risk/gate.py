@@ -69,6 +69,14 @@ def recheck(facts: OrderFacts) -> Verdict:
     return _decided(facts, _rechecked)
 
 
+def rehearse(facts: OrderFacts) -> Verdict:
+    """What `authorise` would say now. Nothing is reserved, latched or noted."""
+    with transaction.atomic():
+        verdict, _ = _judgement(facts, _authorised)
+        transaction.set_rollback(True)
+    return verdict
+
+
 def consume(client_order_id: str, *, share: Decimal) -> None:
     """A part of the order was filled: that share (of its whole size, 0 to 1) is used, no longer reserved.
 
@@ -109,18 +117,26 @@ def may_send_message(*, account_id: int, at: dt.datetime, cancels: bool = False)
 def _decided(facts: OrderFacts, decide: Callable[[OrderFacts], Verdict]) -> Verdict:
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("The gate is asked inside a transaction")
-    question = None
+    verdict, question = _judgement(facts, decide)
+    if not verdict.passed:
+        _note(facts, verdict, question)
+    return verdict
+
+
+def _judgement(
+    facts: OrderFacts, decide: Callable[[OrderFacts], Verdict]
+) -> tuple[Verdict, Question | None]:
+    """The verdict, with the question it answers where the order was refused."""
     try:
         with transaction.atomic():
-            return decide(facts)
+            return decide(facts), None
     except _Refused as no:
-        verdict, question = no.verdict, no.question
+        return no.verdict, no.question
     except OperationalError as fault:
-        verdict = _failed(facts, fault, code="BUSY" if _is_busy(fault) else "CONTROL_ERROR")
+        code = "BUSY" if _is_busy(fault) else "CONTROL_ERROR"
+        return _failed(facts, fault, code=code), None
     except Exception as fault:
-        verdict = _failed(facts, fault, code="CONTROL_ERROR")
-    _note(facts, verdict, question)
-    return verdict
+        return _failed(facts, fault, code="CONTROL_ERROR"), None
 
 
 def _authorised(facts: OrderFacts) -> Verdict:
