@@ -42,7 +42,7 @@ from tests.factories import make_account, make_broker, make_strategy, make_symbo
 from tradershub.core.api_keys import create_key
 from tradershub.core.models import ApiKey, AuditEntry, Build, Preference, Submission
 from tradershub.core.owned import OwnedModel
-from trading.models import Gate, Route, Signal, SignalSource
+from trading.models import Gate, Lease, Mirror, Route, Signal, SignalSource
 
 MARK = "zqxmark"
 BATCH = uuid.UUID("7ab3b3c1-7b3c-4a0e-a97f-8acb023aa40d")
@@ -100,6 +100,8 @@ class MarkedBooks:
         event = {"seq": 1, "kind": MARK, "at": AT, "payload": {"mark": MARK}}
         self.keep(VenueEvent.objects.create(**of_it, **event))
         self.keep(VenueSnapshot.objects.create(**of_it, seq=1, state={"mark": MARK}))
+        self.keep(Lease.objects.create(connection=connection, holder=MARK, until=AT))
+        self.keep(Mirror.objects.create(account=self.account, cursor=MARK))
 
     def booked(self) -> None:
         account, by = self.account, {"actor": self.owner, "comment": MARK}

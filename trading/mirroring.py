@@ -30,7 +30,7 @@ from brokers.adapters.messages import AccountReport, DealReport, OrderReport, Po
 from tradershub.core.errors import BadInput
 from tradershub.core.formats import plain
 from tradershub.finance.decimals import ZERO
-from trading import sync
+from trading import reports, sync
 from trading.models import Mirror
 
 log = structlog.get_logger("trading.mirror")
@@ -57,16 +57,27 @@ def look(account: Account, adapter: Adapter) -> bool:
 
     Raises what the adapter raises; what was booked until then stays booked, and nothing else changes.
     """
-    mirror, _ = Mirror.objects.get_or_create(account=account)
+    mirror = _mirror_of(account)
     seen = Seen(adapter.account(), adapter.working_orders(), adapter.positions())
     refuse_another(account, seen.account)
     follow_mode(account, seen.account)
     is_news = _take_news(account, adapter, mirror)
     sync.keep_orders(account, seen.orders, complete=True)
+    _follow_own(account, adapter, seen.orders)
     sync.keep_marks(account, seen.positions, at=timezone.now())
     if is_news:
         return True  # what was seen is older than what is booked
     return _compare(account, adapter, mirror, seen)
+
+
+def _mirror_of(account: Account) -> Mirror:
+    """The account's mirror; that of another connection begins anew, for its cursor means nothing here."""
+    link = {"connection_id": account.connection_id}
+    mirror, _ = Mirror.objects.get_or_create(account=account, defaults=link)
+    if mirror.connection_id != account.connection_id:
+        mirror.connection_id, mirror.cursor, mirror.history_at = account.connection_id, "", None
+        mirror.save(update_fields=["connection", "cursor", "history_at"])
+    return mirror
 
 
 def refuse_another(account: Account, report: AccountReport) -> None:
@@ -127,6 +138,7 @@ def _book(account: Account, mirror: Mirror, deals: tuple[DealReport, ...], curso
     """A page and where it ends, in one; a deal that cannot be booked is kept with its reason."""
     try:
         sync.book_reports(account, deals)
+        reports.take_deals(account, deals)
         mirror.refused = {
             key: why
             for key, why in mirror.refused.items()
@@ -142,6 +154,7 @@ def _book(account: Account, mirror: Mirror, deals: tuple[DealReport, ...], curso
 def _book_one(account: Account, mirror: Mirror, deal: DealReport) -> None:
     try:
         sync.book_reports(account, [deal])
+        reports.take_deals(account, [deal])
         mirror.refused.pop(deal.deal_id, None)
     except BadInput as error:
         mirror.refused[deal.deal_id] = str(error)
@@ -158,6 +171,18 @@ def _standing(account: Account) -> QuerySet[Deal]:
     """The deals that are meant to be a broker's: no openings that a file proved, nothing reversed by hand."""
     deals = Deal.objects.filter(account=account, inferred=False, reverses=None, reversed_by=None)
     return deals.order_by("at", "id")
+
+
+# -- Our own orders ----------------------------------------------------------------------------
+def _follow_own(account: Account, adapter: Adapter, stated: list[OrderReport]) -> None:
+    """What became of our orders; one that works no more is asked for by our id."""
+    reports.take_orders(account, stated)
+    for order in reports.vanished(account, stated):
+        found = adapter.find_by_client_id(order.client_order_id).found
+        if found is not None:
+            with transaction.atomic():
+                sync.book_reports(account, found.deals)
+                reports.take_order(account, found.order)
 
 
 # -- Comparison --------------------------------------------------------------------------------

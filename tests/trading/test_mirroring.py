@@ -21,7 +21,7 @@ from brokers.adapters.messages import (
     Status,
     Stops,
 )
-from brokers.models import Quote
+from brokers.models import Connection, Quote
 from tests.accounts.books import assert_derived
 from tests.accounts.histories import _open_at, history
 from tests.factories import make_account, make_broker, moment
@@ -177,6 +177,19 @@ def test_a_connection_that_speaks_for_another_account_is_refused(account, platfo
     with pytest.raises(AnotherAccount, match="account 78 in USD, expected 77 in USD"):
         look(account, platform.adapter())
     assert not account.deals.exists()
+
+
+def test_another_connection_begins_with_the_whole_history(account, platform):
+    settled(account, platform)
+    account.connection = Connection.objects.create(
+        owner=account.owner, broker=account.broker, platform="paper", name="Another"
+    )
+    account.save()
+    platform.asked.clear()
+    settled(account, platform)
+    assert "deals " in platform.asked
+    assert account.deals.count() == len(platform.deals)
+    assert Mirror.objects.get().connection == account.connection
 
 
 def test_an_assumed_mode_gives_way_to_the_platforms_word(account, platform):

@@ -25,12 +25,16 @@ class Lease(OwnedModel):
 class Mirror(OwnedModel):
     """How far an account's books follow what its platform says, and where the two differ.
 
-    cursor: the platform's own, of the deals that are booked. refused: by the platform's deal id, why it
+    connection: whose cursor it is; with another one all is read anew. cursor: the platform's own, of the deals
+    that are booked. refused: by the platform's deal id, why it
     cannot be booked. extra: keys of deals that the platform does not know. doubts: differences which the
     last look found; those found twice in a row become Breaks.
     """
 
     account = models.OneToOneField(Account, on_delete=models.CASCADE, related_name="mirror")
+    connection = models.ForeignKey(
+        Connection, on_delete=models.SET_NULL, null=True, blank=True, related_name="mirrors"
+    )
     cursor = models.TextField(blank=True)
     refused = models.JSONField(default=dict)
     extra = models.JSONField(default=list)
