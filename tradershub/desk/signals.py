@@ -16,6 +16,7 @@ from tradershub.core.pages import render_page
 from tradershub.desk.importing import need
 from trading import signals
 from trading.admin.signals import tell_secret
+from trading.dropfolder import folder_of
 from trading.models import Gate, Order, Signal, SignalSource
 from trading.sources import SOURCES
 
@@ -99,6 +100,7 @@ def source(request: HttpRequest, pk: int) -> HttpResponse:
         crumbs=(("Sources of signals", reverse("admin:trading_signalsource_changelist")),),
         source=found,
         address=request.build_absolute_uri(f"/api/v1/signals/{found.uid}"),
+        folder=folder_of(found) if found.proof == SignalSource.Proof.FOLDER else None,
         template_text=SOURCES.load(found.dialect).TEMPLATE,
         secrets=_count(found),
         signals=Signal.objects.filter(source=found).select_related("instrument")[:SHOWN],

@@ -1,0 +1,136 @@
+"""A person reads a signal's story, lets it through or not, and keeps the secrets of its source."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.utils import timezone
+
+from tests.factories import make_owner, make_strategy
+from tradershub.roles import set_up_groups
+from trading import signals
+from trading.models import Gate, Signal, SignalSource
+
+pytestmark = pytest.mark.django_db
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+class Person:
+    def __init__(self, group="Trader"):
+        set_up_groups()
+        self.user = make_owner(is_staff=True)
+        self.user.groups.add(Group.objects.get(name=group))
+        self.client = Client()
+        self.client.force_login(self.user)
+
+    def source(self, **fields):
+        strategy = make_strategy(self.user, "mr", status="live")
+        given = {"name": "charts", "mode": "approval", "strategy": strategy, **fields}
+        return signals.create_source(actor=self.user, owner=self.user, **given)
+
+    def signal(self, source, **fields):
+        now = timezone.now()
+        given = {
+            "key": f"id:{SCRIPT}", "body": SCRIPT, "body_hash": "x", "mode": source.mode,
+            "received_at": now, "last_delivery_at": now, "state": "waiting",
+            "planned": ["Paper: buy 1 EURUSD"], "draft": {"intent": "buy", "comment": SCRIPT},
+        }  # fmt: skip
+        return Signal.objects.create(source=source, **{**given, **fields})
+
+    def page(self, address, method="get"):
+        answer = getattr(self.client, method)(address, follow=True)
+        return re.sub(r"\s+", " ", answer.content.decode())
+
+
+@pytest.fixture
+def ada():
+    return Person()
+
+
+def test_the_story_tells_body_gates_and_reason_and_runs_nothing_of_it(ada):
+    source, _ = ada.source()
+    signal = ada.signal(source, state="refused", code="STALE", reason=f"Too old {SCRIPT}")
+    figures = {"seconds old": 90}
+    Gate.objects.create(
+        signal=signal,
+        at=timezone.now(),
+        name="age",
+        passed=False,
+        code="STALE",
+        text="Too old",
+        figures=figures,
+    )
+    page = ada.page(f"/signals/{signal.pk}/")
+
+    assert "STALE" in page and "seconds old 90" in page
+    assert SCRIPT not in page and "&lt;script&gt;" in page
+
+
+def test_a_waiting_signal_is_declined_once(ada):
+    signal = ada.signal(ada.source()[0])
+
+    assert "It was declined" in ada.page(f"/signals/{signal.pk}/decline", "post")
+    assert "nothing waits" in ada.page(f"/signals/{signal.pk}/decline", "post")
+    assert Signal.objects.get().state == "declined"
+
+
+def test_an_approval_that_a_gate_refuses_says_why(ada):
+    signal = ada.signal(
+        ada.source()[0],
+        draft={"symbol": "NOSUCH", "intent": "buy", "kind": "market", "duration": "gtc"},
+    )
+
+    assert "Refused: Nobody said which instrument" in ada.page(
+        f"/signals/{signal.pk}/approve", "post"
+    )
+
+
+def test_a_new_secret_is_shown_once(ada):
+    source, first = ada.source()
+    page = ada.page(f"/signals/sources/{source.pk}/secret", "post")
+    address = re.search(rf"/api/v1/signals/{source.uid}/([\w-]{{43}})", page)
+
+    assert address and address[1] != first
+    assert address[1] not in ada.page(f"/signals/sources/{source.pk}/")
+    assert "Drop the old secret" in ada.page(f"/signals/sources/{source.pk}/")
+    ada.page(f"/signals/sources/{source.pk}/drop", "post")
+    assert len(SignalSource.objects.get().hashes) == 1
+
+
+def test_a_folder_has_no_secret_and_says_where_it_is(ada, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    source, secret = ada.source(proof="folder")
+
+    assert secret == ""
+    assert str(tmp_path / "signals" / source.uid) in ada.page(f"/signals/sources/{source.pk}/")
+    assert "has no secret" in ada.page(f"/signals/sources/{source.pk}/secret", "post")
+
+
+def test_who_may_only_look_sees_no_buttons_and_may_press_none():
+    viewer = Person("Viewer")
+    source, _ = viewer.source()
+    signal = viewer.signal(source)
+
+    assert "Approve" not in viewer.page(f"/signals/{signal.pk}/")
+    for address in (f"{signal.pk}/approve", f"{signal.pk}/again", f"sources/{source.pk}/secret"):
+        assert viewer.client.post(f"/signals/{address}").status_code == 403
+
+
+def test_a_source_is_added_by_a_form_and_its_address_shown(ada):
+    strategy = make_strategy(ada.user, "mr")
+    sent = {
+        "name": "tv", "dialect": "tradingview", "proof": "token", "mode": "dry_run", "enabled": "on",
+        "addresses": "52.89.214.238\n10.0.0.0/8", "strategy": strategy.pk, "size_in": "lots",
+        "level_in": "price", "time_zone": "UTC", "expires_after": "60", "burst": "15",
+    }  # fmt: skip
+    answer = ada.client.post("/trading/signalsource/add/", sent, follow=True)
+    made = SignalSource.objects.get()
+
+    assert made.addresses == ["52.89.214.238", "10.0.0.0/8"]
+    assert f"/api/v1/signals/{made.uid}/" in answer.content.decode()
+    wrong = ada.client.post(
+        "/trading/signalsource/add/", {**sent, "name": "b", "addresses": "moon"}
+    )
+    assert "Expected addresses" in wrong.content.decode()
