@@ -7,13 +7,15 @@ deals calls `take_deals`, whoever reads orders calls `take_order`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts.models import Account, Deal
 from brokers.adapters.messages import DealReport, OrderReport
@@ -23,7 +25,7 @@ from tradershub.finance.decimals import ZERO
 from trading import journal
 from trading.ids import is_client_order_id
 from trading.models import Lane, Order
-from trading.states import OPEN, PENDING, Standing, State, after_report
+from trading.states import OPEN, PENDING, SAID, Standing, State, after_report
 
 log = structlog.get_logger("trading.reports")
 TRIES = 5
@@ -82,6 +84,32 @@ def take_order(
     return _again(
         order, lambda order: _apply(order, report, report.broker_order_id, actor=actor, **besides)
     )
+
+
+def take_orders(account: Account, stated: Collection[OrderReport]) -> None:
+    """Bring our orders up to all that work at the broker; those that are as stated are left alone."""
+    mine = Order.objects.filter(account=account, state__in=Order.LIVE)
+    known = dict(mine.values_list("client_order_id", "state"))
+    for report in stated:
+        state = known.get(report.client_id)
+        if state is not None and state != SAID[report.status] and State(state) not in PENDING:
+            take_order(account, report)
+
+
+def vanished(account: Account, stated: Collection[OrderReport]) -> list[Order]:
+    """Our orders that work by our books and not by what the broker stated just now: to be asked for.
+
+    An order that was answered within the last seconds may be younger than what was stated.
+    """
+    before = timezone.now() - dt.timedelta(seconds=settings.SETTLE_SECONDS)
+    mine = Order.objects.filter(account=account, state__in=Order.AT_BROKER, answered_at__lt=before)
+    ids = {report.client_id for report in stated} - {""}
+    named = {report.broker_order_id for report in stated}
+    return [
+        order
+        for order in mine.select_related("account", "symbol")
+        if order.client_order_id not in ids and order.broker_order_id not in named
+    ]
 
 
 def order_of(account: Account, report: OrderReport) -> Order | None:

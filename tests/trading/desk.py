@@ -31,7 +31,10 @@ class Desk:
             owner=self.owner, broker=broker, number=NUMBER, connection=connection,
             may_trade=True, kind="demo", **fields,
         )  # fmt: skip
-        instrument = Instrument.objects.get(symbol="EURUSD")
+        pair = {"category": "fx", "base": "EUR", "quote": "USD"}
+        sizes = {"tick_size": "0.00001", "contract_size": 100000}
+        # Tests that empty the tables take the starter catalogue with them.
+        instrument, _ = Instrument.objects.get_or_create(symbol="EURUSD", defaults=pair | sizes)
         self.symbol = make_symbol(self.account, instrument=instrument)
         SymbolTerms.objects.create(
             symbol=self.symbol, contract_size=100000, tick_size="0.00001", valid_from="2020-01-01"

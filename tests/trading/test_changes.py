@@ -1,0 +1,233 @@
+"""Working orders are changed and cancelled, positions closed and protected: by requests that wait their turn."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from accounts.models import Position
+from risk import kill_switch
+from tradershub.core.errors import BadInput, Conflict
+from trading import reports, services
+from trading.models import Lane, Order, OrderAttempt
+
+D = Decimal
+
+
+@pytest.fixture
+def working(desk):
+    order = desk.place("3", kind="limit", price=D("1.05"), stop_loss=D("1.04"))
+    desk.pump()
+    assert desk.state(order) == "working"
+    return order
+
+
+@pytest.fixture
+def position(desk):
+    desk.place("2")
+    desk.pump()
+    return Position.objects.get()
+
+
+def cancel(desk, order):
+    order.refresh_from_db()
+    services.cancel(order, actor=desk.owner)
+    desk.pump()
+    return desk.state(order)
+
+
+def test_a_working_order_is_cancelled(desk, working, risk):
+    assert cancel(desk, working) == "cancelled"
+    assert [event.rule for event in working.events.order_by("seq")][-2:] == ["T16", "T16"]
+    assert (risk.held, working.resume_state) == (set(), "")
+    with pytest.raises(Conflict, match="cancelled already"):
+        services.cancel(working, actor=desk.owner)
+
+
+def test_an_order_in_the_queue_is_cancelled_without_the_broker(desk, risk):
+    order = desk.place()
+    services.cancel(order, actor=desk.owner)
+    desk.pump()
+    assert (desk.state(order), order.code, risk.held) == ("not_sent", "OPERATOR", set())
+    assert desk.ledger.lines() == []
+
+
+def test_a_cancel_that_comes_too_late_tells_the_fill(desk, working):
+    desk.adapter.fill("1", 3)
+    assert cancel(desk, working) == "filled"
+    assert working.filled == 3
+
+
+def test_a_cancel_whose_answer_is_lost_is_settled_by_asking(desk, working):
+    desk.ledger.plan("lose")
+    assert cancel(desk, working) == "cancelled"
+    assert len(desk.ledger.of("cancel")) == 1
+
+
+def test_a_cancel_that_never_arrived_is_asked_for_again(desk, working):
+    desk.ledger.plan("drop", "ok")
+    assert cancel(desk, working) == "cancelled"
+    asked = working.attempts.filter(action="cancel").order_by("id")
+    assert [attempt.outcome for attempt in asked] == ["proved_absent", "done"]
+
+
+def test_a_refused_cancel_leaves_the_order_working(desk, working):
+    desk.ledger.plan("reject")
+    assert cancel(desk, working) == "working"
+    assert working.attempts.first().outcome == "rejected"
+
+
+def test_a_working_order_is_changed(desk, working):
+    services.amend(working, actor=desk.owner, price=D("1.06"), stop_loss=D("1.03"))
+    desk.pump()
+    assert desk.state(working) == "working"
+    assert (working.price, working.stop_loss) == (D("1.06"), D("1.03"))
+    assert working.checks.filter(stage="change").exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "price"), [("lose", "1.06"), ("drop", "1.05"), ("reject", "1.05")]
+)
+def test_a_change_is_what_the_broker_states(desk, working, word, price):
+    desk.ledger.plan(word)
+    services.amend(working, actor=desk.owner, price=D("1.06"))
+    desk.pump()
+    assert (desk.state(working), working.price) == ("working", D(price))
+    assert len(desk.ledger.of("amend")) <= 1
+
+
+def test_a_change_that_risk_refuses_is_not_asked_for(desk, working, risk):
+    risk.refusing = "MAX_LOTS"
+    with pytest.raises(Conflict, match="MAX_LOTS"):
+        services.amend(working, actor=desk.owner, lots=D(30))
+    assert not working.attempts.filter(action="amend").exists()
+
+
+def test_a_cancel_takes_the_place_of_a_change_that_waits(desk, working):
+    change = services.amend(working, actor=desk.owner, price=D("1.06"))
+    assert cancel(desk, working) == "cancelled"
+    change.refresh_from_db()
+    assert (change.outcome, desk.ledger.of("amend")) == ("withdrawn", [])
+
+
+def test_a_stop_holds_up_changes_but_no_cancel(desk, working, monkeypatch):
+    stopped = kill_switch.Standing(engaged=True, epoch=1, scope="all", reason="enough")
+    monkeypatch.setattr(kill_switch, "standing", lambda *args, **kwargs: stopped)
+    change = services.amend(working, actor=desk.owner, price=D("1.06"))
+    desk.pump()
+    change.refresh_from_db()
+    assert (change.outcome, change.text) == ("withdrawn", "Stopped: enough")
+    assert cancel(desk, working) == "cancelled"
+
+
+def test_fills_arrive_as_deals_twice_and_late(desk, working, risk):
+    desk.adapter.fill("1", 1)
+    deals = list(desk.adapter.deals_since().deals)
+    from trading import sync
+
+    for _ in range(2):
+        sync.book_reports(desk.account, deals)
+        reports.take_deals(desk.account, deals)
+    assert (desk.state(working), working.filled) == ("partial", D(1))
+    assert cancel(desk, working) == "cancelled"
+    desk.adapter.fill("1", 2)
+    deals = list(desk.adapter.deals_since().deals)
+    sync.book_reports(desk.account, deals)
+    reports.take_deals(desk.account, deals)
+    assert (desk.state(working), working.filled) == ("filled", D(3))
+    assert round(risk.used[working.client_order_id], 6) == 1
+
+
+def test_an_order_that_ended_at_the_broker_is_found_by_the_mirror(desk, working):
+    from trading.mirroring import look
+
+    desk.ledger.append(action="cancel", order="1")
+    look(desk.account, desk.adapter)
+    assert desk.state(working) == "cancelled"
+
+
+def test_an_order_that_filled_at_the_broker_is_found_by_the_mirror(desk, working):
+    from trading.mirroring import look
+
+    desk.adapter.fill("1", 1)
+    look(desk.account, desk.adapter)
+    assert (desk.state(working), working.filled) == ("partial", D(1))
+
+
+def test_more_than_was_ordered_halts_the_lane(desk, working):
+    from trading import sync
+
+    desk.adapter.fill("1", 5)
+    deals = list(desk.adapter.deals_since().deals)
+    sync.book_reports(desk.account, deals)
+    reports.take_deals(desk.account, deals)
+    assert (desk.state(working), working.filled) == ("filled", D(5))
+    assert "filled 5" in Lane.objects.get().halted_because
+
+
+def test_a_position_is_closed_and_never_turned_over(desk, position):
+    first = services.close_position(position, actor=desk.owner, lots=D("1.5"))
+    with pytest.raises(BadInput, match="at most 0.5"):
+        services.close_position(position, actor=desk.owner, lots=D(1))
+    second = services.close_position(position, actor=desk.owner)
+    with pytest.raises(Conflict, match="being closed already"):
+        services.close_position(position, actor=desk.owner)
+    desk.pump()
+    assert [desk.state(first), desk.state(second), second.lots] == ["filled", "filled", D("0.5")]
+    position.refresh_from_db()
+    assert position.open_volume == 0
+    with pytest.raises(Conflict, match="closed already"):
+        services.close_position(position, actor=desk.owner)
+
+
+def test_a_closing_of_what_is_gone_is_refused_by_the_broker(desk, position):
+    closing = services.close_position(position, actor=desk.owner)
+    desk.ledger.append(
+        action="close", client_id="by hand", symbol="EURUSD", side="sell", lots="2", kind="market",
+        price=None, filled="2", position_ref=position.ref, stops=[None, None],
+    )  # fmt: skip
+    desk.pump()
+    assert (desk.state(closing), closing.code) == ("rejected", "NO_POSITION")
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome"), [("ok", "done"), ("lose", "done"), ("drop", "proved_absent")]
+)
+def test_stops_of_a_position_are_set(desk, position, word, outcome):
+    desk.ledger.plan(word)
+    asked = services.protect(position, actor=desk.owner, stop_loss=D("1.09"))
+    desk.pump()
+    desk.pump()
+    asked.refresh_from_db()
+    assert asked.outcome == outcome
+    assert len(desk.ledger.of("protect")) == (outcome == "done")
+
+
+@pytest.mark.parametrize(
+    ("asked", "param"),
+    [
+        ({"lots": D(0)}, "lots"),
+        ({"side": "up"}, "side"),
+        ({"kind": "limit"}, "price"),
+        ({"kind": "stop_limit", "price": D(1)}, "limit_price"),
+        ({"kind": "limit", "price": D("1.1"), "stop_loss": D("1.2")}, "stop_loss"),
+        ({"stop_loss": D("1.2"), "take_profit": D("1.1")}, "stop_loss"),
+        ({"stop_loss": D(-1)}, "stop_loss"),
+        ({"duration": "gtd"}, "expires_at"),
+        ({"symbol": "NOTHING"}, "symbol"),
+    ],
+)
+def test_what_no_broker_could_be_asked_is_refused_at_once(desk, asked, param):
+    wanted = {"symbol": "EURUSD", "side": "buy", "lots": D(1)} | asked
+    with pytest.raises(BadInput) as refusal:
+        services.place_by_hand(desk.account, actor=desk.owner, **wanted)
+    assert refusal.value.param == param
+    assert not Order.objects.exists()
+
+
+def test_an_order_that_fills_is_not_changed(desk, position):
+    order = Order.objects.get()
+    with pytest.raises(Conflict, match="only a working one"):
+        services.amend(order, actor=desk.owner, price=D(1))
+    assert not OrderAttempt.objects.filter(action="amend").exists()
