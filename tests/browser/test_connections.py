@@ -39,7 +39,7 @@ def test_a_connection_is_opened_tested_and_switched(open_page):
     page.fill("[name=setting_pause]", "1.5")
     page.fill("[name=secret_token]", CANARY)
     page.click("button:has-text('Open the connection')")
-    page.wait_for_selector("text=This field is required")
+    page.wait_for_selector("text=Expected a value, found none")
     shoot(page, "connection-refused")
     assert page.input_value("[name=name]") == "Main"
     assert page.input_value("[name=secret_token]") == "" and CANARY not in page.content()

@@ -27,6 +27,11 @@ from tradershub.core.persons import is_administrator
 
 SETTING, SECRET = "setting_", "secret_"
 KEPT = "Left empty, it stays as it is."
+EXPECTED = {
+    "required": "Expected a value, found none",
+    "invalid": "Expected a whole number",
+    "invalid_choice": 'Expected one of the choices, found "%(value)s"',
+}
 ELSEWHERE = (
     f"Variables that begin with {PREFIX}, as token={PREFIX}TOKEN; a file in the folder of secrets; "
     "or a place in the vault. Leave it empty where the secrets are kept here."
@@ -86,7 +91,7 @@ class ConnectionForm(EntryForm):
         about |= {"required": False, "initial": field.default if kept is None else kept}
         if field.kind is bool:
             return forms.BooleanField(**about, widget=UnfoldBooleanSwitchWidget)
-        about["required"] = field.required
+        about |= {"required": field.required, "error_messages": EXPECTED}
         if field.choices:
             return forms.ChoiceField(**about, choices=field.choices, widget=UnfoldAdminSelectWidget)
         if field.kind is int:

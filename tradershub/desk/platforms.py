@@ -149,11 +149,11 @@ def in_words(can: Capabilities) -> list[tuple[str, str]]:
     return [
         ("Orders are carried out by", carried),
         ("Order types", _listed(can.kinds)),
-        ("Kept until", _listed(can.durations)),
+        ("Kept", _listed(can.durations).upper()),
         ("Positions", _listed(can.modes)),
-        ("Stop and target with the order", "yes" if can.stops_with_order else "no"),
+        ("Stop with the order", "yes" if can.stops_with_order else "no"),
         ("Closes in part", "yes" if can.closes_in_part else "no"),
-        ("An order whose answer was lost is settled", PROOF[can.proof]),
+        ("Settles a lost answer", PROOF[can.proof]),
     ]
 
 
