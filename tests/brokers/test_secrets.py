@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 from cryptography.fernet import Fernet
+from django.apps import apps
 
 from brokers import connecting, vault
 from brokers.adapters.errors import Unavailable
+from brokers.checking import check_connection
 from brokers.models import Connection
 from brokers.secrets import SecretsUnavailable, unsealed
 from tests.brokers.example_platform import CANARY, KEY, settings_given
 from tests.brokers.vault_server import OTHER, SEALED, TOKEN, TORN
-from tests.factories import make_broker, make_owner
+from tests.factories import make_account, make_broker, make_owner
 from tradershub.core.errors import BadInput, NotAllowed
 
 pytestmark = pytest.mark.django_db
@@ -183,6 +185,32 @@ def test_what_was_remembered_is_not_handed_out_to_be_changed(connection, a_vault
     vault.forget("main")
     unsealed(connection)
     assert len(a_vault.asked) == 2
+
+
+# -- Nowhere else ------------------------------------------------------------------------------
+def test_no_table_and_no_log_has_the_secret_after_all_that_can_be_done(
+    connection, administrator, example, caplog
+):
+    """The whole life of a secret, faults among it; then every column of every table is looked at."""
+    account = make_account(owner=administrator, broker=connection.broker, connection=connection)
+    example.says = {"account": Unavailable(f"token {CANARY} was refused")}
+    with caplog.at_level("DEBUG"):
+        check_connection(connection, actor=administrator)
+        adapter = connecting.open_adapter(connection, account.number)
+        adapter.session.store("state", {"cursor": 1})
+        connecting.note_error(KEY, "no answer")
+        connecting.switch_connection(connection, on=False, actor=administrator)
+        connecting.edit_connection(
+            connection, actor=administrator, secrets={"pin": f"{CANARY}2"}, name="Renamed"
+        )
+    found = [
+        (model._meta.label, row)
+        for model in apps.get_models()
+        for row in model._default_manager.values()
+        if CANARY in str(row)
+    ]
+    assert found == []
+    assert CANARY not in caplog.text + repr(adapter) + repr(adapter.line)
 
 
 # -- Who may refer -----------------------------------------------------------------------------
