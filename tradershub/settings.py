@@ -192,7 +192,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # the page says a time, and means it
 AXES_LOCKOUT_CALLABLE = "tradershub.lockout.locked_out"
 AXES_DISABLE_ACCESS_LOG = True  # log-ins are in the audit log
-AXES_CLIENT_IP_CALLABLE = "tradershub.lockout.client_address"
+AXES_CLIENT_IP_CALLABLE = "tradershub.core.clients.client_address"
 
 # -- Browser security --------------------------------------------------------------------------
 SESSION_COOKIE_AGE = 12 * 3600
