@@ -28,7 +28,7 @@ from accounts.models import Account
 from brokers.models import Quote
 from tradershub.core.models import Heartbeat
 account, prices, until = Account.objects.get(pk={pk}), set(), time.monotonic() + {patience}
-beats = Heartbeat.objects.filter(name__startswith="keeper@", detail="follows 1 connection")
+beats = Heartbeat.objects.filter(name__startswith="keeper@").exclude(detail="follows 0 connections")
 while not (len(prices) >= 3 and account.deals.exists() and beats.exists()) and time.monotonic() < until:
     quotes = Quote.objects.filter(symbol__broker=account.broker, symbol__name="EURUSD")
     prices |= set(quotes.values_list("bid", "at"))
@@ -40,8 +40,18 @@ print(json.dumps({{
     "fault": connection.fault,
     "seen": connection.seen_at is not None,
     "breaks": account.breaks.count(),
-    "beat": Heartbeat.objects.get(name__startswith="keeper@").detail,
+    "follows": beats.exists(),
 }}))
+"""
+
+END_SESSIONS = """
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    print(cursor.fetchone()[0])
 """
 
 
@@ -77,7 +87,7 @@ def test_a_deposit_comes_into_the_books_and_quotes_move_also_after_a_kill(quick,
     pk = shell(quick, OPEN.format(name="moving"))
     whole = {
         "deals": [["deposit", "10000.00", "live"]], "has_moved": True, "fault": "", "seen": True,
-        "breaks": 0, "beat": "follows 1 connection",
+        "breaks": 0, "follows": True,
     }  # fmt: skip
     assert books(quick, pk) == whole
     main = keeper.leader("keeper")
@@ -91,3 +101,14 @@ def test_a_keeper_that_hangs_is_killed_and_started_anew(keeper):
     main.suspend()
     wait_for(lambda: "member_hung" in keeper.text(), "the hang to be noticed")
     wait_for(lambda: keeper.leader("keeper") not in (None, main), "a new keeper")
+
+
+@pytest.mark.postgresql
+def test_a_keeper_whose_sessions_the_database_ends_goes_on(quick, keeper):
+    pk = shell(quick, OPEN.format(name="ended"))
+    books(quick, pk)
+    main = keeper.leader("keeper")
+    shell(quick, END_SESSIONS)
+    assert books(quick, pk)["has_moved"]
+    assert keeper.leader("keeper") == main
+    assert "Traceback" not in keeper.text()
