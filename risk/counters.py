@@ -112,7 +112,11 @@ def latch(counter: Counter, *, at: dt.datetime) -> bool:
 
 
 def consume(reservation: Reservation, *, share: Decimal) -> None:
-    """That share of each part is used; the last one takes what is left."""
+    """That share of each part is used; the last one takes what is left.
+
+    A share is rounded up to what the database keeps, so that three thirds are the whole.
+    """
+    share = _up(share)
     consumed = min(reservation.consumed + share, ONE)
     for hold in _held(reservation):
         part = hold.left if consumed == ONE else min(hold.left, _down(hold.amount * share))

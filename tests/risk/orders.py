@@ -78,7 +78,9 @@ def close(**fields: Any) -> OrderFacts:
     nothing = dict.fromkeys(
         ("market", "rate", "margin", "equity", "free_margin", "stop_loss", "point_value"), None
     )
-    return order(**{"intent": Intent.EXIT, "side": "sell", "session_open": None, **nothing, **fields})
+    return order(
+        **{"intent": Intent.EXIT, "side": "sell", "session_open": None, **nothing, **fields}
+    )
 
 
 def rates(source: str, target: str) -> Decimal:
@@ -112,10 +114,18 @@ def ask(**fields: Any) -> Ask:
 class Desk:
     """An account of 10,000 USD that may trade EURUSD, its terms and a quote of now."""
 
-    def __init__(self, **fields: Any) -> None:
-        self.account: Account = make_account(**fields)
-        AccountTerms.objects.create(account=self.account, valid_from="2020-01-01", leverage=100)
-        self.instrument = Instrument.objects.get(symbol="EURUSD")
+    def __init__(self, account: Account | None = None, **fields: Any) -> None:
+        self.account: Account = account or make_account(**fields)
+        AccountTerms.objects.get_or_create(
+            account=self.account, valid_from="2020-01-01", defaults={"leverage": 100}
+        )
+        self.instrument, _ = Instrument.objects.get_or_create(
+            symbol="EURUSD",
+            defaults={
+                "category": "fx", "base": "EUR", "quote": "USD", "pip_size": "0.0001",
+                "tick_size": "0.00001", "contract_size": 100000,
+            },
+        )  # fmt: skip
         self.symbol = make_symbol(self.account, instrument=self.instrument)
         SymbolTerms.objects.get_or_create(
             symbol=self.symbol,

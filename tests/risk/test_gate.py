@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from django.db import transaction
+from django.db.models import Sum
 
+from accounts import manual
 from risk import gate, kill_switch
-from risk.kinds import Kind, Scope, Unit
+from risk.facts import Check, Figure, Price
+from risk.kinds import Kind, Scope, Unit, Window
 from risk.models import Hold, Limit, Reservation, RiskEvent, Usage
 from risk.rules import RULES, Rule
+from tests.factories import make_account
 from tests.risk.orders import AT, Desk, d
 
 pytestmark = pytest.mark.django_db
@@ -22,13 +28,13 @@ def desk():
     return Desk()
 
 
-def asked(order):
+def asked(order, question=gate.authorise):
     with transaction.atomic():
-        return gate.authorise(order)
+        return question(order)
 
 
-def code_of(order):
-    verdict = asked(order)
+def code_of(order, question=gate.authorise):
+    verdict = asked(order, question)
     return verdict.refusal.code if verdict.refusal else ""
 
 
@@ -36,6 +42,7 @@ def counter(limit):
     return Usage.objects.get(limit=limit)
 
 
+# -- Allowances ----------------------------------------------------------------------------------
 def test_an_order_within_all_limits_is_reserved(desk):
     limit = desk.limit(Kind.SYMBOL_LOTS, 5, Unit.LOTS)
     order = desk.order(lots=d(2))
@@ -44,3 +51,436 @@ def test_an_order_within_all_limits_is_reserved(desk):
     assert {check.rule for check in verdict.checks} >= {"kill_switch", "margin", "symbol_lots"}
     assert counter(limit).reserved == 2
     assert Reservation.objects.get(client_order_id=order.client_order_id).lots == 2
+
+
+def test_the_next_one_is_refused_with_its_figures_and_reserves_nothing(desk):
+    limit = desk.limit(Kind.SYMBOL_LOTS, 5, Unit.LOTS)
+    desk.position(open_volume=d(2))
+    assert asked(desk.order(lots=d(2))).passed
+    refusal = asked(desk.order(lots=d("1.01"))).refusal
+    assert (refusal.rule, refusal.code) == ("symbol_lots", "SYMBOL_LOTS")
+    figures = {
+        name: Decimal(refusal.figures[name]) for name in ("asked", "used", "reserved", "limit")
+    }
+    assert figures == {"asked": d("1.01"), "used": 2, "reserved": 2, "limit": 5}
+    assert "1 left of 5" in refusal.text
+    assert counter(limit).reserved == 2
+    assert RiskEvent.objects.get().code == "SYMBOL_LOTS"
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "fits", "refuses"),
+    [
+        (Kind.EXPOSURE, Unit.MONEY, "220030", "220000"),  # 1 lot held at 1.1001, 1 asked at 1.1002
+        (Kind.EXPOSURE, Unit.PERCENT, "2200.30", "2200"),
+        (Kind.CURRENCY_EXPOSURE, Unit.MONEY, "220030", "220000"),
+        (Kind.OPEN_POSITIONS, Unit.COUNT, "2", "1"),
+        (Kind.HEAT, Unit.MONEY, "5800.5", "5800"),  # no stop: 5 % of 110,010; 300 at the stop
+        (Kind.TRADES, Unit.COUNT, "1", "0"),  # the position is of another day
+        (Kind.SYMBOL_LOTS, Unit.LOTS, "2", "1.99"),
+    ],
+)
+def test_what_is_open_counts(desk, kind, unit, fits, refuses):
+    desk.position()
+    limit = desk.limit(kind, fits, unit)
+    order = desk.order(lots=d(1))
+    assert code_of(order) == ""
+    gate.release(order.client_order_id)
+    Limit.objects.filter(pk=limit.pk).update(value=d(refuses))
+    assert code_of(desk.order(lots=d(1))) == kind.upper()
+
+
+def test_opposite_positions_cancel_in_a_currency(desk):
+    desk.position(side="sell", open_volume=d(1))
+    desk.limit(Kind.CURRENCY_EXPOSURE, 50000, Unit.MONEY)
+    assert code_of(desk.order(lots=d("0.4"))) == ""
+
+
+def test_working_orders_count_with_those_of_others(desk):
+    desk.limit(Kind.WORKING_ORDERS, 2, Unit.COUNT)
+    resting = {"resting": True, "price": d("1.09"), "stop_loss": d("1.08"), "foreign_working": 1}
+    assert code_of(desk.order(**resting)) == ""
+    assert code_of(desk.order(**resting)) == "WORKING_ORDERS"
+    assert code_of(desk.order()) == ""  # at the market: it does not rest
+    refusal = asked(desk.order(**{**resting, "foreign_working": None})).refusal
+    assert refusal.figures == {"missing": "foreign_working"}
+
+
+def test_a_limit_of_the_owner_is_shared_by_all_of_their_accounts(desk):
+    other = Desk(owner=desk.owner)
+    limit = desk.limit(Kind.SYMBOL_LOTS, 3, Unit.LOTS, scope=Scope.OWNER)
+    assert code_of(desk.order(lots=d(2))) == ""
+    assert code_of(other.order(lots=d(2))) == "SYMBOL_LOTS"
+    assert code_of(other.order(lots=d(1))) == ""
+    assert counter(limit).reserved == 3
+
+
+def test_a_hundred_followers_with_room_for_sixty(desk):
+    """R19: each lot of 0.01 of one shared allowance."""
+    desk.limit(Kind.OPEN_POSITIONS, 60, Unit.COUNT, scope=Scope.OWNER)
+    verdicts = [
+        asked(desk.order(lots=d("0.01"), margin=d(1), price=d("1.1") + d(n) / 10**5))
+        for n in range(100)
+    ]
+    assert sum(verdict.passed for verdict in verdicts) == 60
+
+
+def test_another_persons_limits_and_positions_count_for_nothing(desk):
+    stranger = Desk()
+    stranger.limit(Kind.MAX_LOTS, "0.01", Unit.LOTS, scope=Scope.OWNER)
+    stranger.limit(Kind.MAX_LOTS, "0.01", Unit.LOTS)
+    stranger.position(open_volume=d(50))
+    desk.limit(Kind.SYMBOL_LOTS, 2, Unit.LOTS, scope=Scope.OWNER)
+    assert code_of(desk.order(lots=d(2))) == ""
+    assert code_of(stranger.order(lots=d(2))) == "MAX_LOTS"
+
+
+def test_a_limit_of_all_binds_everybody(desk):
+    Limit.objects.create(kind=Kind.MAX_LOTS, value=1, unit=Unit.LOTS, scope=Scope.ALL)
+    assert code_of(desk.order(lots=d(2))) == "MAX_LOTS"
+
+
+def test_limits_of_instrument_and_strategy_bind_only_these(desk):
+    desk.limit(Kind.MAX_LOTS, 1, Unit.LOTS, scope=Scope.STRATEGY, strategy="mr")
+    assert code_of(desk.order(lots=d(2), strategy="mr")) == "MAX_LOTS"
+    assert code_of(desk.order(lots=d(2), strategy="other")) == ""
+    desk.limit(Kind.MAX_LOTS, 1, Unit.LOTS, scope=Scope.INSTRUMENT, instrument=desk.instrument)
+    assert code_of(desk.order(lots=d("2.5"), strategy="other")) == "MAX_LOTS"
+
+
+def test_an_order_of_an_account_that_is_not_its_owners_is_refused(desk):
+    stranger = Desk()
+    forged = replace(desk.order(), account_id=stranger.account.pk)
+    assert code_of(forged) == "CONTROL_ERROR"
+    assert not Reservation.objects.exists()
+
+
+def test_margin_of_orders_on_their_way_is_not_free(desk):
+    """R14: two strategies at 95 % of one account."""
+    free = {"free_margin": Figure(d(1000), AT), "margin": d(950)}
+    assert code_of(desk.order(strategy="a", **free)) == ""
+    assert code_of(desk.order(strategy="b", **free)) == "MARGIN"
+
+
+def test_parts_of_one_order_never_exceed_it(desk):
+    """R15: a loop that makes children without end trips at the second."""
+    part = {"parent": "P1", "parent_lots": d(1), "lots": d(1)}
+    first = desk.order(**part)
+    assert code_of(first) == ""
+    assert code_of(desk.order(**part, price=d("1.1"))) == "PARENT"
+    gate.consume(first.client_order_id, share=d(1))
+    assert code_of(desk.order(**part, price=d("1.1"))) == "PARENT"
+
+
+def test_a_new_limit_begins_with_what_orders_hold(desk):
+    early = desk.order(lots=d(2))
+    assert code_of(early) == ""
+    limit = desk.limit(Kind.SYMBOL_LOTS, 3, Unit.LOTS)
+    assert code_of(desk.order(lots=d("1.5"))) == "SYMBOL_LOTS"
+    assert code_of(desk.order(lots=d(1))) == ""
+    assert counter(limit).reserved == 3
+    gate.release(early.client_order_id)
+    assert counter(limit).reserved == 1
+
+
+# -- What becomes of a reservation -----------------------------------------------------------------
+def test_fills_use_and_the_end_frees_the_rest(desk):
+    limit = desk.limit(Kind.SYMBOL_LOTS, 10, Unit.LOTS)
+    order = desk.order(lots=d(3))
+    asked(order)
+    gate.consume(order.client_order_id, share=d("0.5"))
+    assert (counter(limit).used, counter(limit).reserved) == (d("1.5"), d("1.5"))
+    gate.release(order.client_order_id)
+    gate.release(order.client_order_id)
+    gate.consume(order.client_order_id, share=d(1))
+    assert (counter(limit).used, counter(limit).reserved) == (d("1.5"), 0)
+
+
+def test_thirds_leave_nothing_behind(desk):
+    limit = desk.limit(Kind.SYMBOL_LOTS, 10, Unit.LOTS)
+    order = desk.order(lots=d(1))
+    asked(order)
+    for _ in range(2):
+        gate.consume(order.client_order_id, share=d(1) / 3)
+    gate.consume(order.client_order_id, share=1 - 2 * (d(1) / 3))
+    assert (counter(limit).used, counter(limit).reserved) == (1, 0)
+    assert Reservation.objects.get().over_at
+
+
+def test_an_amendment_holds_the_larger_of_both(desk):
+    limit = desk.limit(Kind.SYMBOL_LOTS, 3, Unit.LOTS)
+    order = desk.order(lots=d(1))
+    asked(order)
+    assert code_of(replace(order, lots=d(3))) == ""
+    assert counter(limit).reserved == 3
+    assert code_of(replace(order, lots=d(2))) == ""
+    assert counter(limit).reserved == 3
+    assert code_of(replace(order, lots=d("3.01"))) == "SYMBOL_LOTS"
+
+
+def test_used_and_reserved_stay_within_the_limit_whatever_happens(desk):
+    """The counter against a ledger that shares no code with it; 150 moves, seeded."""
+    chance = random.Random(7)
+    limit = desk.limit(Kind.SYMBOL_LOTS, 5, Unit.LOTS)
+    working, held = {}, Decimal(0)
+    for n in range(150):
+        move = chance.random()
+        if move < 0.5 or not working:
+            lots = d(chance.randint(1, 200)) / 100
+            order = desk.order(lots=lots, price=d("1.09") + d(n) / 10**5)
+            passes = asked(order).passed
+            assert passes == (held + sum(working.values()) + lots <= 5)
+            if passes:
+                working[order.client_order_id] = lots
+        elif move < 0.75:
+            name = chance.choice(sorted(working))
+            gate.release(name)
+            del working[name]
+        else:
+            name = chance.choice(sorted(working))
+            with transaction.atomic():
+                gate.consume(name, share=d(1))
+                desk.position(open_volume=working[name])
+            held += working.pop(name)
+        row = Usage.objects.filter(limit=limit).first()
+        if row:
+            assert row.used + row.reserved <= 5
+            left = Hold.objects.filter(usage=row).aggregate(left=Sum("left"))["left"]
+            assert row.reserved == left == sum(working.values())
+
+
+# -- Exits -----------------------------------------------------------------------------------------
+def test_an_exit_closes_what_is_open_and_no_more(desk):
+    """R16: ten closes at once never turn the position over."""
+    desk.position(ref="77", open_volume=d(1))
+    verdicts = [asked(desk.close(position_ref="77", lots=d("0.4"))) for _ in range(10)]
+    assert [verdict.passed for verdict in verdicts] == [True, True] + [False] * 8
+    assert verdicts[-1].refusal.code == "NOTHING_TO_CLOSE"
+
+
+def test_an_exit_of_the_wrong_side_closes_nothing(desk):
+    desk.position(ref="77", side="sell")
+    assert code_of(desk.close(position_ref="77", lots=d(1))) == "NOTHING_TO_CLOSE"
+    assert code_of(desk.close(position_ref="77", lots=d(1), side="buy")) == ""
+
+
+def test_neither_limits_nor_the_switch_nor_age_hold_up_an_exit(desk):
+    desk.position(ref="77")
+    desk.limit(Kind.MAX_LOTS, 0, Unit.LOTS)
+    desk.limit(Kind.LOSS, 0, Unit.MONEY, window=Window.DAY)
+    kill_switch.engage(kill_switch.of_owner(desk.owner), actor=desk.owner)
+    exit_order = desk.close(position_ref="77", lots=d(1), signal_at=AT - dt.timedelta(days=1))
+    assert code_of(exit_order) == ""
+    assert code_of(exit_order, gate.recheck) == ""
+    assert code_of(desk.order()) == "KILL_SWITCH"
+
+
+def test_closed_in_part_leaves_the_rest_to_close(desk):
+    position = desk.position(ref="77", open_volume=d(1))
+    order = desk.close(position_ref="77", lots=d("0.5"))
+    asked(order)
+    with transaction.atomic():
+        gate.consume(order.client_order_id, share=d(1))
+        position.open_volume = d("0.5")
+        position.save()
+    assert code_of(desk.close(position_ref="77", lots=d("0.5"))) == ""
+    assert code_of(desk.close(position_ref="77", lots=d("0.01"))) == "NOTHING_TO_CLOSE"
+
+
+# -- The last look -----------------------------------------------------------------------------------
+def test_the_last_look_passes_what_is_still_so(desk):
+    desk.limit(Kind.SYMBOL_LOTS, 2, Unit.LOTS)
+    order = desk.order(lots=d(2))
+    asked(order)
+    verdict = asked(order, gate.recheck)
+    assert verdict.passed, verdict.refusal
+    assert "symbol_lots" in {check.rule for check in verdict.checks}
+
+
+def test_the_last_look_refuses_what_was_never_allowed_or_is_over(desk):
+    order = desk.order()
+    assert code_of(order, gate.recheck) == "NO_RESERVATION"
+    asked(order)
+    gate.release(order.client_order_id)
+    assert code_of(order, gate.recheck) == "NO_RESERVATION"
+
+
+@pytest.mark.parametrize("is_released", [False, True])
+def test_a_stop_in_between_is_seen_even_when_it_was_released(desk, is_released):
+    order = desk.order()
+    asked(order)
+    scope = kill_switch.of_account(desk.account)
+    kill_switch.engage(scope, actor=desk.owner)
+    if is_released:
+        kill_switch.release(scope, actor=desk.owner, reason="only a trial")
+    assert code_of(order, gate.recheck) == "KILL_SWITCH"
+
+
+@pytest.mark.parametrize("kind", [Kind.SYMBOL_LOTS, Kind.MAX_LOTS])
+def test_a_limit_lowered_in_between_holds(desk, kind):
+    limit = desk.limit(kind, 2, Unit.LOTS)
+    order = desk.order(lots=d(2))
+    assert code_of(order) == ""
+    Limit.objects.filter(pk=limit.pk).update(value=d(1))
+    expected = {Kind.SYMBOL_LOTS: "LIMIT_LOWERED", Kind.MAX_LOTS: "MAX_LOTS"}[kind]
+    assert code_of(order, gate.recheck) == expected
+
+
+def test_a_queue_that_stood_still_sends_nothing_old(desk):
+    order = desk.order(signal_at=AT)
+    asked(order)
+    late = AT + dt.timedelta(minutes=5)
+    now = {"at": late, "market": replace(order.market, at=late), "rate": Figure(d(1), late)}
+    assert code_of(replace(order, **now), gate.recheck) == "STALE"
+
+
+# -- Repetition ----------------------------------------------------------------------------------------
+def order_at(desk, at, **fields):
+    """An order of that moment, with figures of that moment."""
+    now = {"market": Price(d("1.1"), d("1.1002"), at), "rate": Figure(d(1), at)}
+    worth = {name: Figure(d(10000), at) for name in ("equity", "free_margin")}
+    return desk.order(at=at, **now, **worth, **fields)
+
+
+@pytest.mark.parametrize("start", [0, 1, 2])
+def test_the_same_order_from_two_signals_passes_once_whatever_the_bucket(desk, start):
+    """R9: seconds apart, also over the edge of any window of three seconds."""
+    first = AT + dt.timedelta(seconds=start)
+    codes = [
+        code_of(order_at(desk, first + dt.timedelta(seconds=n), lots=d("0.7"))) for n in (0, 2, 4)
+    ]
+    assert codes == ["", "DUPLICATE", ""]
+
+
+def test_legs_of_one_origin_and_retries_after_a_refusal_are_no_duplicates(desk):
+    one = desk.order(lots=d("0.7"), origin="signal:1")
+    assert code_of(one) == ""
+    assert code_of(desk.order(lots=d("0.7"), origin="signal:1")) == ""
+    assert code_of(desk.order(lots=d("0.7"), origin="signal:2")) == "DUPLICATE"
+    for row in Reservation.objects.all():
+        gate.release(row.client_order_id)
+    assert code_of(desk.order(lots=d("0.7"), origin="signal:3")) == ""
+
+
+def test_too_many_automatic_entries_stop_until_a_person_lets_them_go_on(desk):
+    """R11."""
+    limit = desk.limit(Kind.ENTRIES, 2, Unit.COUNT, scope=Scope.STRATEGY, strategy="mr", seconds=60)
+    machine = {"automatic": True, "strategy": "mr"}
+    codes = [code_of(desk.order(**machine)) for _ in range(3)]
+    assert codes == ["", "", "TOO_MANY_ENTRIES"]
+    Reservation.objects.all().update(at=AT - dt.timedelta(hours=1))  # the window is empty again
+    assert code_of(desk.order(**machine)) == "TOO_MANY_ENTRIES"
+    assert code_of(desk.order(strategy="mr")) == ""  # by hand
+    Usage.objects.filter(limit=limit).update(broken_at=None)
+    assert code_of(desk.order(**machine)) == ""
+
+
+# -- Fail closed -----------------------------------------------------------------------------------------
+def broken(_question, *_limits):
+    raise RuntimeError("a control that fails")
+
+
+def silent(_question, *_limits):
+    return None
+
+
+@pytest.mark.parametrize("judge", [broken, silent, lambda _: True, lambda _: "PASS"])
+@pytest.mark.parametrize("name", [rule.name for rule in RULES if rule.kind is None])
+def test_a_rule_that_fails_refuses_with_its_name(desk, monkeypatch, judge, name):
+    changed = tuple(
+        Rule(rule.name, judge, exits=rule.exits, again=rule.again) if rule.name == name else rule
+        for rule in RULES
+    )
+    monkeypatch.setattr(gate, "RULES", changed)
+    refusal = asked(desk.order()).refusal
+    assert (refusal.rule, refusal.code) == (name, "CONTROL_ERROR")
+    assert not Reservation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "account_open",
+        "may_trade",
+        "connection_is_live",
+        "session_open",
+        "lot_min",
+        "market",
+        "margin",
+    ],
+)
+def test_a_figure_that_is_not_known_is_named(desk, missing):
+    refusal = asked(desk.order(**{missing: None})).refusal
+    assert refusal.code == "MISSING"
+    assert refusal.figures["missing"] == {"market": "quote"}.get(missing, missing)
+
+
+def test_what_breaks_outside_the_rules_refuses_too(desk, monkeypatch):
+    def fall_over(*_args, **_named):
+        raise RuntimeError("no book to read")
+
+    monkeypatch.setattr("risk.situation.binding", fall_over)
+    verdict = asked(desk.order())
+    assert (verdict.refusal.rule, verdict.refusal.code) == ("gate", "CONTROL_ERROR")
+
+
+def test_a_fault_while_reserving_takes_everything_back(desk, monkeypatch):
+    desk.limit(Kind.SYMBOL_LOTS, 5, Unit.LOTS)
+    desk.limit(Kind.OPEN_POSITIONS, 5, Unit.COUNT)
+    calls = []
+    take = gate.counters.take
+
+    def second_fails(*args, **named):
+        calls.append(args)
+        if len(calls) == 3:
+            raise RuntimeError("power cut")
+        return take(*args, **named)
+
+    monkeypatch.setattr(gate.counters, "take", second_fails)
+    assert code_of(desk.order()) == "CONTROL_ERROR"
+    assert not Reservation.objects.exists() and not Hold.objects.exists()
+    assert not Usage.objects.filter(reserved__gt=0).exists()
+
+
+def test_a_position_without_a_price_of_today_is_named(desk):
+    desk.position()
+    desk.limit(Kind.EXPOSURE, 10**6, Unit.MONEY, scope=Scope.OWNER, currency="EUR")
+    stranger = Desk(owner=desk.owner, currency="JPY")
+    order = stranger.order(currency="JPY", rate=Figure(d(150), AT))
+    refusal = asked(order).refusal
+    assert (refusal.code, refusal.figures["missing"]) == ("MISSING", "rate JPY to EUR")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_gate_is_asked_inside_a_transaction():
+    with pytest.raises(transaction.TransactionManagementError):
+        gate.authorise(Desk().order())
+
+
+# -- Figures from the books --------------------------------------------------------------------------------
+def test_what_trading_does_not_know_of_the_account_comes_from_the_books(desk):
+    manual.deposit(desk.account, amount="1000", at=AT - dt.timedelta(days=1), actor=desk.owner)
+    nothing = {"equity": None, "free_margin": None, "rate": None}
+    assert code_of(desk.order(margin=d(1000), **nothing)) == ""
+    assert code_of(desk.order(margin=d(1), **nothing)) == "MARGIN"
+
+
+# -- Requests --------------------------------------------------------------------------------------------
+def test_requests_to_a_broker_are_counted_and_cancels_apart(desk):
+    """R10."""
+    desk.limit(Kind.MESSAGES, 2, Unit.COUNT, seconds=10)
+
+    def may(seconds, **more):
+        at = AT + dt.timedelta(seconds=seconds)
+        return gate.may_send_message(account_id=desk.account.pk, at=at, **more)
+
+    assert [may(n) for n in (0, 1, 2)] == [True, True, False]
+    assert [may(n, cancels=True) for n in (3, 4, 5)] == [True, True, False]
+    assert may(10)
+    assert gate.may_send_message(account_id=make_account().pk, at=AT)
+
+
+def test_a_check_says_which_limit_it_is_of(desk):
+    limit = desk.limit(Kind.MAX_LOTS, 1, Unit.LOTS)
+    checks: tuple[Check, ...] = asked(desk.order(lots=d(1))).checks
+    assert [c.figures["limit_id"] for c in checks if c.rule == "max_lots"] == [limit.pk]

@@ -1,0 +1,151 @@
+"""Many workers against one allowance: exactly as many pass as fit, on both databases.
+
+Threads on PostgreSQL; on SQLite, whose test database is in memory, processes with a file of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from django.db import connection, transaction
+
+from risk import gate, kill_switch
+from risk.kinds import Kind, Unit
+from risk.models import Limit, Reservation, Usage
+from tests.risk.orders import Desk, d
+
+ROOT = Path(__file__).parents[2]
+WORKERS = 8
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "6"))  # a long run asks for 1000
+
+on_postgresql = pytest.mark.postgresql
+race = pytest.mark.django_db(transaction=True)
+
+
+def at_once(work, tasks) -> list:
+    """What `work` answers to each task, all begun at the same moment in threads of their own."""
+    start = threading.Barrier(len(tasks))
+
+    def run(task):
+        try:
+            start.wait()
+            with transaction.atomic():
+                return work(task)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        return list(pool.map(run, tasks))
+
+
+@on_postgresql
+@race
+def test_room_for_one_is_taken_once():
+    """R5, F26: fresh counters in each round, so that their making is raced for, too."""
+    desk = Desk()
+    for n in range(ROUNDS):
+        Limit.objects.all().delete()
+        limit = desk.limit(Kind.SYMBOL_LOTS, 1, Unit.LOTS)
+        orders = [
+            desk.order(lots=d(1), price=d("1.1") + d(n * WORKERS + i) / 10**5)
+            for i in range(WORKERS)
+        ]
+        verdicts = at_once(gate.authorise, orders)
+        codes = sorted(v.refusal.code if v.refusal else "" for v in verdicts)
+        assert codes.count("") == 1, codes
+        assert set(codes) <= {"", "SYMBOL_LOTS", "BUSY"}
+        row = Usage.objects.get(limit=limit)
+        assert row.used + row.reserved == 1
+        for verdict, order in zip(verdicts, orders, strict=True):
+            if verdict.passed:
+                gate.release(order.client_order_id)
+
+
+@on_postgresql
+@race
+def test_two_limits_locked_from_two_sides_never_wait_for_each_other():
+    one = Desk()
+    other = Desk(owner=one.owner)
+    shared = {"scope": "owner", "owner": one.owner}
+    limits = [one.limit(kind, 40, unit, **shared) for kind, unit in (
+        (Kind.OPEN_POSITIONS, Unit.COUNT), (Kind.SYMBOL_LOTS, Unit.LOTS), (Kind.TRADES, Unit.COUNT),
+    )]  # fmt: skip
+    orders = [
+        desk.order(lots=d(1), margin=d(1), price=d("1.1") + d(n) / 10**5)
+        for n in range(WORKERS // 2)
+        for desk in (one, other)
+    ]
+    verdicts = at_once(gate.authorise, orders)
+    assert all(verdict.passed for verdict in verdicts), [v.refusal for v in verdicts]
+    assert all(row.reserved == WORKERS for row in Usage.objects.filter(limit__in=limits))
+
+
+@on_postgresql
+@race
+def test_the_same_order_asked_for_at_once_passes_once():
+    desk = Desk()
+    verdicts = at_once(gate.authorise, [desk.order(lots=d(1)) for _ in range(WORKERS)])
+    codes = sorted(v.refusal.code if v.refusal else "" for v in verdicts)
+    assert codes.count("") == 1
+    assert set(codes) <= {"", "DUPLICATE", "BUSY"}
+
+
+@on_postgresql
+@race
+def test_no_send_begins_after_a_stop_is_committed():
+    """R1: what passed its last look before the stop ends before the stop can commit."""
+    desk = Desk()
+    orders = [
+        desk.order(lots=d("0.01"), margin=d(1), price=d("1.1") + d(n) / 10**5)
+        for n in range(WORKERS)
+    ]
+    with transaction.atomic():
+        assert all(gate.authorise(order).passed for order in orders)
+    epochs = {}
+
+    def work(order):
+        if order is None:
+            epochs["stop"] = kill_switch.engage(kill_switch.of_owner(desk.owner), actor=desk.owner)
+            return None
+        verdict = gate.recheck(order)
+        stopped = kill_switch.standing(desk.account).engaged
+        return verdict.passed, stopped
+
+    answers = [answer for answer in at_once(work, [*orders, None]) if answer]
+    assert not any(passed and stopped for passed, stopped in answers)
+    with transaction.atomic():
+        assert not any(gate.recheck(order).passed for order in orders)
+    assert Reservation.objects.count() == WORKERS and epochs == {"stop": 1}
+
+
+@pytest.mark.processes
+def test_processes_on_sqlite_never_spend_one_allowance_twice(tmp_path):
+    environment = {
+        **os.environ,
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'hub.sqlite3'}",
+        "TRADERSHUB_DATA": str(tmp_path),
+        "DJANGO_SETTINGS_MODULE": "tradershub.settings",
+        "LOAD_RATES": "0",
+    }
+
+    def run(*words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tests.risk.racing", *words]
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        )
+
+    made, _ = run("prepare").communicate(timeout=120)
+    start = time.time() + 6  # when all have loaded what they need
+    workers = [run("race", made.strip(), str(start), str(n), str(ROUNDS)) for n in range(4)]
+    lines = [worker.communicate(timeout=180)[0].splitlines() for worker in workers]
+    assert all(worker.returncode == 0 for worker in workers)
+    assert [len(answers) for answers in lines] == [ROUNDS] * 4
+    passed = [sum(answers[n] == "passed" for answers in lines) for n in range(ROUNDS)]
+    assert passed == [1] * ROUNDS, lines
