@@ -11,7 +11,14 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from tradershub.core.environment import Environment, data_folder, database, usable_keys
+from tradershub.core.environment import (
+    Environment,
+    data_folder,
+    database,
+    private_places,
+    usable_keys,
+    web_address,
+)
 
 
 def manage(*words, **variables):
@@ -153,3 +160,28 @@ def test_the_command_line_says_it_in_a_line(tmp_path, variables, sentence):
     assert run.returncode == 1
     assert run.stderr.startswith(sentence)
     assert len(run.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "place", ["10.0.0.5:8443", "vault:8200", "[::1]:8200", "10.0.0.0/8", "fd00::/8"]
+)
+def test_a_private_place_is_a_host_with_its_port_or_a_network(place):
+    assert private_places([place]) == [place]
+
+
+@pytest.mark.parametrize(
+    "place", ["", "vault", "vault:0", "vault:99999", "a@b:1", "10.0.0.0/99", "https://a:1"]
+)
+def test_a_private_place_that_cannot_be_meant_is_refused_by_name(place):
+    with pytest.raises(ImproperlyConfigured, match="OUTGOING_ALLOWED"):
+        private_places([place])
+
+
+def test_an_address_of_the_web_is_taken_bare_and_refused_without_its_password():
+    for found in ("", "https://vault.example.com:8200", "http://127.0.0.1:8200/"):
+        assert web_address("VAULT_ADDR", found) == found
+    for wrong in ("vault:8200", "ftp://a", "https://", "https://a:secret@b", "https://b/secret",
+                  "https://b?secret", "https://b:secret"):  # fmt: skip
+        with pytest.raises(ImproperlyConfigured, match="VAULT_ADDR") as refusal:
+            web_address("VAULT_ADDR", wrong)
+        assert "secret" not in str(refusal.value)

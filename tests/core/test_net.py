@@ -15,6 +15,7 @@ import pytest
 
 from tradershub import checks
 from tradershub.core import net
+from tradershub.core.logs import logging_settings
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -212,6 +213,16 @@ def test_an_answer_that_drips_is_given_up_in_time(settings):
         finally:
             stop.set()
             thread.join()
+
+
+def test_no_address_stands_in_the_log(settings, server, caplog):
+    """Some hold a token: httpx would write each of them."""
+    settings.OUTGOING_ALLOWED = ["127.0.0.0/8"]
+    levels = logging_settings(json=True)["loggers"]
+    assert (levels["httpx"]["level"], levels["httpcore"]["level"]) == ("WARNING", "WARNING")
+    with net.client() as client:
+        client.get(at(server, "/bot-c4n4ry"))
+    assert "c4n4ry" not in caplog.text
 
 
 def test_certificates_are_checked():

@@ -150,8 +150,8 @@ def web_address(name: str, found: str) -> str:
         parts = urlsplit(found)
         if not found or parts.scheme in ("http", "https") and _is_bare(parts):
             return found
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name} cannot be read: {expected}") from error
+    except ValueError:  # whose message would quote a part of it
+        raise ImproperlyConfigured(f"{name} cannot be read: {expected}") from None
     raise ImproperlyConfigured(f"{name} cannot be used: {expected}")
 
 
