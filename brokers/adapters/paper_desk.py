@@ -88,9 +88,11 @@ class Desk:
         """Let time pass and orders meet the prices; the moment it became comes back.
 
         All prices are there before the first is met: nobody is stopped out at one of two that belong together.
+        Those that did not come again grow old: nothing is dealt at them any more.
         """
         at = max(at, self.venue.market.now)
-        for symbol in sorted(self.show(quotes, at)):
+        known = self.quotes | {quote.symbol: quote for quote in quotes}
+        for symbol in sorted(self.show(known.values(), at)):
             self._meet(self.quotes[symbol], at)
         self.take(self.venue.advance(at))
         if self.seq and self.account.rules.slippage != self.slippage:

@@ -195,6 +195,16 @@ def test_an_old_price_deals_nothing(bench):
     assert "Filled" in kinds(bench.tick())
 
 
+def test_nobody_is_stopped_out_at_a_price_that_does_not_come_again(db, clock, venues_stay):
+    bench = Bench(clock, terms={"swap_mode": "points", "swap_long": "-1500"})
+    bench.adapter.place(ticket("c1", lots="5"))
+    bench.clock.on(days=1)
+    assert kinds(bench.adapter.tick([], clock.at)) == ["SwapCharged", "RolledOver", "MarginCall"]
+    assert len(bench.adapter.positions()) == 1
+    bench.requote()
+    assert "StopOut" in kinds(bench.tick())
+
+
 def test_a_symbol_that_was_never_quoted_cannot_be_traded(bench):
     bench.broker.symbols.get(name="GER40").last_quote.delete()
     for order in (ticket("c1", symbol="GER40"), limit("c2", symbol="GER40")):
