@@ -26,11 +26,15 @@ NOT_ASKED = "not asked, for the step before failed"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that was tried. said: in a sentence. ok: None where there was nothing to ask."""
+    """One thing that was tried. said: in a sentence. ok: None where there was nothing to ask.
+
+    answered: whether the platform itself gave an answer.
+    """
 
     what: str
     said: str
     ok: bool | None
+    answered: bool = False
 
 
 def check_connection(connection: Connection, *, actor: Any) -> list[Step]:
@@ -40,7 +44,7 @@ def check_connection(connection: Connection, *, actor: Any) -> list[Step]:
     now = timezone.now()
     connection.checked_at = now
     connection.fault = f"{failed.what}: {failed.said}"[:300] if failed else ""
-    if not failed:
+    if any(step.answered for step in steps):
         connection.seen_at = now
     connection.save(update_fields=["checked_at", "seen_at", "fault"])
     record(
@@ -123,7 +127,7 @@ def _try(
         said = redacted(error.message, adapter.line.secrets.values())
         return None, Step(what, said, False)
     milliseconds = round((time.monotonic() - began) * 1000)
-    return found, Step(what, f"{worded(found)}, in {milliseconds} ms", True)
+    return found, Step(what, f"{worded(found)}, in {milliseconds} ms", True, answered=True)
 
 
 def _wrong(account: AccountReport, adapter: Adapter, connection: Connection, currency: str) -> str:

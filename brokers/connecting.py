@@ -65,6 +65,17 @@ def why_shut(connection: Connection, platform: Platform | None = None) -> str:
     return "" if connection.enabled else f"The connection {connection.name} is switched off"
 
 
+def condition(connection: Connection, platform: Platform | None = None) -> str:
+    """How it is, in a word or three: Fault, Off, Works, Ready (set up, not asked yet), Not tested yet."""
+    if connection.fault:
+        return "Fault"
+    if why_shut(connection, platform):
+        return "Off"
+    if connection.seen_at:
+        return "Works"
+    return "Ready" if connection.checked_at else "Not tested yet"
+
+
 # -- Connections -------------------------------------------------------------------------------
 @transaction.atomic
 def open_connection(

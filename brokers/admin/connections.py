@@ -31,13 +31,13 @@ class ConnectionAdmin(OwnedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        self._platforms = {row.key: row for row in connecting.all_platforms()}
+        return super().get_queryset(request)
+
     @display(description="State", label={"Works": "success", "Fault": "danger", "Off": "warning"})
     def state(self, connection: Connection) -> str:
-        if connection.fault:
-            return "Fault"
-        if not connection.enabled:
-            return "Off"
-        return "Works" if connection.seen_at else "Not tested yet"
+        return connecting.condition(connection, self._platforms.get(connection.platform))
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """The form depends on the platform, which is chosen first."""

@@ -265,6 +265,7 @@ def test_a_connection_that_answers_says_account_contracts_and_prices(connection,
     assert "1\u202f000.00 USD" in found["Account 001"][1]
     assert "EURUSD 1.1/1.1002" in found["Prices"][1]
     assert connection.fault == "" and connection.seen_at and connection.checked_at
+    assert connecting.condition(connection) == "Works"
     assert AuditEntry.objects.first().summary == "Tested Main (Example): it answers"
 
 
@@ -286,7 +287,7 @@ def test_an_account_that_is_not_the_one_meant_is_a_fault(connection, account, ex
     example.says = {"account": said}
     assert checked(connection)["Account 001"] == (False, words)
     assert connection.fault == f"Account 001: {words}"
-    assert connection.seen_at is None
+    assert connecting.condition(connection) == "Fault"
     example.says = {}
     checked(connection)
     assert connection.fault == ""
@@ -314,7 +315,8 @@ def test_where_a_person_carries_orders_out_nothing_is_asked(administrator):
     make_account(owner=administrator, broker=by_hand.broker, connection=by_hand)
     found = checked(by_hand)
     assert found["Account"] == (None, "nobody answers there: a person carries the orders out")
-    assert by_hand.fault == ""
+    assert (by_hand.fault, by_hand.seen_at) == ("", None)
+    assert connecting.condition(by_hand) == "Ready"
 
 
 def test_what_is_switched_off_is_said(connection, account, administrator):

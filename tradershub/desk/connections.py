@@ -57,6 +57,7 @@ def _page(
         connection=connection,
         platform=connecting.platform_row(connection.platform),
         shut=connecting.why_shut(connection),
+        state=connecting.condition(connection),
         ending=ending(connection, today()),
         settings=_settings(connection),
         secrets=_secrets(connection),

@@ -29,6 +29,7 @@ from tradershub.desk.importing import need
 VIEW, SEE, TOGGLE = "brokers.view_connection", "brokers.view_platform", "brokers.change_platform"
 CRUMBS = (("Platforms", reverse_lazy("desk:platforms")),)
 LOGGED = 20
+TONES = {"Works": "good", "Fault": "bad", "Off": "warning"}
 PROOF = {
     "A": "exactly: it can be asked for any order of ours",
     "B": "well: it shows what was sent, for a while",
@@ -103,14 +104,8 @@ def _shown(request: HttpRequest, platforms: Iterable[Platform]) -> list[Shown]:
 
 
 def _one(row: Connection, platform: Platform, day: dt.date) -> Shown:
-    state, tone = "Works", "good"
-    if row.fault:
-        state, tone = "Fault", "bad"
-    elif connecting.why_shut(row, platform):
-        state, tone = "Off", "warning"
-    elif row.seen_at is None:
-        state, tone = "Not tested yet", ""
-    return Shown(row, state, tone, ending(row, day))
+    state = connecting.condition(row, platform)
+    return Shown(row, state, TONES.get(state, ""), ending(row, day))
 
 
 @require_GET
