@@ -42,7 +42,19 @@ from tests.factories import make_account, make_broker, make_strategy, make_symbo
 from tradershub.core.api_keys import create_key
 from tradershub.core.models import ApiKey, AuditEntry, Build, Preference, Submission
 from tradershub.core.owned import OwnedModel
-from trading.models import Gate, Lease, Mirror, Route, Signal, SignalSource
+from trading.models import (
+    Gate,
+    Lane,
+    Lease,
+    Mirror,
+    Order,
+    OrderAttempt,
+    OrderCheck,
+    OrderEvent,
+    Route,
+    Signal,
+    SignalSource,
+)
 
 MARK = "zqxmark"
 BATCH = uuid.UUID("7ab3b3c1-7b3c-4a0e-a97f-8acb023aa40d")
@@ -61,6 +73,7 @@ class MarkedBooks:
         self.connected()
         self.booked()
         self.planned()
+        self.sent()
         self.imported()
         self.bounded()
         self.personal()
@@ -131,6 +144,39 @@ class MarkedBooks:
         times = {"received_at": AT, "last_delivery_at": AT}
         signal = self.keep(Signal.objects.create(source=source, reason=MARK, **sent, **times))
         self.keep(Gate.objects.create(signal=signal, at=AT, name=MARK, passed=True))
+
+    def sent(self) -> None:
+        """An order at the broker, with its story."""
+        account = self.account
+        order = self.keep(
+            Order.objects.create(
+                account=account,
+                symbol=make_symbol(account),
+                client_order_id=MARK,
+                broker_order_id=MARK,
+                origin_kind="hand",
+                origin_id=MARK,
+                strategy=MARK,
+                reason=MARK,
+                side="buy",
+                lots=1,
+                state="working",
+                lane_seq=1,
+                received_at=AT,
+            )
+        )
+        told = {"text": MARK, "at": AT}
+        self.keep(OrderEvent.objects.create(order=order, seq=0, target="received", **told))
+        self.keep(
+            OrderCheck.objects.create(order=order, stage="decision", place=0, passed=True, **told)
+        )
+        self.keep(
+            OrderAttempt.objects.create(
+                account=account, order=order, action="place", asked={"client_id": MARK},
+                outcome="done", made_at=AT, text=MARK,
+            )
+        )  # fmt: skip
+        self.keep(Lane.objects.create(account=account, halted=True, halted_because=MARK))
 
     def imported(self) -> None:
         owner, account = self.owner, self.account

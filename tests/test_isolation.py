@@ -83,6 +83,12 @@ BODIES: dict[str, Any] = {
     "release_kill_switch": {
         "scope": "account", "account_id": "account", "reason": "stolen by somebody",
     },
+    "send_order": {"account_id": "account", "symbol": "EURUSD", "side": "buy", "lots": "1"},
+    "change_sent_order": {"price": "1"},
+    "settle_sent_order": {"evidence": "stolen by somebody"},
+    "close_at_broker": {},
+    "set_stops": {"stop_loss": "1"},
+    "resume_lane": {"reason": "stolen by somebody"},
     "create_api_key": {"name": "x", "scopes": ["read"]},
     "edit_preferences": {"base_currency": "USD"},
 }  # fmt: skip
@@ -309,6 +315,7 @@ def call(client: Client, op: Any, books: MarkedBooks) -> Any:
     """The answer to an operation with the ids of the marked books in its path and body."""
     ids = {model._meta.model_name: row.pk for model, row in books.rows.items()} | {
         "order": books.rows_by_label["accounts.brokerorder"][1],
+        "sent_order": books.rows_by_label["trading.order"][1],
         "import": books.rows_by_label["accounts.statementimport"][1],
         "mapping": books.rows_by_label["accounts.filemapping"][1],
         "key": books.rows_by_label["core.apikey"][1],

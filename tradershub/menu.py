@@ -48,6 +48,9 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("Orders", "accounts.BrokerOrder", "list_alt", "o"),
         Entry("Deals", "accounts.Deal", "receipt"),
         Entry("Positions", "accounts.Position", "donut_small"),
+        Entry("Sent orders", "trading.Order", "send"),
+        Entry("Requests", "trading.OrderAttempt", "forward_to_inbox"),
+        Entry("Lanes", "trading.Lane", "linear_scale"),
     ),
     "Strategies": (
         Entry("Strategies", "strategies.Strategy", "psychology"),

@@ -1,6 +1,7 @@
 """The trading app over the API: one module a subject."""
 
+from trading.api.orders import router as orders
 from trading.api.signals import router as signals
 from trading.api.webhook import router as webhook
 
-ROUTERS = (signals, webhook)
+ROUTERS = (orders, signals, webhook)
