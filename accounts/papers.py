@@ -1,4 +1,7 @@
-"""Accounts at a venue of our own: opened with their terms, their first money and the way to them."""
+"""Accounts at a venue of our own: opened with their terms, their first money and the way to them.
+
+Terms that a person adds or corrects later are granted by the venue from their day on.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,19 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.manual.entries import Number, money, positive
-from accounts.models import Account
+from accounts.models import Account, AccountTerms
 from accounts.services import open_account
 from brokers.adapters.errors import AdapterError
+from brokers.adapters.paper import PaperAdapter
 from brokers.models import Broker
 from brokers.papers import open_paper_venue, open_venue_account
 from tradershub.core.errors import BadInput
 
 MOST = Decimal(10) ** 9
+GRANTED = "granted"  # under which the session keeps the terms that the venue knows
 
 
 @transaction.atomic
@@ -77,3 +83,21 @@ def open_paper_account(
     except AdapterError as error:
         raise BadInput(error.message) from error
     return account
+
+
+def grant_terms(account: Account, adapter: PaperAdapter) -> bool:
+    """Have the venue grant the account's terms of today; whether they were others before."""
+    in_force = AccountTerms.objects.filter(account=account, valid_from__lte=timezone.now().date())
+    terms = in_force.order_by("-valid_from").first()
+    if terms is None:
+        return False
+    wanted = [str(terms.leverage), f"{terms.margin_call_level:f}", f"{terms.stop_out_level:f}"]
+    if adapter.session.load(GRANTED) == wanted:
+        return False
+    adapter.change_rules(
+        leverage=Decimal(terms.leverage),
+        call_level=terms.margin_call_level,
+        stop_level=terms.stop_out_level,
+    )
+    adapter.session.store(GRANTED, wanted)
+    return True

@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from accounts.models import Account, BrokerOrder, Position
+from accounts.papers import grant_terms
 from brokers.adapters.base import Adapter
 from brokers.adapters.errors import AdapterError, Unavailable
 from brokers.adapters.messages import QuoteReport
@@ -142,8 +143,11 @@ class Following:
         return self.adapter(self.accounts[0]).quotes(symbols) if symbols else []
 
     def _look_at(self, account: Account) -> None:
+        adapter = self.adapter(account)
+        if isinstance(adapter, PaperAdapter):
+            grant_terms(account, adapter)
         for _ in range(MOST_LOOKS):
-            if not look(account, self.adapter(account)):
+            if not look(account, adapter):
                 return
 
     def adapter(self, account: Account) -> Adapter:

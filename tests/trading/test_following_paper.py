@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal as D
 
 import pytest
 from django.utils import timezone
 
-from accounts.models import Position
+from accounts.models import AccountTerms, Position
 from accounts.papers import open_paper_account
 from accounts.valuation import state_of
 from brokers.adapters.messages import Kind, OrderTicket, QuoteReport, Stops
 from brokers.connecting import open_adapter
+from brokers.models import VenueEvent
 from tests.accounts.books import assert_derived
 from tests.factories import make_owner
 from trading import following
@@ -115,5 +117,27 @@ def test_a_stop_out_is_in_the_books(account, keep):
     placed(account, lots=D(8))
     keep()
     keep("1.0905")
+    assert not Position.objects.filter(open_volume__gt=0).exists()
+    assert_one_truth(account)
+
+
+def test_terms_that_a_person_adds_are_granted_from_their_day_on(account, keep):
+    def leverage():
+        return open_adapter(account.connection, account.number).account().leverage
+
+    today = timezone.now().date()
+    AccountTerms.objects.filter(account=account).update(valid_from=today - dt.timedelta(days=9))
+    tomorrow = {"valid_from": today + dt.timedelta(days=1), "leverage": 5}
+    AccountTerms.objects.create(account=account, **tomorrow)
+    keep()
+    assert leverage() == 100
+    AccountTerms.objects.create(account=account, valid_from=today, leverage=20, stop_out_level=99)
+    keep()
+    assert leverage() == 20
+    events = VenueEvent.objects.filter(kind="RulesChanged").count()
+    keep()
+    assert VenueEvent.objects.filter(kind="RulesChanged").count() == events > 0
+    placed(account, lots=D("1.8"))
+    keep("1.0990")
     assert not Position.objects.filter(open_volume__gt=0).exists()
     assert_one_truth(account)
