@@ -19,7 +19,7 @@ from brokers.models import Connection
 from brokers.platforms import PLATFORMS
 from tradershub.core import signs
 from tradershub.core.tasks import here, record_beat
-from trading import leases, sweeper
+from trading import dropfolder, leases, sweeper
 from trading.following import AWAY, Clock, Following, note_fault
 
 log = structlog.get_logger("trading.keeper")
@@ -71,13 +71,14 @@ class Keeper:
     def __init__(self, stopping: threading.Event) -> None:
         self.stopping = stopping
         self.followed: dict[int, tuple[Following, Thread]] = {}
-        self.sweeping = Thread("sweeper", sweep, stopping)
+        self.chores = [Thread(turn.__name__, turn, stopping) for turn in (sweep, look_into_folders)]
         self.assigns = Clock("LOOK_SECONDS")
         self.beats = Clock("HEARTBEAT_SECONDS")
 
     def run(self) -> None:
         """Work until told to stop; then let go of everything within some seconds."""
-        self.sweeping.start()
+        for chore in self.chores:
+            chore.start()
         try:
             while not self.stopping.wait(TICK):
                 signs.lives(NAME)
@@ -137,7 +138,8 @@ class Keeper:
         for following, thread in self.followed.values():
             thread.join(timeout=max(0.0, until - time.monotonic()))
             _let_go(following, thread)
-        self.sweeping.join(timeout=max(0.0, until - time.monotonic()))
+        for chore in self.chores:
+            chore.join(timeout=max(0.0, until - time.monotonic()))
         connections.close_all()
 
 
@@ -145,6 +147,12 @@ def sweep() -> float:
     """See to the orders left behind; seconds until the next round."""
     sweeper.sweep()
     return float(settings.SWEEP_SECONDS)
+
+
+def look_into_folders() -> float:
+    """Take the signals that lie in files; seconds until the next look."""
+    dropfolder.look()
+    return 1.0
 
 
 def holder() -> str:
