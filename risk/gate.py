@@ -33,7 +33,7 @@ from risk.facts import (
 from risk.kinds import KINDS, Kind
 from risk.measures import ask_of, covers, money_limit
 from risk.models import Limit, Reservation, RiskEvent, Usage
-from risk.rules import RULES, Rule, over_allowance, refused, within_allowance
+from risk.rules import RULES, Rule, over_allowance, passed, refused, within_allowance
 from tradershub.finance.decimals import ONE, ZERO
 
 LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
@@ -371,7 +371,7 @@ def _lowered(question: Question, usage: Usage, limit: LimitFact) -> Check:
     if usage.used + usage.reserved > most:
         text = f"{KINDS[limit.kind].label}, {limit.name}, was lowered since the order was allowed"
         return refused(rule.rule, "LIMIT_LOWERED", text, figures)
-    return Check(rule=rule.rule, passed=True, figures={k: f"{v:f}" for k, v in figures.items()})
+    return passed(rule.rule, figures)
 
 
 def _reservation(question: Question) -> Reservation:

@@ -529,6 +529,6 @@ def _round(value: Decimal) -> str:
 def _written(figures: dict[str, Any]) -> dict[str, Any]:
     """Decimals as plain text, which both databases and JSON give back unchanged."""
     return {
-        name: f"{value:f}" if isinstance(value, Decimal) else value
+        name: _plain(value) if isinstance(value, Decimal) else value
         for name, value in figures.items()
     }
