@@ -63,11 +63,5 @@ def test_a_reversal_is_one_row_that_names_the_new_position(monkeypatch):
     assert (deal.entry, deal.lots, deal.profit) == (Entry.REVERSAL, D("0.5"), D("-2.00"))
     (position,) = bench.adapter.positions()
     assert (position.side, position.lots) == ("sell", D("0.3"))
-    assert (
-        (deal.position_ref, deal.client_id)
-        == (position.ref, position.client_id)
-        == (
-            position.ref,
-            "c2",
-        )
-    )
+    assert deal.position_ref == position.ref
+    assert deal.client_id == position.client_id == "c2"
