@@ -27,6 +27,7 @@ from tradershub.core.formats import plain
 from tradershub.core.once import new_token
 from tradershub.core.queue import EXECUTION, enqueue
 from tradershub.core.validation import cleaned
+from tradershub.finance.decimals import to_decimal
 from tradershub.finance.sides import OPPOSITE
 from trading import journal, lanes, tickets
 from trading.facts import order_facts
@@ -102,9 +103,8 @@ def new_order(
         leg=origin.leg,
         generation=origin.generation,
         side=side,
-        lots=lots,
         received_at=timezone.now(),
-        **details,
+        **_exact(details | {"lots": lots}),
     )
     _check(order)
     return cleaned(order)
@@ -160,6 +160,21 @@ def decide(order: Order, *, actor: Any = "hub") -> None:
 def wake(account: Account) -> None:
     """Have a worker look at the lane, once the caller's transaction is committed."""
     enqueue("trading.tasks.pump", account.pk, cluster=EXECUTION, keep_result=False)
+
+
+NUMBERS = (*tickets.PRICES, "lots", "bound")
+
+
+def _exact(values: dict[str, Any]) -> dict[str, Any]:
+    """The same with its numbers as decimals, which may come as plain text. Raises BadInput."""
+    exact = dict(values)
+    for name in NUMBERS:
+        if values.get(name) is not None:
+            try:
+                exact[name] = to_decimal(values[name])
+            except (TypeError, ValueError) as error:
+                raise BadInput(f"{name.replace('_', ' ')}: {error}", param=name) from error
+    return exact
 
 
 # -- What can be asked for ---------------------------------------------------------------------
@@ -246,7 +261,7 @@ def amend(order: Order, *, actor: Any, **changes: Any) -> OrderAttempt:
 
     Raises Conflict where it does not work at the broker, or where a rule refuses what it would become.
     """
-    order = _locked(order)
+    order, changes = _locked(order), _exact(changes)
     if unknown := set(changes) - set(tickets.CHANGEABLE):
         raise BadInput(f"{sorted(unknown)[0]} of an order cannot be changed", param=min(unknown))
     if order.state not in OPEN:
@@ -328,7 +343,7 @@ def close_position(
     Raises Conflict where it is closed or where closings under way take all of it.
     """
     origin = origin or Origin(HAND, token or new_token())
-    position = _locked_position(position)
+    position, lots = _locked_position(position), _exact({"lots": lots})["lots"]
     if made := order_from(position.account, origin):
         return made
     closing = Order.objects.filter(
@@ -359,7 +374,7 @@ def close_position(
 @transaction.atomic
 def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> OrderAttempt:
     """Set stop_loss, take_profit and trail of an open position; those not given stay as they are known."""
-    position = _locked_position(position)
+    position, stops = _locked_position(position), _exact(stops)
     if not position.open_volume:
         raise Conflict(f"Position {position.ref} is closed already")
     if unknown := set(stops) - set(STOPS):

@@ -9,6 +9,7 @@ import pytest
 from accounts.models import Position
 from risk import kill_switch
 from tradershub.core.errors import BadInput, Conflict
+from tradershub.reports.needs import what_needs
 from trading import reports, services
 from trading.models import Lane, Order, OrderAttempt
 
@@ -231,3 +232,14 @@ def test_an_order_that_fills_is_not_changed(desk, position):
     with pytest.raises(Conflict, match="only a working one"):
         services.amend(order, actor=desk.owner, price=D(1))
     assert not OrderAttempt.objects.filter(action="amend").exists()
+
+
+def test_what_only_a_person_can_settle_is_on_the_dashboard(desk, settings):
+    settings.SETTLE_SECONDS, settings.QUARANTINE_SECONDS = 60, 0
+    desk.ledger.plan("drop")
+    order = desk.place()
+    desk.pump()
+    reports.halt(desk.account, because="a test")
+    told = [need.text for need in what_needs(desk.owner, [desk.account.pk])]
+    assert any(order.client_order_id in text for text in told)
+    assert any("No order of" in text and "a test" in text for text in told)

@@ -1,4 +1,4 @@
-"""What the person should look at: Breaks, unmapped symbols, files that wait or were refused, health."""
+"""What the person should look at: orders in doubt, Breaks, unmapped symbols, files that wait, health."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from brokers.models import Connection, Platform
 from tradershub import health
 from tradershub.reports.parts import breaks_address, open_breaks, unmapped_symbols
 from tradershub.reports.tables import Row
+from trading import queries
+from trading.models import Lane, Order
 
 State = StatementImport.State
 OVER = (State.REFUSED, State.FAILED)
@@ -39,6 +41,7 @@ class Need:
 def what_needs(user: Any, account_ids: Collection[int]) -> list[Need]:
     """Everything that waits for this person; empty when all is well."""
     return [
+        *_orders(user),
         *_connections(user),
         *_breaks(account_ids),
         *_symbols(account_ids),
@@ -56,6 +59,26 @@ def failing_parts() -> list[str]:
     checks = {name: check for name, check in health.CHECKS.items() if name != "migrations"}
     found = {name: health.outcome(check) for name, check in checks.items()}
     return [f"{name}: {words}" for name, words in found.items() if words != health.OK]
+
+
+def _orders(user: Any) -> list[Need]:
+    """Orders that only a person can settle, and accounts whose orders are held up."""
+    return [
+        *(_doubt(order) for order in queries.in_doubt(user)[:AT_MOST]),
+        *(_halt(lane) for lane in queries.halted_lanes(user)[:AT_MOST]),
+    ]
+
+
+def _doubt(order: Order) -> Need:
+    text = f"Nobody knows yet whether the broker has {order}. {order.reason}"
+    link = reverse("admin:trading_order_change", args=[order.pk])
+    is_left = order.state == Order.State.QUARANTINED
+    return Need(text, link, "Say what became of it" if is_left else "See its story", "bad")
+
+
+def _halt(lane: Lane) -> Need:
+    link = reverse("admin:trading_lane_change", args=[lane.pk])
+    return Need(f"No order of {lane.account} goes out. {lane.halted_because}", link, "See", "bad")
 
 
 def _connections(user: Any) -> list[Need]:

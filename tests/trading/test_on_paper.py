@@ -1,0 +1,101 @@
+"""The whole way on a paper account: the real rules, the real venue, the real mirror."""
+
+from __future__ import annotations
+
+from decimal import Decimal as D
+
+import pytest
+
+from accounts.models import Account, Position
+from risk import kill_switch
+from risk.models import Limit, Reservation
+from tests.accounts.books import assert_derived
+from tests.trading.paper import Paper
+from trading import execution, services
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def paper(monkeypatch, settings, no_queue):
+    settings.QUOTE_SECONDS = settings.LOOK_SECONDS = 0
+    return Paper(monkeypatch)
+
+
+def test_an_order_is_judged_sent_filled_booked_and_protected(paper):
+    order = paper.place(stop_loss=D("1.09"))
+    assert (order.state, order.reason) == ("filled", "")
+    assert (order.filled, order.average_price) == (D("0.1"), D("1.1002"))
+    assert order.checks.filter(stage="decision", passed=True).count() > 5
+    assert Reservation.objects.get(client_order_id=order.client_order_id).over_at
+    paper.turn()
+    position = Position.objects.get(account=paper.account)
+    assert position.stop_loss == D("1.09")
+    services.protect(position, actor=paper.owner, stop_loss=D("1.095"))
+    execution.pump(paper.account)
+    paper.turn()
+    position.refresh_from_db()
+    assert position.stop_loss == D("1.095")
+    closing = paper.pump(services.close_position(position, actor=paper.owner, lots=D("0.04")))
+    assert (closing.state, closing.reason) == ("filled", "")
+    paper.turn("1.094")  # the stop fires at the venue
+    position.refresh_from_db()
+    assert position.open_volume == 0
+    assert_derived(paper.account)
+
+
+def test_a_resting_order_fills_when_its_price_comes(paper):
+    order = paper.place(kind="limit", price=D("1.095"))
+    assert order.state == "working"
+    services.amend(order, actor=paper.owner, price=D("1.098"))
+    assert (paper.pump(order).state, order.price) == ("working", D("1.098"))
+    paper.turn("1.0975")
+    order.refresh_from_db()
+    assert (order.state, order.filled) == ("filled", D("0.1"))
+    assert_derived(paper.account)
+
+
+def test_a_resting_order_is_cancelled(paper):
+    order = paper.place(kind="limit", price=D("1.05"))
+    services.cancel(order, actor=paper.owner)
+    assert paper.pump(order).state == "cancelled"
+
+
+def test_a_limit_refuses_with_its_figures(paper):
+    Limit.objects.create(
+        kind="max_lots", unit="lots", value=D("0.05"), scope="account", owner=paper.owner,
+        account=paper.account,
+    )  # fmt: skip
+    order = paper.place()
+    assert (order.state, order.code) == ("blocked", "MAX_LOTS")
+    assert order.checks.get(passed=False).figures
+    assert not Position.objects.filter(account=paper.account).exists()
+
+
+def test_what_is_switched_off_sends_nothing(paper):
+    Account.objects.filter(pk=paper.account.pk).update(may_trade=False)
+    order = paper.place()
+    assert order.state == "blocked"
+    assert order.attempts.count() == 0
+
+
+def test_after_a_stop_only_closings_go(paper):
+    paper.place()
+    paper.turn()
+    queued = services.place_by_hand(
+        paper.account, actor=paper.owner, symbol="EURUSD", side="buy", lots=D("0.2")
+    )
+    kill_switch.engage(kill_switch.of_owner(paper.owner), actor=paper.owner, reason="enough")
+    assert (paper.pump(queued).state, queued.code) == ("not_sent", "KILL_SWITCH")
+    assert paper.place("0.3").state == "blocked"
+    position = Position.objects.get(account=paper.account)
+    closing = paper.pump(services.close_position(position, actor=paper.owner))
+    assert closing.state == "filled"
+    position.refresh_from_db()
+    assert position.open_volume == 0
+
+
+def test_an_order_that_the_venue_refuses_says_why(paper):
+    order = paper.place("90")
+    assert order.state in ("blocked", "rejected")
+    assert order.reason
