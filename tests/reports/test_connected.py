@@ -48,7 +48,9 @@ def test_a_dead_link_needs_the_person_until_it_answers(client, account):
     assert "No route to the host" not in shown(client, account, "/")
 
 
-def test_an_account_without_a_connection_says_nothing_of_one(client, account):
+def test_where_no_platform_is_asked_the_page_says_nothing_of_an_answer(client, account):
+    Connection.objects.update(platform="manual")
+    assert "trading is" not in page_of(client, account)
     account.connection = None
     account.save()
     assert "trading is" not in page_of(client, account)

@@ -167,7 +167,9 @@ class AccountPage(Report):
 def _connection(account: Account) -> list[Figure]:
     """Whether the platform answers, and since when not; nothing for an account without a connection."""
     found = account.connection
-    if found is None:
+    if (
+        found is None or found.platform == "manual"
+    ):  # a person carries the orders out: nobody is asked
         return []
     state = "Off" if not found.enabled else "Silent" if found.fault else "Answers"
     seen = f"seen {formats.age(found.seen_at, now=timezone.now())}" if found.seen_at else "not seen"
