@@ -18,6 +18,7 @@ from accounts.models import (
     StatementLine,
 )
 from brokers.models import FxRate, SymbolTerms
+from risk.models import Limit, RiskEvent
 from tests.factories import make_account, make_broker, make_symbol
 from tests.routes import operations
 from tradershub.core.api_keys import create_key
@@ -60,6 +61,11 @@ def fill(administrator):
                 owner=owner, broker=account.broker, name=str(n), headings_hash=str(n), mapping={}
             )
             create_key(owner=owner, name=str(n), scopes=["read"])
+            on = {"scope": "account", "account": account, "owner": owner}
+            limit = Limit.objects.create(kind="max_lots", unit="lots", value=1, **on)
+            said = {"rule": "max_lots", "code": "MAX_LOTS", "text": "x", "kind": "refused"}
+            at = dt.datetime.combine(day, dt.time(), dt.UTC)
+            RiskEvent.objects.create(account=account, limit=limit, at=at, **said)
         return {"account_id": first.pk, "symbol_id": symbol.pk, "import_id": above.pk}
 
     return filled
