@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Account, Deal
@@ -42,15 +42,19 @@ class Filled(NamedTuple):
 
 def booked_of(order: Order) -> Filled:
     """What the books have of the order."""
+    rows = list(deals_of(order).values_list("volume", "price"))
+    lots = sum((volume for volume, _ in rows), ZERO)
+    worth = sum((volume * price for volume, price in rows), ZERO)
+    return Filled(lots, round(worth / lots, 9) if lots else None)
+
+
+def deals_of(order: Order) -> QuerySet[Deal]:
+    """The executions of the order that are booked."""
     of_it = Q(client_order_id=order.client_order_id)
     if order.broker_order_id:
         of_it |= Q(broker_order_id=order.broker_order_id, client_order_id="")
     deals = Deal.objects.filter(of_it, account=order.account_id, kind=Deal.Kind.TRADE)
-    recent = deals.filter(symbol=order.symbol_id, at__gte=order.received_at - LOOK_BACK)
-    rows = list(recent.values_list("volume", "price"))
-    lots = sum((volume for volume, _ in rows), ZERO)
-    worth = sum((volume * price for volume, price in rows), ZERO)
-    return Filled(lots, round(worth / lots, 9) if lots else None)
+    return deals.filter(symbol=order.symbol_id, at__gte=order.received_at - LOOK_BACK)
 
 
 def take_deals(account: Account, deals: Iterable[DealReport], *, actor: Any = "mirror") -> None:
@@ -88,7 +92,8 @@ def take_order(
 
 def take_orders(account: Account, stated: Collection[OrderReport]) -> None:
     """Bring our orders up to all that work at the broker; those that are as stated are left alone."""
-    mine = Order.objects.filter(account=account, state__in=Order.LIVE)
+    ids = {report.client_id for report in stated if is_client_order_id(report.client_id)}
+    mine = Order.objects.filter(account=account, client_order_id__in=ids)
     known = dict(mine.values_list("client_order_id", "state"))
     for report in stated:
         state = known.get(report.client_id)

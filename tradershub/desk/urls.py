@@ -3,13 +3,38 @@
 from django.urls import path
 
 from tradershub.core.pages import hub_page
-from tradershub.desk import connections, control, importing, mapping, paper, platforms, signals
+from tradershub.desk import (
+    connections,
+    control,
+    importing,
+    mapping,
+    orders,
+    paper,
+    platforms,
+    positions,
+    signals,
+    ticket,
+)
 
 app_name = "desk"
 urlpatterns = [
     path("stop", hub_page(control.stop), name="stop"),
     path("release", hub_page(control.release), name="release"),
     path("paper/", hub_page(paper.page), name="paper"),
+    path("ticket/", hub_page(ticket.page), name="ticket"),
+    path("ticket/now", hub_page(ticket.now), name="ticket-now"),
+    path("ticket/send", hub_page(ticket.send), name="ticket-send"),
+    path("orders/", hub_page(orders.index), name="orders"),
+    path("orders/<int:pk>/", hub_page(orders.story), name="order"),
+    path("orders/<int:pk>/change", hub_page(orders.change), name="order-change"),
+    path("orders/<int:pk>/cancel", hub_page(orders.cancel), name="order-cancel"),
+    path("orders/<int:pk>/settle", hub_page(orders.settle), name="order-settle"),
+    path("positions/<int:pk>/", hub_page(positions.page), name="position"),
+    path("positions/<int:pk>/close", hub_page(positions.close), name="position-close"),
+    path("positions/<int:pk>/stops", hub_page(positions.stops), name="position-stops"),
+    path(
+        "positions/<int:pk>/break-even", hub_page(positions.break_even), name="position-break-even"
+    ),
     path("platforms/", hub_page(platforms.index), name="platforms"),
     path("platforms/<slug:key>/", hub_page(platforms.page), name="platform"),
     path("platforms/<slug:key>/off", hub_page(platforms.switch_off), name="platform-off"),
