@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from django.db.models import F, Q, QuerySet, Sum
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.history import TradeDay
@@ -44,8 +45,18 @@ def of_accounts(rows: QuerySet[Any], accounts: Sequence[Account]) -> QuerySet[An
 
 
 # -- Open positions ----------------------------------------------------------------------------
+def _leads_to(name: str) -> Callable[[Row], str]:
+    return lambda row: reverse(f"desk:{name}", args=[row["pk"]])
+
+
+def _closing(row: Row) -> str:
+    """Where it is closed: by the hub, or entered by hand."""
+    name = "desk:position-close" if row["is_traded"] else "admin:accounts_position_close"
+    return reverse(name, args=[row["pk"]])
+
+
 OPEN_COLUMNS = [
-    SYMBOL,
+    Column("symbol_name", "Symbol", main=True, link=_leads_to("position")),
     SIDE,
     Column("open_volume", "Lots", tables.LOTS, main=True),
     Column("open_price", "Opened at", tables.PRICE, reason=lambda _: "Its opening is in no file"),
@@ -70,6 +81,13 @@ OPEN_COLUMNS = [
     Column("ref", "Position", shown=False),
     Column("source", "Price stated by", shown=False),
 ]
+OPEN_ACTIONS = [
+    Column("close", "Close", tables.ACTION, sort=None, main=True, link=_closing),
+    Column(
+        "break_even", "Break even", tables.ACTION, sort=None, link=_leads_to("position-break-even")
+    ),
+    Column("stops", "Set stops", tables.ACTION, sort=None, link=_leads_to("position-stops")),
+]
 
 
 def open_rows(states: Iterable[AccountState]) -> list[Row]:
@@ -80,7 +98,13 @@ def open_rows(states: Iterable[AccountState]) -> list[Row]:
 
 def _open_row(one: Valued, state: AccountState, now: dt.datetime) -> Row:
     position, account = one.position, state.account
+    is_traded = bool(account.is_open and account.may_trade and account.connection_id)
     return {
+        "pk": position.pk,
+        "is_traded": is_traded,
+        "close": "Close",
+        "break_even": "Break even" if is_traded else None,
+        "stops": "Stop, target" if is_traded else None,
         "account_id": account.pk,
         "account": account.name or account.number,
         "broker": account.broker.name,
@@ -106,11 +130,12 @@ def _open_row(one: Valued, state: AccountState, now: dt.datetime) -> Row:
     }
 
 
-def open_positions_table(rows: list[Row]) -> Table:
+def open_positions_table(rows: list[Row], *, actions: bool = False) -> Table:
+    """actions: whether the person may close them and set their stops."""
     return Table(
         "positions",
         "Open positions",
-        OPEN_COLUMNS,
+        [*OPEN_COLUMNS, *OPEN_ACTIONS] if actions else OPEN_COLUMNS,
         ListRows(rows),
         order="-opened_at",
         totals=totals_by_currency(rows, ("floating", "swap")),

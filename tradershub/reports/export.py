@@ -20,7 +20,7 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from tradershub.core import formats
 from tradershub.core.spreadsheets import safe_text
 from tradershub.reports.table_view import TableView
-from tradershub.reports.tables import Column, Row
+from tradershub.reports.tables import ACTION, Column, Row
 
 XLSX_ROWS = 1_048_575  # of a sheet, without the headings
 STEP = 1000  # rows between two words of progress
@@ -59,7 +59,8 @@ def write_workbook(
 
 def _lines(view: TableView, zone: dt.tzinfo) -> Iterator[list[Any]]:
     """The headings, then the rows. zone: the person's, which is over when a stream is sent."""
-    columns, (order, descending) = view.columns, view.asked_order
+    columns = [column for column in view.columns if column.kind is not ACTION]
+    order, descending = view.asked_order
     yield [safe_text(column.label) for column in columns]
     for row in view.table.rows.stream(order=order, descending=descending):
         yield [_value(column, row, zone) for column in columns]

@@ -22,10 +22,13 @@ from tradershub.reports.base import (
 from tradershub.reports.parts import no_accounts, provisional
 from tradershub.reports.tables import Row
 
+ACTING = ("trading.add_order", "trading.change_order", "accounts.change_position")
+
 
 class OpenPositions(Report):
     title = "What do I hold, everywhere?"
     group = "Trading"
+    template = "reports/positions.html"
     description = "Every open position with its floating profit at the price last known."
     uses = (ACCOUNTS, BROKER, SYMBOL, CURRENCY)
 
@@ -37,8 +40,12 @@ class OpenPositions(Report):
         return Content(
             notices=self._notices(held),
             figures=self._figures(held, states) if held else (),
-            tables=[book_tables.open_positions_table(held)],
+            tables=[book_tables.open_positions_table(held, actions=self._may_act(held))],
         )
+
+    def _may_act(self, held: list[Row]) -> bool:
+        is_traded = any(row["is_traded"] for row in held)
+        return is_traded and bool(self.filters.user.has_perms(ACTING))
 
     def _wanted(self, row: Row) -> bool:
         symbol = self.filters.symbol.lower()

@@ -53,6 +53,7 @@ COUNT = Kind(lambda value, _: formats.number(value, 0), number=True)
 PERCENT = Kind(lambda value, _: formats.percent(value), number=True)
 MOMENT = Kind(_moment, css="nowrap")
 DAY = Kind(_day, css="nowrap")
+ACTION = Kind(lambda value, _: str(value), css="nowrap")  # a word that leads to an action
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +235,8 @@ def cell(column: Column, row: Row) -> Cell:
     value = row.get(column.key)
     kind = column.kind
     unknown = value is None or value == ""
-    text = formats.UNKNOWN if unknown else kind.write(value, column.unit_of(row) or "")
+    blank = "" if kind is ACTION else formats.UNKNOWN
+    text = blank if unknown else kind.write(value, column.unit_of(row) or "")
     tone = formats.gain_class(text) if kind.signed else ""
     return Cell(
         column,
