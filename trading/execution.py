@@ -25,7 +25,7 @@ from tradershub.core.errors import BadInput
 from tradershub.core.failpoints import failpoint
 from trading import journal, lanes, reconcile, reports, sync, tickets
 from trading.lanes import Claim, Held, LeaseLost
-from trading.models import Order, OrderAttempt
+from trading.models import Lane, Order, OrderAttempt
 from trading.states import State
 
 log = structlog.get_logger("trading.execution")
@@ -115,6 +115,8 @@ def ask(way: Way, claim: Claim) -> Answer:
     if why_not := _too_late(claim):
         return why_not
     try:
+        if known := _known_already(way.adapter, claim):
+            return known
         failpoint("send.before_write")
         claim.attempt.sent_at = timezone.now()
         answer = _send(way.adapter, claim)
@@ -143,6 +145,16 @@ def _too_late(claim: Claim) -> Unavailable | None:
     return (
         Unavailable("Stopped right before it was sent", code="STOP") if standing.engaged else None
     )
+
+
+def _known_already(adapter: Adapter, claim: Claim) -> Ack | None:
+    """What the broker has of an order that a restored backup does not know to be sent."""
+    attempt, order = claim.attempt, claim.order
+    if order is None or attempt.action not in (Action.PLACE, Action.CLOSE):
+        return None
+    if not Lane.objects.filter(account=attempt.account, forgets=True).exists():
+        return None
+    return adapter.find_by_client_id(order.client_order_id).found
 
 
 def _send(adapter: Adapter, claim: Claim) -> Ack | PositionReport:

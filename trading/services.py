@@ -451,3 +451,19 @@ def resume_lane(account: Account, *, actor: Any, reason: str) -> None:
         summary=f"{account}: orders go out again. {reason.strip()}",
     )  # fmt: skip
     wake(account)
+
+
+@transaction.atomic
+def hold_after_restore() -> int:
+    """Hold up the orders of every connected account: a backup knows nothing of what was sent after it.
+
+    Returns how many. Each is let out by a person; from then on the broker is asked before every order whether
+    it has it already.
+    """
+    connected = list(Account.objects.filter(connection__isnull=False))
+    for account in connected:
+        lanes.lane_of(account)
+    because = "Restored from a backup: compare it with the broker first"
+    held = Lane.objects.filter(account__in=connected)
+    held.update(halted=True, halted_because=because, forgets=True, holder="", until=None)
+    return len(connected)

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from accounts.models import Deal, Position
 from risk import kill_switch
 from tests.trading.filebroker import FileAdapter
-from trading import execution, lanes, services
+from trading import execution, lanes, services, tickets
 from trading.models import Lane, Order, OrderAttempt, OrderCheck, OrderEvent
 
 D = Decimal
@@ -314,3 +314,35 @@ def test_the_database_refuses_to_change_the_story(desk):
                 model.objects.filter(order=order).update(code="x")
         finally:
             unprotect(connection, table)
+
+
+def test_what_was_sent_after_a_backup_is_found_and_not_sent_again(desk):
+    sent = desk.place(token="signal one")
+    desk.pump()
+    assert len(desk.ledger.placed) == 1
+    # The backup of before: it knows neither the order nor its deal.
+    OrderAttempt.objects.all().delete()
+    OrderEvent.objects.all().delete()
+    OrderCheck.objects.all().delete()
+    Order.objects.all().delete()
+    Position.objects.all().delete()
+    Deal.objects.all().delete()
+    assert services.hold_after_restore() == 1
+    again = desk.place(token="signal one")
+    assert again.client_order_id == sent.client_order_id
+    desk.pump()
+    assert desk.state(again) == "queued"
+    services.resume_lane(desk.account, actor=desk.owner, reason="compared with the broker")
+    desk.pump()
+    assert desk.state(again) == "filled"
+    assert len(desk.ledger.placed) == 1
+
+
+def test_the_mirror_takes_over_what_was_believed_not_sent(desk):
+    from trading.mirroring import look
+
+    order = desk.place(kind="limit", price=1)
+    services.cancel(order, actor=desk.owner)
+    desk.adapter.place(tickets.ticket_of(order))
+    look(desk.account, desk.adapter)
+    assert (desk.state(order), order.code) == ("working", "LATE")

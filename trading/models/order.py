@@ -315,6 +315,7 @@ class Lane(OwnedModel):
     """An account's orders go out one after the other; whoever works them holds a lease.
 
     holder, until: who, and until when by the database's clock. fence: one more with each taking over.
+    forgets: before an order is sent the broker is asked whether it has it already.
     """
 
     account = models.OneToOneField(Account, on_delete=models.PROTECT, related_name="lane")
@@ -324,6 +325,9 @@ class Lane(OwnedModel):
     holder = models.CharField(max_length=60, blank=True)
     fence = models.PositiveBigIntegerField(default=0)
     until = models.DateTimeField(null=True, blank=True)
+    forgets = models.BooleanField(
+        default=False, help_text="Restored from a backup: the broker may have more than we know"
+    )
 
     class Meta:
         constraints = [
