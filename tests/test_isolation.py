@@ -46,6 +46,9 @@ BODIES: dict[str, Any] = {
     "edit_connection": {"name": "stolen"},
     "open_account": {"broker_id": "broker", "number": "1", "currency": "USD"},
     "edit_account": {"name": "stolen"},
+    "open_paper_account": {"name": "Practice", "currency": "USD", "deposit": "1"},
+    "connect_account": {"connection_id": None},
+    "switch_trading": {"on": True},
     "add_account_terms": {"valid_from": "2023-01-01", "leverage": 5},
     "edit_account_terms": {"leverage": 5},
     "create_strategy": {"key": "mr-1"},
@@ -328,7 +331,7 @@ def call(client: Client, op: Any, books: MarkedBooks) -> Any:
     path = re.sub(r"{(\w+)_id}", lambda match: str(ids[match[1]]), op.path)
     path = re.sub(r"{(source|token)}", "unknown", path)
     body = {
-        name: ids[value] if name.endswith("_id") else value
+        name: ids[value] if name.endswith("_id") and value else value
         for name, value in BODIES.get(op.id, {}).items()
     }
     if op.id == "upload_statements":

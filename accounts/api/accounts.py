@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 
-from accounts import services
+from accounts import papers, services
 from accounts.models import LARGEST_LEVERAGE, Account, AccountTerms
 from accounts.queries import equity_curve
 from accounts.valuation import AccountState, state_of
-from brokers.models import Broker
+from brokers.models import Broker, Connection
 from brokers.rates import Rate
 from tradershub.core.api import (
     Figure,
@@ -77,6 +77,8 @@ class AccountOut(Schema):
     kind: str
     mode: str
     status: str
+    connection_id: int | None
+    may_trade: bool
     opened_on: dt.date | None
     closed_at: Moment | None
     notes: str
@@ -130,6 +132,59 @@ def close_account(request: HttpRequest, account_id: int) -> Any:
 def reopen_account(request: HttpRequest, account_id: int) -> Any:
     user = allow(request, "accounts.change_account")
     return services.reopen_account(my_account(request, account_id), actor=user)
+
+
+class PaperIn(Input):
+    name: str
+    currency: str
+    deposit: Number
+    leverage: int = Field(30, ge=1, le=LARGEST_LEVERAGE, description="30 means 1:30")
+    mode: str = Field("hedging", description="hedging or netting")
+    like_broker_id: int | None = Field(
+        None, description="Broker whose symbols and terms it has; null for the starter catalogue"
+    )
+    always_open: bool = Field(False, description="Whether invented prices go on at weekends")
+
+
+@router.post("/paper-accounts", response={201: AccountOut}, summary="Open a paper account")
+def open_paper_account(request: HttpRequest, body: PaperIn) -> Any:
+    user = allow(request, "accounts.add_account")
+    fields = body.dict()
+    like = fields.pop("like_broker_id")
+    broker = one(Broker.objects.all(), like, what="broker") if like else None
+    account = papers.open_paper_account(actor=user, owner=user, like=broker, **fields)
+    return Status(201, account)
+
+
+class ConnectIn(Input):
+    connection_id: int | None
+
+
+@router.post(
+    "/accounts/{account_id}/connect",
+    response=AccountOut,
+    summary="Follow an account by a connection, or by none",
+)
+def connect_account(request: HttpRequest, account_id: int, body: ConnectIn) -> Any:
+    user = allow(request, "accounts.change_account")
+    account, wanted = my_account(request, account_id), body.connection_id
+    mine = Connection.objects.for_user(user).select_related("broker")
+    connection = one(mine, wanted, what="connection") if wanted else None
+    return services.connect_account(account, connection, actor=user)
+
+
+class TradingIn(Input):
+    on: bool
+
+
+@router.post(
+    "/accounts/{account_id}/trading",
+    response=AccountOut,
+    summary="Let orders go to an account, or none",
+)
+def switch_trading(request: HttpRequest, account_id: int, body: TradingIn) -> Any:
+    user = allow(request, "accounts.change_account")
+    return services.switch_trading(my_account(request, account_id), on=body.on, actor=user)
 
 
 class AccountTermsEdit(Input):
