@@ -20,7 +20,7 @@ from tradershub.core.validators import above_zero, check_zone
 from tradershub.finance.sizing import SizeIn
 
 KEY = RegexValidator(
-    r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,79}\Z",
+    r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,59}\Z",
     "Expected letters, digits, dots and dashes, as mean-rev-1",
 )
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -67,7 +67,7 @@ class Strategy(OwnedModel):
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="strategies"
     )
-    key = models.CharField(max_length=80, validators=[KEY], help_text="What signals call it")
+    key = models.CharField(max_length=60, validators=[KEY], help_text="What signals call it")
     name = models.CharField(max_length=120, blank=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.TESTING)
     instruments = models.ManyToManyField(

@@ -10,13 +10,16 @@ from django.conf import settings
 from accounts.margin import margin_used
 from accounts.market import Market, market_on
 from accounts.models import Account, AccountTerms, BrokerOrder, Position
-from brokers.adapters.messages import Kind
+from brokers.adapters.messages import Kind as OrderKind
 from brokers.connecting import platform_row
 from brokers.models import BrokerSymbol, Quote, SymbolTerms
 from risk.facts import Figure, Intent, OrderFacts, Price
+from risk.kinds import Kind
+from risk.models import Limit
 from tradershub.core.dated import in_force
 from tradershub.finance.decimals import HUNDRED, ZERO
 from tradershub.finance.terms import BY_TICK, ContractTerms
+from trading.holdings import result_of_day
 from trading.models import Order
 
 BOTH_WAYS = 2  # a round turn is charged twice
@@ -54,7 +57,7 @@ def order_facts(order: Order, *, at: dt.datetime) -> OrderFacts:
         lots=order.lots,
         price=order.limit_price or order.price,
         stop_loss=order.stop_loss,
-        resting=order.kind != Kind.MARKET,
+        resting=order.kind != OrderKind.MARKET,
         position_ref=order.position_ref,
         point_value=point_value(contract) if contract else None,
         lot_min=contract.lot_min if contract else None,
@@ -64,6 +67,7 @@ def order_facts(order: Order, *, at: dt.datetime) -> OrderFacts:
         rate=rate_to_account(market, symbol, account, quote, at),
         margin=_margin(order, symbol, account, market, price),
         costs=_costs(order, symbol, account, market, contract, price),
+        strategy_result=_strategy_result(order, account, at),
         account_open=account.is_open,
         may_trade=account.may_trade,
         platform_enabled=platform_row(connection.platform).enabled if connection else False,
@@ -72,6 +76,14 @@ def order_facts(order: Order, *, at: dt.datetime) -> OrderFacts:
         connection_is_live=connection.live if connection else None,
         session_open=_trades(quote, at),
     )
+
+
+def _strategy_result(order: Order, account: Account, at: dt.datetime) -> Decimal | None:
+    """Only where a limit asks for it: it takes a look at all that the account holds."""
+    asked = Limit.objects.filter(kind=Kind.STRATEGY_LOSS, enabled=True)
+    if not order.strategy or not asked.exists():
+        return None
+    return result_of_day(order.strategy, account, at=at)
 
 
 def _fresh(account_id: int) -> Account:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Collection
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import Case, F, Sum, When
+from django.db.models import Case, F, Q, Sum, When
 
+from accounts.calendar import Calendar
 from accounts.models import Account, Deal, Position
+from accounts.valuation import state_of
 from tradershub.core.fields import LotsField
 from tradershub.finance.decimals import ZERO
 from tradershub.finance.sides import Side
@@ -71,3 +74,34 @@ def _share(strategy: str, position: Position) -> Holding:
     total = orders.aggregate(total=Sum(signed, output_field=LotsField()))["total"] or ZERO
     own = total if position.side == "buy" else -total
     return Holding(position, position.side, min(max(own, ZERO), position.open_volume))
+
+
+def result_of_day(strategy: str, account: Account, *, at: dt.datetime) -> Decimal | None:
+    """The strategy's profit and loss of the account's trading day, in the account's currency.
+
+    What its orders' deals booked, with closings that the broker made of its positions, and the whole
+    floating result of what it still holds; None where that is not known.
+    """
+    calendar = Calendar.of(account)
+    since = calendar.bounds(calendar.day_of(at))[0]
+    ids = Order.objects.filter(account=account, strategy=strategy).values("client_order_id")
+    trades = Deal.objects.filter(account=account, kind=Deal.Kind.TRADE)
+    own = Q(client_order_id__in=ids)
+    if account.mode == Account.Mode.HEDGING:
+        refs = trades.filter(own).exclude(position_ref="").values("position_ref")
+        own |= Q(position_ref__in=refs)
+    booked = trades.filter(own, at__gte=since).aggregate(total=Sum("amount"))["total"] or ZERO
+    floating = _floating(strategy, account, at=at)
+    return None if floating is None else booked + floating
+
+
+def _floating(strategy: str, account: Account, *, at: dt.datetime) -> Decimal | None:
+    valued = {found.position.pk: found for found in state_of(account, at=at).positions}
+    symbols = {found.position.symbol_id for found in valued.values()}
+    total = ZERO
+    for holding in held_by(strategy, account, symbols):
+        found = valued.get(holding.position.pk)
+        if found is None or found.floating is None:
+            return None
+        total += (found.floating + found.swap) * holding.lots / holding.position.open_volume
+    return total

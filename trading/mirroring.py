@@ -27,6 +27,7 @@ from accounts.tieout import MOST_DETAILS, Finding
 from brokers.adapters.base import Adapter
 from brokers.adapters.errors import Unavailable
 from brokers.adapters.messages import AccountReport, DealReport, OrderReport, PositionReport
+from risk import watching
 from tradershub.core.errors import BadInput
 from tradershub.core.formats import plain
 from tradershub.finance.decimals import ZERO
@@ -67,6 +68,8 @@ def look(account: Account, adapter: Adapter) -> bool:
     sync.keep_marks(account, seen.positions, at=timezone.now())
     if is_news:
         return True  # what was seen is older than what is booked
+    if seen.account.equity is not None:
+        watching.observe(account, equity=seen.account.equity, at=seen.account.at)
     return _compare(account, adapter, mirror, seen)
 
 

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
             name='Strategy',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(help_text='What signals call it', max_length=80, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9][A-Za-z0-9._-]{0,79}\\Z', 'Expected letters, digits, dots and dashes, as mean-rev-1')])),
+                ('key', models.CharField(help_text='What signals call it', max_length=60, validators=[django.core.validators.RegexValidator('\\A[A-Za-z0-9][A-Za-z0-9._-]{0,59}\\Z', 'Expected letters, digits, dots and dashes, as mean-rev-1')])),
                 ('name', models.CharField(blank=True, max_length=120)),
                 ('status', models.CharField(choices=[('testing', 'Testing'), ('live', 'Live'), ('paused', 'Paused'), ('archived', 'Archived')], default='testing', max_length=10)),
                 ('platforms', models.JSONField(blank=True, default=list, help_text='Empty: any platform', validators=[strategies.models.check_platforms])),
