@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -113,6 +114,15 @@ def carried_out(form: EntryForm) -> Any | None:
     except ValidationError as refusal:
         form.add_error(None, refusal.messages)
     return None
+
+
+def is_refused(check: Callable[[Any], None], row: Any) -> bool:
+    """True where the check, which raises HubError, finds that it cannot be done at the row now."""
+    try:
+        check(row)
+    except HubError:
+        return True
+    return False
 
 
 def why_impossible(form: EntryForm) -> str:
