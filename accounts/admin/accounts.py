@@ -7,20 +7,20 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.admin import TabularInline
-from unfold.decorators import action, display
+from unfold.decorators import action
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from accounts import services
 from accounts.admin.books import MayEnter, account_name
-from accounts.entry_forms import AccountForm
 from accounts.models import LARGEST_LEVERAGE, Account, AccountTerms
 from brokers.models import Broker
 from tradershub.core.admin import DatedTermsAdmin, OwnedAdmin, readable
-from tradershub.core.entries import ExactNumber, entry_page, refuse
+from tradershub.core.closing import ClosableAdmin, Turn
+from tradershub.core.entries import ExactNumber, refuse
 from tradershub.core.errors import Conflict, HubError
 from tradershub.core.validation import cleaned
 
@@ -88,14 +88,16 @@ FIRST_TERMS = ("First terms", {"fields": [("leverage", "margin_call_level", "sto
 
 
 @admin.register(Account)
-class AccountAdmin(MayEnter, OwnedAdmin):
+class AccountAdmin(MayEnter, ClosableAdmin, OwnedAdmin):
+    closing = Turn(services.check_may_close, services.close_account)
+    reopening = Turn(services.check_may_reopen, services.reopen_account)
+    closing_lead = "a closed account keeps its books, and can be reopened."
     list_display = ["number", "name", "broker", "currency", "kind", "mode", "state"]
     list_filter = ["status", "kind", "mode", "broker"]
     search_fields = ["number__istartswith", "name__icontains"]
     list_select_related = ["broker"]
     autocomplete_fields = ["broker"]
-    actions = ["close", "reopen"]
-    actions_detail = [{"title": "Enter", "items": ENTRIES}, "close_this", "reopen_this"]
+    actions_detail = [{"title": "Enter", "items": ENTRIES}, *ClosableAdmin.actions_detail]
     fieldsets = [
         (None, {"fields": ["broker", ("number", "currency"), "name", ("kind", "mode")]}),
         (
@@ -126,11 +128,7 @@ class AccountAdmin(MayEnter, OwnedAdmin):
         return False
 
     def refused_actions(self, row: Account) -> set[str]:
-        return {"reopen_this"} if row.is_open else {"close_this", *ENTRIES}
-
-    @display(description="State", label={"Open": "success", "Closed": "warning"})
-    def state(self, account: Account) -> str:
-        return account.get_status_display()
+        return super().refused_actions(row) | (set() if row.is_open else {*ENTRIES})
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
@@ -142,42 +140,8 @@ class AccountAdmin(MayEnter, OwnedAdmin):
         obj.pk = account.pk
         obj.refresh_from_db()
 
-    @action(description="Close the selected accounts", permissions=["change"])
-    def close(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
-        self.apply_to_each(request, queryset, services.close_account, done="closed")
-
-    @action(description="Reopen the selected accounts", permissions=["change"])
-    def reopen(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
-        self.apply_to_each(request, queryset, services.reopen_account, done="reopened")
-
-    @action(description="Close the account", permissions=["change"])
-    def close_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask(request, object_id, verb="close")
-
-    @action(description="Reopen the account", permissions=["change"])
-    def reopen_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask(request, object_id, verb="reopen")
-
-    def _ask(self, request: HttpRequest, object_id: str, *, verb: str) -> HttpResponse:
-        account = self._mine(request, object_id)
-        form = AccountForm(request.POST or None, user=request.user, subject=account, verb=verb)
-        return entry_page(
-            request,
-            form,
-            title=f"{verb.capitalize()} {account}?",
-            button=f"{verb.capitalize()} {account}",
-            back=reverse("admin:accounts_account_change", args=[account.pk]),
-            lead="Nothing is deleted: a closed account keeps its books, and can be reopened.",
-        )
-
-    def _mine(self, request: HttpRequest, object_id: str) -> Account:
-        account = self.get_object(request, object_id)
-        if account is None:
-            raise Http404("There is no such account")
-        return account
-
     def _entry(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        account = self._mine(request, object_id)
+        account = self.row_of(request, object_id)
         return HttpResponseRedirect(f"{reverse(f'admin:accounts_{name}')}?account={account.pk}")
 
     @action(description="Deposit", permissions=["book"])
