@@ -30,6 +30,7 @@ Kind, State = Break.Kind, Break.State
 RUNNING = "running balance"
 TOTAL = ": the file prints "  # as statements.words says it of a total that the rows do not make
 EXPLAINED = "Explained by what was booked since"
+RECONCILE = "reconcile"  # who opens a Break again in the audit log where no person did
 MOST_DETAILS = 50
 OPENED = {"state": State.OPEN, "explanation": "", "closed_at": None}
 
@@ -58,7 +59,7 @@ def reconcile(account: Account, *, undone: StatementImport | None = None) -> lis
     """
     booking.lock(account)
     found = {finding.identity: finding for finding in findings(account)}
-    for row in Break.objects.filter(account=account):
+    for row in Break.objects.filter(account=account).select_related("account__broker"):
         finding = found.pop((row.kind, row.symbol, row.cause[:500]), None)
         if finding is not None:
             _keep(row, finding)
@@ -80,8 +81,28 @@ def _keep(row: Break, finding: Finding) -> None:
     if row.state == State.CLOSED or row.state == State.EXPLAINED and is_another:
         fields |= OPENED
     changed = {name: value for name, value in fields.items() if getattr(row, name) != value}
-    if changed:
-        Break.objects.filter(pk=row.pk).update(**changed)
+    if not changed:
+        return
+    Break.objects.filter(pk=row.pk).update(**changed)
+    if "state" in changed:
+        _tell_reopening(row, finding)
+
+
+def _tell_reopening(row: Break, finding: Finding) -> None:
+    """What an explanation or a closing no longer covers; row: as it was before."""
+    record(
+        "break.reopen",
+        actor=RECONCILE,
+        target=row,
+        summary=f"Open again: {row}",
+        details={
+            "state": [row.state, State.OPEN.value],
+            "explanation": [row.explanation, ""],
+            "difference": [row.difference, finding.difference],
+            "count": [row.count, finding.count],
+        },
+        owner=row.account.owner_id,
+    )
 
 
 @transaction.atomic

@@ -49,6 +49,25 @@ def test_an_explained_break_that_is_another_opens_again(explained, differ, chang
     assert (again.state, again.explanation) == ("open", "")
 
 
+def test_a_break_that_opens_again_by_itself_is_in_the_audit_log(explained, differ):
+    again = differ(DIFFERS._replace(difference=D(6)))
+    entry = AuditEntry.objects.get(action="break.reopen")
+    assert (entry.actor, entry.owner_id) == ("reconcile", again.account.owner_id)
+    assert entry.target.endswith(str(again.pk))
+    assert entry.details["explanation"] == ["A bonus", ""]
+    assert [D(said) for said in entry.details["difference"]] == [D(5), D(6)]
+    differ(DIFFERS._replace(difference=D(7)))  # it is open, and only another
+    assert AuditEntry.objects.filter(action="break.reopen").count() == 1
+
+
+def test_a_closed_break_that_stands_again_is_in_the_audit_log(differ):
+    differ(DIFFERS)
+    differ()
+    differ(DIFFERS)
+    entry = AuditEntry.objects.get(action="break.reopen")
+    assert entry.details["state"] == ["closed", "open"]
+
+
 def test_an_explained_break_that_is_gone_closes_and_keeps_its_words(explained, differ):
     gone = differ(undone=object())
     assert (gone.state, gone.explanation) == ("closed", "A bonus")
