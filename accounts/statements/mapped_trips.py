@@ -60,6 +60,7 @@ def read_trip(row: Row, side: str) -> Trip:
         position_ref=row.identity("position_id") or ticket,
         comment=row.text("comment"),
         currency=row.currency,
+        inferred=not (is_crossed or row.has("open_time")),
     )
     if not closed:
         return Trip(ticket, opening, held=_still_open(row, opening))
@@ -70,6 +71,7 @@ def read_trip(row: Row, side: str) -> Trip:
         entry=base.OUT,
         price=closed_price,
         balance_after=row.optional("balance"),
+        inferred=False,
         **money_of(row),
     )
     return Trip(ticket, opening, closing)
@@ -111,8 +113,8 @@ def _ticket(row: Row) -> str:
 
 
 def _plain_legs(row: Row, side: str) -> tuple[str, str, Decimal, Decimal | None, str]:
-    opened = row.time("open_time")
     closed = row.time("close_time") if row.text("close_time") else ""
+    opened = row.time("open_time") if row.has("open_time") else closed
     price = row.needed("close_price") if closed else row.optional("close_price")
     return opened, closed, row.needed("open_price"), price, side_by_sign(row, side)
 

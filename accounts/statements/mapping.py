@@ -215,6 +215,10 @@ def in_currency(lines: Iterable[Line], currency: str) -> list[Line]:
 
 def _remarks(lines: Lines) -> list[str]:
     remarks = []
+    if lines.ended_at:
+        remarks.append(
+            f"Another table with headings of its own begins in row {lines.ended_at}; it was not read."
+        )
     if lines.left_out:
         remarks.append(
             f"{len(lines.left_out)} rows are no bookings and were left out, first row {lines.left_out[0]}."
