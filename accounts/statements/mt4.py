@@ -44,6 +44,7 @@ TESTER_WORDS = SIDES | {"close", "modify", "delete", "s/l", "t/p", "close at sto
 PRINTED = re.compile(r"\d{4} \S{1,20} \d{1,2},? \d{1,2}:\d\d(?::\d\d)?")
 TITLE = re.compile(r"<title>[^<]*?(\d{3,})[^<]*</title>", re.IGNORECASE)
 COMPANY = re.compile(r"<div[^>]*>\s*<b>([^<]{2,100})</b>\s*</div>", re.IGNORECASE)
+NO_TEXT = re.compile(r"<(script|style|noscript)\b.*?</\1>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 HEADINGS_NEEDED = 6
 
 
@@ -179,7 +180,8 @@ def _name(heading: list[str]) -> str:
 
 def _head(path: Path) -> str:
     """The text before the table, where the title and the company's name stand."""
-    return "".join(islice(text_chunks(path), 1)).partition("<table")[0]
+    start = NO_TEXT.sub("", "".join(islice(text_chunks(path), 1)))
+    return re.split("<table", start, maxsplit=1, flags=re.IGNORECASE)[0]
 
 
 def _visible(row: list[Cell]) -> list[Cell]:
