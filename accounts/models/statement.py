@@ -45,7 +45,6 @@ class FileMapping(OwnedModel):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        verbose_name = "saved mapping"
         constraints = [
             models.UniqueConstraint(
                 fields=["owner", "broker", "headings_hash"], name="mapping_unique"
@@ -99,7 +98,6 @@ class StatementImport(OwnedModel):
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        verbose_name = "import"
         indexes = [models.Index(fields=["account", "state"], name="import_account_state")]
 
     def __str__(self) -> str:

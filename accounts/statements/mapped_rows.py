@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from accounts.statements import base
@@ -203,7 +203,7 @@ def _cash_row(row: Row, meaning: str) -> DealLine:
         return _cash_trade(deal, traded)
     kind = _kind(row, meaning, deal.amount)
     named_position = POSITION.search(comment)
-    return replace(deal, kind=kind, position_ref=named_position[1] if named_position else "")
+    return deal._replace(kind=kind, position_ref=named_position[1] if named_position else "")
 
 
 def _cash_of(row: Row) -> dict[str, Decimal]:
@@ -226,8 +226,7 @@ def _cash_trade(deal: DealLine, traded: re.Match[str]) -> DealLine:
     volume = Decimal(traded[3])
     if not volume or not deal.symbol:
         raise ValueError(f"found {shown(traded[0])}, expected a volume and a symbol")
-    return replace(
-        deal,
+    return deal._replace(
         side=side if is_opening else opposite(side),
         entry=base.IN if is_opening else base.OUT,
         volume=volume,
@@ -267,14 +266,14 @@ def _make_unique(lines: Lines) -> None:
         if uses[deal.broker_deal_id] < 2:
             kept.append(deal)
             continue
-        content = fingerprint(replace(deal, row=0))
+        content = fingerprint(deal._replace(row=0))
         known = seen.setdefault(deal.broker_deal_id, set())
         if content in known:
             lines.repeated.append(deal.row)
             continue
         name = f"{deal.broker_deal_id}@{content}" if known else deal.broker_deal_id
         known.add(content)
-        kept.append(replace(deal, broker_deal_id=name))
+        kept.append(deal._replace(broker_deal_id=name))
     lines.deals = kept
 
 

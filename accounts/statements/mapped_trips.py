@@ -64,8 +64,7 @@ def read_trip(row: Row, side: str) -> Trip:
     )
     if not closed:
         return Trip(ticket, opening, held=_still_open(row, opening))
-    closing = replace(
-        opening,
+    closing = opening._replace(
         time_text=closed,
         side=opposite(side),
         entry=base.OUT,
@@ -98,10 +97,10 @@ def _with_names(trip: Trip, ref: str, again: str) -> Trip:
     }
     return replace(
         trip,
-        opening=replace(trip.opening, broker_deal_id=names["open"], position_ref=ref),
+        opening=trip.opening._replace(broker_deal_id=names["open"], position_ref=ref),
         closing=trip.closing
-        and replace(trip.closing, broker_deal_id=names["close"], position_ref=ref),
-        held=trip.held and replace(trip.held, position_ref=ref),
+        and trip.closing._replace(broker_deal_id=names["close"], position_ref=ref),
+        held=trip.held and trip.held._replace(position_ref=ref),
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from html import unescape
 from itertools import islice
 from pathlib import Path
@@ -44,7 +43,6 @@ TESTER_WORDS = SIDES | {"close", "modify", "delete", "s/l", "t/p", "close at sto
 PRINTED = re.compile(r"\d{4} \S{1,20} \d{1,2},? \d{1,2}:\d\d(?::\d\d)?")
 TITLE = re.compile(r"<title>[^<]*?(\d{3,})[^<]*</title>", re.IGNORECASE)
 COMPANY = re.compile(r"<div[^>]*>\s*<b>([^<]{2,100})</b>\s*</div>", re.IGNORECASE)
-NO_TEXT = re.compile(r"<(script|style|noscript)\b.*?</\1>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 HEADINGS_NEEDED = 6
 
 
@@ -123,7 +121,7 @@ def _in_order(deals: list[DealLine]) -> list[DealLine]:
     deals = sorted(deals, key=lambda deal: (deal.time_text, ranks.get(deal.entry, 2)))
     if deals and deals[0].kind == base.CORRECTION and deals[0].profit > 0:
         # OANDA books the first money of a demo account as "ADJUSTMENT".
-        deals[0] = replace(deals[0], kind=base.DEPOSIT)
+        deals[0] = deals[0]._replace(kind=base.DEPOSIT)
     return deals
 
 
@@ -180,8 +178,7 @@ def _name(heading: list[str]) -> str:
 
 def _head(path: Path) -> str:
     """The text before the table, where the title and the company's name stand."""
-    start = NO_TEXT.sub("", "".join(islice(text_chunks(path), 1)))
-    return re.split("<table", start, maxsplit=1, flags=re.IGNORECASE)[0]
+    return "".join(islice(text_chunks(path), 1)).partition("<table")[0]
 
 
 def _visible(row: list[Cell]) -> list[Cell]:

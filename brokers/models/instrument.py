@@ -131,7 +131,7 @@ class SymbolTerms(DatedTerms):
 
     class Meta:
         ordering = ["symbol", "-valid_from"]
-        verbose_name = verbose_name_plural = "contract terms"
+        verbose_name_plural = "symbol terms"
         constraints = [
             models.UniqueConstraint(fields=["symbol", "valid_from"], name="terms_start_unique"),
             models.CheckConstraint(
