@@ -79,6 +79,15 @@ def test_heading_names_account_broker_and_time_of_print(tmp_path):
     assert statement.printed_at == "2024 March 1, 10:00"
 
 
+def test_company_is_found_behind_what_a_browser_adds(tmp_path):
+    html = small_page().html()
+    added = html.replace("<body>", "<body><script>write('<table>')</script><!-- <table> -->")
+    assert added != html
+    path = tmp_path / "saved.htm"
+    path.write_text(added)
+    assert mt4.read(path).account.broker == "Some Broker Ltd"
+
+
 def test_missing_cells_of_the_heading_are_empty(tmp_path):
     html = small_page().html()
     for text in (
