@@ -66,6 +66,7 @@ class BrokerOrder(OwnedModel):
 
     class Meta:
         ordering = ["-placed_at", "-id"]
+        verbose_name = "order"
         indexes = [
             models.Index(fields=["account", "state"], name="order_account_state"),
             models.Index(fields=["placed_at", "id"], name="order_placed_at"),
