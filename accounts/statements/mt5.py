@@ -63,7 +63,8 @@ def recognise(head_rows: Iterable[list[Cell]]) -> bool:
         if any(ACCOUNT.fullmatch(text) for text in texts):
             return True
         if len(texts) >= SHORTEST_ROW and is_time(texts[0]) and is_data(texts):
-            return texts[1].isdigit()
+            # A type word before the symbol is a confirmation's.
+            return texts[1].isdigit() and texts[2].lower() not in TYPE_WORDS
         if len(texts) >= SHORTEST_ROW and texts[3].lower() in TYPE_WORDS:
             is_resaved = is_time(mt5_resaved.with_plain_time(texts[:1])[0])
             if is_resaved and texts[1].isdigit():
