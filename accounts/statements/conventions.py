@@ -39,6 +39,9 @@ KINDS = (
     IGNORE,
 )
 ZONE = re.compile(r"\b(?:UTC|GMT)\s*(?:([+-])\s*(\d{1,2})(?::?(\d{2}))?)?", re.IGNORECASE)
+HALF_DAY = re.compile(
+    r"\d\s*[AP]M\b", re.IGNORECASE
+)  # where it is written, months mostly come first
 CURRENCY = re.compile(r"\b(USD|EUR|GBP|JPY|CHF|AUD|CAD|NZD|PLN|CZK|SEK|NOK|SGD|HKD)\b")
 MONEY = ("profit", "net", "balance", "amount")
 
@@ -65,7 +68,8 @@ def with_dates(mapping: Mapping, table: Table) -> Mapping:
         return mapping
     example = next((text for index in time_indexes(mapping) for text in table.texts(index)), "")
     text = f"Does the day or the month come first in dates such as {example[:30]}?"
-    return asked(mapping, Question("date_order", text, (DAY_FIRST, MONTH_FIRST), found.value))
+    likely = MONTH_FIRST if HALF_DAY.search(example) else found.value
+    return asked(mapping, Question("date_order", text, (DAY_FIRST, MONTH_FIRST), likely))
 
 
 def with_zone(mapping: Mapping, table: Table) -> Mapping:

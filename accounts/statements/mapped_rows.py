@@ -95,7 +95,7 @@ def read_rows(rows: Iterable[TableRow], mapping: Mapping, section: str = "") -> 
     for source in rows:
         if source.sheet != mapping.sheet or source.number <= mapping.header_row + 1:
             continue
-        if is_heading_row(source):
+        if mapping.headings and is_heading_row(source):
             if tuple(source.texts)[: len(mapping.headings)] != mapping.headings:
                 lines.ended_at = source.number
                 break

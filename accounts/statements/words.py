@@ -25,7 +25,7 @@ OPERATIONS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (base.DEPOSIT, r"deposit|d[eé]p[oó]s|withdr|top ?up|payment|payout|einzahl|auszahl"),
         (base.DEPOSIT, r"\bretir|\bretrait|versement|preliev|\bsaque|wpłat|wypłat"),
         (base.DEPOSIT, r"\b(bank|wire)\b|пополн|снят|вывод|ввод|入金|出金|提款|存款"),
-        (base.TRANSFER, r"transf|\bintr(fr|to)\b|umbuch|перевод|振替"),
+        (base.TRANSFER, r"transf|\bintr(fr|to)\b|\bit (from|to) #?\d|umbuch|перевод|振替"),
         (base.CORRECTION, r"adjust|correct|\bcorr\b|balance update|rounding|korrekt|ajust|коррект"),
     )
 )

@@ -197,3 +197,10 @@ def test_money_without_an_amount_is_refused_not_booked_as_nothing(tmp_path):
 def test_a_table_that_counts_a_trade_several_times_is_refused(tmp_path):
     with pytest.raises(NotAStatement, match="expected a table with one row a trade"):
         suggested(tmp_path, ACTIVITY)
+
+
+def test_am_and_pm_make_month_first_the_likely_answer(tmp_path):
+    text = "ID,Time,Side,Quantity,Symbol,Price,Profit\n81,03/10/2026 9:35:12 {},Buy,2,XYZ,50,0\n"
+    for half, likely in (("AM", "month first"), ("", "day first")):
+        found = suggested(tmp_path, text.format(half))
+        assert [(q.key, q.suggested) for q in found.questions] == [("date_order", likely)]
