@@ -123,7 +123,7 @@ HEADINGS: dict[str, str] = {
     "symbol": "symbol|instrument|instrument symbol|item|market|market name|contract|contract name|asset|pair|"
     "ticker|product|currency pair|epic|underlying|symbole|símbolo|simbolo|strumento|wertpapier|"
     "instrumento|mercado|marché|инструмент|символ|instrument name|銘柄|通貨ペア|品种|交易品种|sembol",
-    "entry": "entry exit|e x|e/x|in out|open close|entry type|deal entry",
+    "entry": "entry exit|e x|e/x|in out|open close|entry type|deal entry|entry|direction",
     "comment": "comment|comments|note|notes|description|details|text|kommentar|bemerkung|beschreibung|"
     "commentaire|comentario|comentário|commento|комментарий|komentarz|コメント|备注|注释|açıklama",
     "currency": "currency|ccy|währung|devise|moneda|moeda|valuta|валюта|waluta|通貨|货币|currency iso code",

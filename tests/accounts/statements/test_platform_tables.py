@@ -204,3 +204,16 @@ def test_am_and_pm_make_month_first_the_likely_answer(tmp_path):
     for half, likely in (("AM", "month first"), ("", "day first")):
         found = suggested(tmp_path, text.format(half))
         assert [(q.key, q.suggested) for q in found.questions] == [("date_order", likely)]
+
+
+@pytest.mark.parametrize("heading", ["Entry", "Direction"])
+def test_a_column_of_in_and_out_says_what_opens_and_what_closes(tmp_path, heading):
+    text = (
+        f"Time;Deal;Symbol;Type;{heading};Volume;Price;Swap;Profit\n"
+        "2026.01.14 09:00:00;801;XYZ;buy;in;0.10;50.00;0.00;0.00\n"
+        "2026.01.14 10:00:00;802;XYZ;sell;out;0.10;51.00;-0.10;10.00\n"
+    )
+    path = write(tmp_path, text)
+    statement = mapping.read(path, mapping.suggest_file(path).answered("profit_is", "gross"))
+    assert [deal.entry for deal in statement.deals] == [base.IN, base.OUT]
+    assert [deal.side for deal in statement.deals] == [base.BUY, base.SELL]
