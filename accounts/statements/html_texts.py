@@ -1,4 +1,4 @@
-"""The rows of an HTML file as plain texts, most of them read past the parser: a fourth of the time.
+"""The rows of an HTML file as plain texts, nearly all of them read past the parser.
 
 Nearly all rows of a report are plain: cells of nothing but text. Once the parser has found such a row to be
 one, those that follow are taken out of the text, as long as nothing comes between that could make something

@@ -31,7 +31,7 @@ def written(folder, text):
     return path
 
 
-@pytest.mark.parametrize("seed", range(300))
+@pytest.mark.parametrize("seed", range(120))
 def test_the_rows_are_those_of_the_parser(tmp_path, seed, monkeypatch):
     chance = random.Random(seed)
     monkeypatch.setattr(encodings, "CHUNK", chance.choice((64, 100, 1000, 1 << 20)))
