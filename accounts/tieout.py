@@ -19,11 +19,12 @@ from django.utils import timezone
 from accounts import booking
 from accounts.models import Account, Break, Deal, Position, StatementImport, StatementLine
 from accounts.statements import explaining, extras, opening_balances
+from accounts.statements.columns import ROUND_TRIPS
 from accounts.statements.lines import net, restored
 from accounts.statements.settling import booked_imports
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput, Conflict
-from tradershub.core.formats import signed
+from tradershub.core.formats import plain, signed
 from tradershub.finance.decimals import ZERO
 
 Kind, State = Break.Kind, Break.State
@@ -179,8 +180,8 @@ def findings(account: Account) -> Iterator[Finding]:
         yield from _of_the_file(statement)
     yield from _of_balances(account)
     yield from _of_sources(account, files)
-    if files:
-        yield from _of_positions(account, files[-1])
+    if telling := [statement for statement in files if _tells_positions(statement)]:
+        yield from _of_positions(account, telling[-1])
 
 
 def _of_the_file(statement: StatementImport) -> Iterator[Finding]:
@@ -298,6 +299,14 @@ def _booked_minus_said(line: StatementLine) -> Decimal:
     return line.deal.amount - net(said)
 
 
+def _tells_positions(statement: StatementImport) -> bool:
+    """Whether the file would show what is held: a table of executions or of money does not."""
+    columns = statement.preview.get("columns") or {}
+    if statement.mapping and not columns:
+        columns = statement.mapping.mapping
+    return columns.get("layout", ROUND_TRIPS) == ROUND_TRIPS
+
+
 def _of_positions(account: Account, latest: StatementImport) -> Iterator[Finding]:
     """Lots that the latest file holds open beside ours, while nothing was booked after it."""
     end = latest.period_to
@@ -314,7 +323,7 @@ def _of_positions(account: Account, latest: StatementImport) -> Iterator[Finding
         if file_lots != our_lots:
             yield Finding(
                 Kind.POSITION,
-                f"Open {side} positions: the file holds {file_lots:f} lots, the deals make {our_lots:f}",
+                f"Open {side} positions: the file holds {plain(file_lots)} lots, the deals make {plain(our_lots)}",
                 symbol=symbol,
                 statement=latest,
             )

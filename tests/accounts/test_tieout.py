@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal as D
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 
-from accounts import tieout
+from accounts import imports, manual, tieout
 from accounts.models import Break
 from accounts.tieout import Finding
+from tests.accounts.tables import receive_table
 from tests.factories import make_account
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
+BEFORE = dt.datetime(2026, 4, 10, 12, tzinfo=dt.UTC)
 DIFFERS = Finding(Break.Kind.BALANCE, "The balance differs", difference=D(5))
 
 
@@ -88,3 +93,46 @@ def test_an_explanation_is_taken_back_once(explained):
 def test_an_explanation_needs_words_that_are_kept_whole(differ, words):
     with pytest.raises(BadInput, match="1 to 500 characters"):
         tieout.explain(differ(DIFFERS), actor="me", explanation=words)
+
+
+FILLS = "Time,Symbol,Side,Volume,Price,Commission\n2026-04-13 10:00:00,EURUSD,buy,0.1,1.1,-0.5\n"
+MONEY = "Date,Type,Amount\n2026-04-14 09:00:00,Deposit,1000.00\n"
+
+
+@pytest.mark.parametrize("table", [FILLS, MONEY])
+def test_a_table_that_tells_of_no_holdings_differs_in_none(table):
+    account = make_account(currency="USD")
+    manual.trade(
+        account, actor="me", symbol="GBPUSD", side="buy", volume="1", price="1.3", at=BEFORE
+    )
+    imported = imports.confirm(receive_table(table, account), actor=account.owner)
+    assert imported.state == "booked", imported.reason
+    assert not Break.objects.filter(kind="position").exists()
+
+
+TRIPS = """Ticket,Open Time,Type,Lots,Symbol,Open Price,Close Time,Close Price,Commission,Swap,Profit
+1,2026-04-13 10:00:00,buy,0.10,EURUSD,1.10000,2026-04-13 12:00:00,1.10100,-0.70,0.00,10.00
+"""
+
+
+def test_a_table_of_trades_differs_in_what_it_does_not_hold_and_the_lots_are_short():
+    account = make_account(currency="USD")
+    manual.trade(
+        account, actor="me", symbol="GBPUSD", side="buy", volume="1.5", price="1.3", at=BEFORE
+    )
+    imported = receive_table(TRIPS, account, profit_is="gross")
+    assert imports.confirm(imported, actor=account.owner).state == "booked"
+    [found] = Break.objects.filter(kind="position")
+    assert found.cause.endswith("the file holds 0 lots, the deals make 1.5")
+
+
+def test_words_of_an_older_release_are_shortened():
+    lots = import_module("accounts.migrations.0011_lots_without_the_zeros_of_storage")
+    words = "the file holds 0.10 lots, the deals make {}"
+    account = make_account()
+    for stored in ("0.100000000", "10.000000000", "0", "20"):
+        Break.objects.create(account=account, kind="position", cause=words.format(stored))
+    lots.shorten(apps, None)
+    short = ["0.1", "10", "0", "20"]
+    causes = Break.objects.order_by("pk").values_list("cause", flat=True)
+    assert list(causes) == [f"the file holds 0.1 lots, the deals make {text}" for text in short]
