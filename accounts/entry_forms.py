@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
 from django import forms
@@ -15,7 +14,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from accounts import manual, services, tieout
+from accounts import manual, tieout
 from accounts.models import Account, Break, BrokerOrder, Deal, Position
 from brokers.models import BrokerSymbol, SymbolTerms
 from tradershub.core.entries import EntryForm, ExactNumber, MomentField, now_to_the_second
@@ -241,7 +240,7 @@ class OrderForm(SymbolMixin, InAccountForm):
 
 
 class SubjectForm(EntryForm):
-    """An entry about a row: an order, a position, a deal, an account."""
+    """An entry about a row: an order, a position, a deal, a Break."""
 
     def __init__(self, *args: Any, subject: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -383,37 +382,3 @@ class ReopenBreakForm(SubjectForm):
 
     def done(self, row: Break) -> str:
         return f"Open again: {row}"
-
-
-class AccountForm(SubjectForm):
-    """Closes or reopens an account, or switches trading in it."""
-
-    DONE = {
-        "close": "closed", "reopen": "open", "trade": "traded from here",
-        "stop": "no longer traded from here",
-    }  # fmt: skip
-
-    def __init__(self, *args: Any, subject: Account, verb: str, **kwargs: Any) -> None:
-        self.action = self.verb = verb
-        super().__init__(*args, subject=subject, **kwargs)
-
-    def check_possible(self) -> None:
-        may = {
-            "close": services.check_may_close,
-            "reopen": services.check_may_reopen,
-            "trade": partial(services.check_may_switch, on=True),
-            "stop": partial(services.check_may_switch, on=False),
-        }
-        may[self.verb](self.subject)
-
-    def carry_out(self) -> Account:
-        service = {
-            "close": services.close_account,
-            "reopen": services.reopen_account,
-            "trade": partial(services.switch_trading, on=True),
-            "stop": partial(services.switch_trading, on=False),
-        }
-        return service[self.verb](self.subject, actor=self.user)
-
-    def done(self, row: Account) -> str:
-        return f"{row} is {self.DONE[self.verb]}"

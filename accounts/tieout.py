@@ -20,11 +20,12 @@ from django.utils import timezone
 from accounts import booking
 from accounts.models import Account, Break, Deal, Position, StatementImport, StatementLine
 from accounts.statements import explaining, extras, opening_balances
+from accounts.statements.columns import ROUND_TRIPS
 from accounts.statements.lines import net, restored
 from accounts.statements.settling import booked_imports
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput, Conflict
-from tradershub.core.formats import signed
+from tradershub.core.formats import plain, signed
 from tradershub.finance.decimals import ZERO
 
 Kind, State = Break.Kind, Break.State
@@ -32,6 +33,7 @@ RUNNING = "running balance"
 TOTAL = ": the file prints "  # as statements.words says it of a total that the rows do not make
 EXPLAINED = "Explained by what was booked since"
 AGREES = "The broker and the books agree again"
+RECONCILE = "reconcile"  # who opens a Break again in the audit log where no person did
 MOST_DETAILS = 50
 OPENED = {"state": State.OPEN, "explanation": "", "closed_at": None}
 
@@ -86,7 +88,7 @@ def _bring(
 ) -> None:
     """forget: drop what is open and not found, instead of closing it. because: why the others close."""
     missing = {finding.identity: finding for finding in found}
-    for row in rows:
+    for row in rows.select_related("account__broker"):
         finding = missing.pop((row.kind, row.symbol, row.cause[:500]), None)
         if finding is not None:
             _keep(row, finding)
@@ -107,8 +109,28 @@ def _keep(row: Break, finding: Finding) -> None:
     if row.state == State.CLOSED or row.state == State.EXPLAINED and is_another:
         fields |= OPENED
     changed = {name: value for name, value in fields.items() if getattr(row, name) != value}
-    if changed:
-        Break.objects.filter(pk=row.pk).update(**changed)
+    if not changed:
+        return
+    Break.objects.filter(pk=row.pk).update(**changed)
+    if "state" in changed:
+        _tell_reopening(row, finding)
+
+
+def _tell_reopening(row: Break, finding: Finding) -> None:
+    """What an explanation or a closing no longer covers; row: as it was before."""
+    record(
+        "break.reopen",
+        actor=RECONCILE,
+        target=row,
+        summary=f"Open again: {row}",
+        details={
+            "state": [row.state, State.OPEN.value],
+            "explanation": [row.explanation, ""],
+            "difference": [row.difference, finding.difference],
+            "count": [row.count, finding.count],
+        },
+        owner=row.account.owner_id,
+    )
 
 
 @transaction.atomic
@@ -185,8 +207,8 @@ def findings(account: Account) -> Iterator[Finding]:
         yield from _of_the_file(statement)
     yield from _of_balances(account)
     yield from _of_sources(account, files)
-    if files:
-        yield from _of_positions(account, files[-1])
+    if telling := [statement for statement in files if _tells_positions(statement)]:
+        yield from _of_positions(account, telling[-1])
 
 
 def _of_the_file(statement: StatementImport) -> Iterator[Finding]:
@@ -304,6 +326,14 @@ def _booked_minus_said(line: StatementLine) -> Decimal:
     return line.deal.amount - net(said)
 
 
+def _tells_positions(statement: StatementImport) -> bool:
+    """Whether the file would show what is held: a table of executions or of money does not."""
+    columns = statement.preview.get("columns") or {}
+    if statement.mapping and not columns:
+        columns = statement.mapping.mapping
+    return columns.get("layout", ROUND_TRIPS) == ROUND_TRIPS
+
+
 def _of_positions(account: Account, latest: StatementImport) -> Iterator[Finding]:
     """Lots that the latest file holds open beside ours, while nothing was booked after it."""
     end = latest.period_to
@@ -320,7 +350,7 @@ def _of_positions(account: Account, latest: StatementImport) -> Iterator[Finding
         if file_lots != our_lots:
             yield Finding(
                 Kind.POSITION,
-                f"Open {side} positions: the file holds {file_lots:f} lots, the deals make {our_lots:f}",
+                f"Open {side} positions: the file holds {plain(file_lots)} lots, the deals make {plain(our_lots)}",
                 symbol=symbol,
                 statement=latest,
             )

@@ -7,10 +7,12 @@ import re
 from itertools import chain
 
 import pytest
+from django.apps import apps
 
 from tests.factories import make_account, make_owner
 from tests.reports.books import make_books
 from tradershub import menu
+from tradershub.reports import REPORTS
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +46,19 @@ def test_only_the_page_shown_is_lit(client, admin_user):
     client.force_login(admin_user)
     items = items_of(client.get("/reports/audit/").context["sidebar_navigation"])
     assert [item["title"] for item in items if item["active"]] == ["Audit"]
+
+
+def test_a_table_is_called_in_the_menu_as_on_its_pages():
+    tables = [entry for entries in menu.GROUPS.values() for entry in entries if "." in entry.name]
+    names = [apps.get_model(entry.name)._meta.verbose_name_plural for entry in tables]
+    assert [entry.label.lower() for entry in tables] == [name.lower() for name in names]
+
+
+def test_a_page_is_called_in_the_menu_as_in_the_list_of_pages():
+    entries = [entry for entries in menu.GROUPS.values() for entry in entries]
+    pages = [entry for entry in entries if entry.name.startswith("report:")]
+    labels = [REPORTS.label(entry.name.removeprefix("report:")) for entry in pages]
+    assert [entry.label for entry in pages] == labels
 
 
 def test_no_two_entries_share_a_key():

@@ -6,6 +6,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
@@ -16,12 +18,23 @@ from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from accounts.models import Account
 from tradershub.core.admin import HubAdmin
 from tradershub.core.api_keys import READ, SCOPES, create_key, revoke_key
 from tradershub.core.models import ApiKey, Preference
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+
+
+def why_kept(person: User) -> str:
+    """Why a person cannot be deleted, and what to do instead; empty where they can."""
+    if not Account.objects.filter(owner=person).exists():
+        return ""
+    return (
+        f"{person} has accounts, whose books stay. To lock {person} out, take the tick from Active: "
+        "who is inactive neither logs in nor uses an API key."
+    )
 
 
 @admin.register(User)
@@ -32,6 +45,7 @@ class UserAdmin(DjangoUserAdmin, HubAdmin):
     list_display = ["username", "first_name", "last_name", "is_active", "is_staff", "last_login"]
     list_filter = ["is_active", "groups"]
     search_fields = ["username__istartswith", "last_name__istartswith"]
+    actions = ["delete_selected"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Only a superuser makes superusers."""
@@ -44,6 +58,21 @@ class UserAdmin(DjangoUserAdmin, HubAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self._is_below(request, obj) and super().has_delete_permission(request, obj)
+
+    def delete_view(self, request: HttpRequest, object_id: str, *args: Any) -> HttpResponse:
+        """The books of a person stay; back to where the person is made inactive instead."""
+        person = self.get_object(request, unquote(object_id))
+        if person and self.has_delete_permission(request, person) and why_kept(person):
+            messages.error(request, why_kept(person))
+            return redirect("admin:auth_user_change", person.pk)
+        return super().delete_view(request, object_id, *args)
+
+    @action(description="Delete the selected users", permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, queryset: QuerySet[User]) -> Any:
+        reasons = [why for person in queryset if (why := why_kept(person))]
+        for why in reasons:
+            messages.error(request, why)
+        return None if reasons else delete_selected(self, request, queryset)
 
     @staticmethod
     def _is_below(request: HttpRequest, person: Any) -> bool:

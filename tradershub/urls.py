@@ -17,3 +17,6 @@ urlpatterns = [
     path("", hub_page(reports.dashboard)),
     path("", admin.site.urls),
 ]
+
+handler400 = "tradershub.faults.bad_request"
+handler500 = "tradershub.faults.server_error"

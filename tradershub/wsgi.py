@@ -4,5 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from tradershub.unsized import sized
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradershub.settings")
-application = get_wsgi_application()
+application = sized(get_wsgi_application())

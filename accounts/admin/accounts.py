@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.admin import TabularInline
-from unfold.decorators import action, display
+from unfold.decorators import action
 from unfold.widgets import UnfoldAdminIntegerFieldWidget
 
 from accounts import services
 from accounts.admin.books import MayEnter, account_name
-from accounts.entry_forms import AccountForm
 from accounts.models import LARGEST_LEVERAGE, Account, AccountTerms
 from brokers.models import Broker, Connection
 from tradershub.core.admin import DatedTermsAdmin, OwnedAdmin, readable
-from tradershub.core.entries import ExactNumber, entry_page, refuse
+from tradershub.core.closing import ClosableAdmin, Turn
+from tradershub.core.entries import ExactNumber, refuse
 from tradershub.core.errors import Conflict, HubError
 from tradershub.core.validation import cleaned
 
@@ -105,31 +106,37 @@ CONNECTED = ("Connection", {"fields": [("connection", "may_trade")]})
 FIRST_TERMS = ("First terms", {"fields": [("leverage", "margin_call_level", "stop_out_level")]})
 
 
-WORDS = {
-    "close": "Close", "reopen": "Reopen", "trade": "Switch on trading in",
-    "stop": "Switch off trading in",
-}  # fmt: skip
-KEPT = "Nothing is deleted: a closed account keeps its books, and can be reopened."
-LEADS = {
-    "close": KEPT,
-    "reopen": KEPT,
-    "trade": "The hub may then send orders to this account, within the limits of Risk.",
-    "stop": "No new order leaves for this account; what is open there stays open.",
-}
+TRADING_ON = Turn(
+    partial(services.check_may_switch, on=True),
+    partial(services.switch_trading, on=True),
+    lead="The hub may then send orders to this account, within the limits of Risk.",
+    done="traded from here",
+)
+TRADING_OFF = Turn(
+    partial(services.check_may_switch, on=False),
+    partial(services.switch_trading, on=False),
+    lead="No new order leaves for this account; what is open there stays open.",
+    done="no longer traded from here",
+)
 
 
 @admin.register(Account)
-class AccountAdmin(MayEnter, OwnedAdmin):
+class AccountAdmin(MayEnter, ClosableAdmin, OwnedAdmin):
+    closing = Turn(services.check_may_close, services.close_account)
+    reopening = Turn(services.check_may_reopen, services.reopen_account)
+    closing_lead = "a closed account keeps its books, and can be reopened."
     list_display = ["number", "name", "broker", "currency", "kind", "mode", "state"]
     list_filter = ["status", "kind", "mode", "broker"]
     search_fields = ["number__istartswith", "name__icontains"]
     list_select_related = ["broker"]
     autocomplete_fields = ["broker"]
-    actions = ["close", "reopen"]
     actions_list = ["open_paper"]
     actions_detail = [
-        {"title": "Enter", "items": ENTRIES}, "trade_this", "stop_this", "close_this", "reopen_this",
-    ]  # fmt: skip
+        {"title": "Enter", "items": ENTRIES},
+        "trade_this",
+        "stop_this",
+        *ClosableAdmin.actions_detail,
+    ]
     fieldsets = [
         (None, {"fields": ["broker", ("number", "currency"), "name", ("kind", "mode")]}),
         (
@@ -161,16 +168,11 @@ class AccountAdmin(MayEnter, OwnedAdmin):
         return False
 
     def refused_actions(self, row: Account) -> set[str]:
-        refused = {"stop_this"} if not row.may_trade else {"trade_this"}
-        if row.connection_id is None:
-            refused |= {"trade_this"}
-        return refused | (
-            {"reopen_this"} if row.is_open else {"close_this", "trade_this", *ENTRIES}
-        )
-
-    @display(description="State", label={"Open": "success", "Closed": "warning"})
-    def state(self, account: Account) -> str:
-        return account.get_status_display()
+        refused = super().refused_actions(row) | (set() if row.is_open else {*ENTRIES})
+        cannot = not row.is_open or row.connection_id is None
+        if row.may_trade or cannot:
+            refused.add("trade_this")
+        return refused if row.may_trade else refused | {"stop_this"}
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
@@ -196,50 +198,16 @@ class AccountAdmin(MayEnter, OwnedAdmin):
     def open_paper(self, request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(reverse("desk:paper"))
 
-    @action(description="Close the selected accounts", permissions=["change"])
-    def close(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
-        self.apply_to_each(request, queryset, services.close_account, done="closed")
-
-    @action(description="Reopen the selected accounts", permissions=["change"])
-    def reopen(self, request: HttpRequest, queryset: QuerySet[Account]) -> None:
-        self.apply_to_each(request, queryset, services.reopen_account, done="reopened")
-
-    @action(description="Close the account", permissions=["change"])
-    def close_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask(request, object_id, verb="close")
-
-    @action(description="Reopen the account", permissions=["change"])
-    def reopen_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask(request, object_id, verb="reopen")
-
     @action(description="Switch on trading", permissions=["change"])
     def trade_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask(request, object_id, verb="trade")
+        return self._ask(request, object_id, words="Switch on trading in", turn=TRADING_ON)
 
     @action(description="Switch off trading", permissions=["change"])
     def stop_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask(request, object_id, verb="stop")
-
-    def _ask(self, request: HttpRequest, object_id: str, *, verb: str) -> HttpResponse:
-        account = self._mine(request, object_id)
-        form = AccountForm(request.POST or None, user=request.user, subject=account, verb=verb)
-        return entry_page(
-            request,
-            form,
-            title=f"{WORDS[verb]} {account}?",
-            button=f"{WORDS[verb]} {account}",
-            back=reverse("admin:accounts_account_change", args=[account.pk]),
-            lead=LEADS[verb],
-        )
-
-    def _mine(self, request: HttpRequest, object_id: str) -> Account:
-        account = self.get_object(request, object_id)
-        if account is None:
-            raise Http404("There is no such account")
-        return account
+        return self._ask(request, object_id, words="Switch off trading in", turn=TRADING_OFF)
 
     def _entry(self, request: HttpRequest, object_id: str, name: str) -> HttpResponse:
-        account = self._mine(request, object_id)
+        account = self.row_of(request, object_id)
         return HttpResponseRedirect(f"{reverse(f'admin:accounts_{name}')}?account={account.pk}")
 
     @action(description="Deposit", permissions=["book"])

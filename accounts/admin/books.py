@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.urls import reverse
 from unfold.decorators import display
 
@@ -37,13 +37,6 @@ class MayEnter:
 
 class BooksAdmin(MayEnter, FactsAdmin):
     """Facts; what may be entered is entered on pages of its own."""
-
-    def mine(self, request: HttpRequest, object_id: str) -> Any:
-        """The person's own row of that id. Raises Http404 for another's as for none."""
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404("There is no such row")
-        return row
 
     def list_address(self) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.contrib.filters.admin import RangeDateTimeFilter
@@ -15,8 +15,8 @@ from unfold.decorators import action
 from accounts import manual
 from accounts.admin.books import BooksAdmin, account_name, chosen_account, symbol_name
 from accounts.entry_forms import ChargeForm, DepositForm, ReverseForm, TradeForm, WithdrawalForm
-from accounts.models import Deal
-from tradershub.core.entries import entry_page
+from accounts.models import Deal, StatementLine
+from tradershub.core.entries import entry_page, is_refused
 from tradershub.core.formats import money, signed
 
 ENTRIES = {
@@ -50,6 +50,10 @@ class DealAdmin(BooksAdmin):
     actions = ["reverse_selected"]
     actions_list = ["deposit", "withdrawal", "charge", "trade"]
     actions_row = actions_detail = ["reverse"]
+    list_prefetch = ("reversed_by", Prefetch("lines", StatementLine.objects.only("pk", "deal")))
+
+    def refused_actions(self, row: Deal) -> set[str]:
+        return {"reverse"} if is_refused(manual.check_reversible, row) else set()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("accounts.add_deal")
@@ -96,7 +100,7 @@ class DealAdmin(BooksAdmin):
 
     @action(description="Reverse", permissions=["book"])
     def reverse(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        deal = self.mine(request, object_id)
+        deal = self.row_of(request, object_id)
         return entry_page(
             request,
             ReverseForm(request.POST or None, user=request.user, subject=deal),

@@ -6,11 +6,12 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
 
+from accounts import tieout
 from accounts.admin.books import BooksAdmin, account_name, symbol_name
 from accounts.entry_forms import ExplainForm, ReopenBreakForm
 from accounts.models import Break, DayFigures, EquitySnapshot
 from tradershub.core.admin import FactsAdmin
-from tradershub.core.entries import EntryForm, entry_page
+from tradershub.core.entries import EntryForm, entry_page, is_refused
 from tradershub.core.formats import signed
 
 
@@ -23,12 +24,12 @@ class BreakAdmin(BooksAdmin):
     actions_row = actions_detail = ["explain", "reopen"]
 
     def refused_actions(self, row: Break) -> set[str]:
-        refused = {Break.State.OPEN: {"reopen"}, Break.State.CLOSED: {"explain", "reopen"}}
-        return refused.get(row.state, set())
+        checks = {"explain": tieout.check_explainable, "reopen": tieout.check_reopenable}
+        return {name for name, check in checks.items() if is_refused(check, row)}
 
     @action(description="Explain", permissions=["explain"])
     def explain(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        found = self.mine(request, object_id)
+        found = self.row_of(request, object_id)
         form = ExplainForm(request.POST or None, user=request.user, subject=found)
         return self._page(
             request, form, title="Why do we and the broker differ?", button="Explain it"
@@ -36,7 +37,7 @@ class BreakAdmin(BooksAdmin):
 
     @action(description="Open again", permissions=["explain"])
     def reopen(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        found = self.mine(request, object_id)
+        found = self.row_of(request, object_id)
         form = ReopenBreakForm(request.POST or None, user=request.user, subject=found)
         return self._page(
             request, form, title="Take the explanation back?", button="Open the Break again"

@@ -15,7 +15,7 @@ from accounts import manual
 from accounts.admin.books import BooksAdmin, account_name, chosen_account, symbol_name
 from accounts.entry_forms import CancelForm, FillForm, ModifyForm, OrderForm, worded
 from accounts.models import BrokerOrder
-from tradershub.core.entries import entry_page
+from tradershub.core.entries import entry_page, is_refused
 from tradershub.core.formats import lots
 
 MAY_CHANGE = ["work"]
@@ -46,7 +46,7 @@ class BrokerOrderAdmin(BooksAdmin):
         return request.user.has_perm("accounts.add_brokerorder")
 
     def refused_actions(self, row: BrokerOrder) -> set[str]:
-        return set(self.actions_detail) if row.state in BrokerOrder.OVER else set()
+        return set(self.actions_detail) if is_refused(manual.check_working, row) else set()
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not self.has_add_permission(request):
@@ -63,7 +63,7 @@ class BrokerOrderAdmin(BooksAdmin):
 
     @action(description="Modify", permissions=MAY_CHANGE)
     def modify(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        order = self.mine(request, object_id)
+        order = self.row_of(request, object_id)
         form = ModifyForm(request.POST or None, user=request.user, subject=order)
         return self._page(
             request, form, title=f"What changes in: {worded(order)}?", button="Modify it"
@@ -71,7 +71,7 @@ class BrokerOrderAdmin(BooksAdmin):
 
     @action(description="Fill", permissions=[*MAY_CHANGE, "book"])
     def fill(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        order = self.mine(request, object_id)
+        order = self.row_of(request, object_id)
         form = FillForm(request.POST or None, user=request.user, subject=order)
         left = lots(order.volume - order.filled)
         lead = f"{left} lots are left; enter less for a part."
@@ -85,7 +85,7 @@ class BrokerOrderAdmin(BooksAdmin):
 
     @action(description="Cancel", permissions=MAY_CHANGE)
     def cancel(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        order = self.mine(request, object_id)
+        order = self.row_of(request, object_id)
         form = CancelForm(request.POST or None, user=request.user, subject=order)
         return self._page(
             request, form, title=f"Cancel: {worded(order)}?", button="Cancel the order"

@@ -9,11 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action
 
+from accounts import manual
 from accounts.admin.books import BooksAdmin, account_name, symbol_name
 from accounts.entry_forms import CloseForm
 from accounts.models import Position
 from accounts.valuation import Valued, state_of
-from tradershub.core.entries import entry_page
+from tradershub.core.entries import entry_page, is_refused
 from tradershub.core.formats import lots, signed
 
 
@@ -38,11 +39,11 @@ class PositionAdmin(BooksAdmin):
     actions_row = actions_detail = ["close"]
 
     def refused_actions(self, row: Position) -> set[str]:
-        return set() if row.is_open else {"close"}
+        return {"close"} if is_refused(manual.check_closable, row) else set()
 
     @action(description="Close", permissions=["close", "book"])
     def close(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        position = self.mine(request, object_id)
+        position = self.row_of(request, object_id)
         now = worth(position)
         form = CloseForm(
             request.POST or None,

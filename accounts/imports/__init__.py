@@ -10,6 +10,7 @@ from accounts.imports.progress import HowFar, how_far
 from accounts.imports.reading import (
     READABLE_AGAIN,
     first_rows,
+    name_again,
     name_columns,
     read,
     read_again,
@@ -31,6 +32,7 @@ __all__ = [
     "delete_file",
     "discard",
     "first_rows",
+    "name_again",
     "name_columns",
     "open_as_stated",
     "how_far",

@@ -38,6 +38,8 @@ MODE_ASSUMED = (
 )
 PREVIEW_SECONDS = 15  # a person waits for it
 READABLE_AGAIN = (State.CANCELLED, State.REFUSED, State.FAILED)
+NAMEABLE_AGAIN = (State.PREVIEW, State.REFUSED)
+ASKED = "asked"  # in a preview: a person wants to be asked what the columns mean
 WHICH_BROKER = (
     "Mappings of several brokers fit these headings and read them differently; "
     "say which broker the file is of, or name its columns."
@@ -76,7 +78,7 @@ def read(imported: StatementImport) -> StatementImport:
     except Cancelled:
         end(imported, of=State.READING, to=State.CANCELLED)
     except (NotAStatement, Unreadable, HubError) as error:
-        end(imported, of=State.READING, to=State.REFUSED, reason=str(error))
+        end(imported, of=State.READING, to=State.REFUSED, reason=str(error), keep=("mapping",))
     return imported
 
 
@@ -99,7 +101,8 @@ def _with_saved_mapping(
     imported: StatementImport, path: Path, why: str, tell: Tell
 ) -> Statement | None:
     bounds = Bounds(settings.STATEMENT_MEMORY_MB, settings.STATEMENT_SECONDS)
-    fitting = _fitting_mappings(imported, path, bounds)
+    is_asked = imported.preview.get(ASKED)
+    fitting = [] if is_asked else _fitting_mappings(imported, path, bounds)
     if fitting and len({_reading_of(row) for row in fitting}) == 1:
         imported.mapping = fitting[0]
         return read_file(path, columns=imported.mapping.mapping, tell=tell)
@@ -143,7 +146,7 @@ def _reading_of(row: FileMapping) -> mapping.Mapping:
 def _show(imported: StatementImport, statement: Statement) -> None:
     whose = addressee(statement, owner=imported.owner, account=imported.account)
     if reason := whose.refusal or table_totals.other_currency(statement):
-        return end(imported, of=State.READING, to=State.REFUSED, reason=reason)
+        return end(imported, of=State.READING, to=State.REFUSED, reason=reason, keep=("mapping",))
     imported.account, imported.format = whose.account, statement.format
     kept = {key: imported.preview[key] for key in ("columns",) if key in imported.preview}
     imported.preview = kept | shown(statement, whose, name=imported.file_name)
@@ -193,6 +196,22 @@ def use_mapping(imported: StatementImport, saved: FileMapping) -> StatementImpor
     if not take(imported, of=(State.NEEDS_MAPPING,), to=State.RECEIVED):
         raise Conflict("The columns of this file are named already.")
     imported.mapping, imported.preview, imported.reason = saved, {}, ""
+    imported.save(update_fields=["mapping", "preview", "reason"])
+    enqueue(READ_TASK, imported.pk)
+    imported.refresh_from_db()
+    return imported
+
+
+@transaction.atomic
+def name_again(imported: StatementImport) -> StatementImport:
+    """Have a person name the columns of a table anew, whatever they or a saved mapping said of them before."""
+    if not (imported.mapping_id or imported.preview.get("columns")):
+        raise Conflict("Nobody named the columns of this file.")
+    if not take(imported, of=NAMEABLE_AGAIN, to=State.RECEIVED):
+        raise Conflict(
+            f"The file is {imported.get_state_display().lower()}; its columns stay as they are."
+        )
+    imported.mapping, imported.preview, imported.reason = None, {ASKED: True}, ""
     imported.save(update_fields=["mapping", "preview", "reason"])
     enqueue(READ_TASK, imported.pk)
     imported.refresh_from_db()

@@ -60,7 +60,7 @@ def check_reversible(deal: Deal) -> None:
     check_open(deal.account)
     if deal.reverses_id:
         raise Conflict(f"Deal {deal} is itself a reversal: enter the deal again instead")
-    if Deal.objects.filter(reverses=deal).exists():
+    if hasattr(deal, "reversed_by"):
         raise Conflict(f"Deal {deal} was reversed already")
     printed = deal.source == Deal.Source.STATEMENT or deal.lines.exists()
     if printed:

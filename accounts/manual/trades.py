@@ -61,6 +61,37 @@ class Effect(NamedTuple):
     lots: Decimal = ZERO
 
 
+class Execution(NamedTuple):
+    """A buy or sell as the broker executed it, in an account that is open and ours for the transaction."""
+
+    account: Account
+    symbol: BrokerSymbol
+    side: str
+    lots: Decimal
+    at: dt.datetime
+    price: Decimal
+
+    @property
+    def words(self) -> str:
+        return f"{self.side} {self.lots} {self.symbol.name} at {self.price}"
+
+    def deal(self, effect: Effect, *, costs: Costs, **fields: Any) -> NewDeal:
+        """The row to be booked. fields: its key, profit, comment and the broker's ids."""
+        return NewDeal(
+            kind=Deal.Kind.TRADE.value,
+            at=self.at,
+            source=SOURCE,
+            symbol_id=self.symbol.pk,
+            side=self.side,
+            entry=effect.entry,
+            volume=self.lots,
+            price=self.price,
+            position_ref=effect.ref,
+            **costs.checked(self.account.currency),
+            **fields,
+        )
+
+
 @transaction.atomic
 def trade(
     account: Account,
@@ -88,41 +119,20 @@ def trade(
     opens there, shared by the fills of one order. profit: what the closing earned, before costs; else computed
     from the terms, or BadInput "unchecked: no terms".
     """
-    account = open_and_locked(account)
-    named, lots, at = symbol_of(account, symbol), positive(volume, "volume"), moment(at)
-    paid = positive(price, "price")
-    effect = _effect(
-        account,
-        named,
-        side=side_of(side),
-        lots=lots,
-        at=at,
-        position=position,
-        opens=opens,
-    )
-    earned, rate = _earned(account, named, effect, price=paid, at=at, profit=profit)
-    deal = NewDeal(
-        key=broker_deal_id or own_key("hand"),
-        kind=Deal.Kind.TRADE.value,
-        at=at,
-        source=SOURCE,
-        symbol_id=named.pk,
-        side=side,
-        entry=effect.entry,
-        volume=lots,
-        price=paid,
+    execution = _execution(account, symbol=symbol, side=side, volume=volume, price=price, at=at)
+    effect = _effect(execution, position=position, opens=opens)
+    earned, rate = _earned(execution, effect, profit=profit)
+    deal = execution.deal(
+        effect,
         profit=earned,
-        **costs.checked(account.currency),
-        position_ref=effect.ref,
+        costs=costs,
+        key=broker_deal_id or own_key("hand"),
         comment=comment or _note(rate),
         broker_deal_id=broker_deal_id,
         broker_order_id=broker_order_id,
     )
-    unknown = unknown_openings(account, named.pk)
-    booked = entered(account, deal, actor=actor, action=action, words=_words(deal, named))
-    if effect.closes and unknown_openings(account, named.pk) > unknown:
-        raise Conflict(f"Later deals of {named.name} close what this one would: close fewer lots")
-    _keep_levels(account, booked, effect, stop_loss=stop_loss, take_profit=take_profit)
+    booked = _booked(execution, effect, deal, actor=actor, action=action)
+    _keep_levels(booked, effect, stop_loss=stop_loss, take_profit=take_profit)
     return booked
 
 
@@ -167,51 +177,58 @@ def close_position(
     )
 
 
-def _effect(
+def _execution(
     account: Account,
-    symbol: BrokerSymbol,
     *,
+    symbol: BrokerSymbol | str,
     side: str,
-    lots: Decimal,
-    at: dt.datetime,
-    position: Position | None,
-    opens: str,
-) -> Effect:
+    volume: Number,
+    price: Number,
+    at: dt.datetime | None,
+) -> Execution:
+    """What was entered, checked, with the account locked. Raises BadInput naming the field."""
+    account = open_and_locked(account)
+    return Execution(
+        account=account,
+        symbol=symbol_of(account, symbol),
+        lots=positive(volume, "volume"),
+        at=moment(at),
+        price=positive(price, "price"),
+        side=side_of(side),
+    )
+
+
+def _effect(execution: Execution, *, position: Position | None, opens: str) -> Effect:
+    account, symbol, side, lots, at, _ = execution
     if position is not None:
         held = check_closing(position, account, symbol, side=side, lots=lots, at=at)
         return Effect(Deal.Entry.OUT.value, position.ref, held, lots)
     if account.mode == Account.Mode.HEDGING:
         return Effect(Deal.Entry.IN.value, opens)
-    return _netted(account, symbol, side=side, lots=lots, at=at)
+    return _netted(execution)
 
 
-def _netted(
-    account: Account, symbol: BrokerSymbol, *, side: str, lots: Decimal, at: dt.datetime
-) -> Effect:
+def _netted(execution: Execution) -> Effect:
     """On a netting account the other side closes, and reverses with what is left over."""
-    trades = Deal.objects.filter(account=account, symbol=symbol, kind=Deal.Kind.TRADE)
-    if trades.filter(at__gt=at).exists():
+    of_symbol = {"account": execution.account, "symbol": execution.symbol}
+    trades = Deal.objects.filter(kind=Deal.Kind.TRADE, **of_symbol)
+    if trades.filter(at__gt=execution.at).exists():
         return Effect(Deal.Entry.NONE.value)
-    held = Position.objects.filter(account=account, symbol=symbol, open_volume__gt=0).first()
-    if held is None or held.side == side:
+    held = Position.objects.filter(open_volume__gt=0, **of_symbol).first()
+    if held is None or held.side == execution.side:
         return Effect(Deal.Entry.IN.value)
-    closed = min(lots, held.open_volume)
-    entry = Deal.Entry.OUT if lots <= held.open_volume else Deal.Entry.IN_OUT
+    closed = min(execution.lots, held.open_volume)
+    entry = Deal.Entry.OUT if execution.lots <= held.open_volume else Deal.Entry.IN_OUT
     return Effect(entry.value, "", held, closed)
 
 
 def _earned(
-    account: Account,
-    symbol: BrokerSymbol,
-    effect: Effect,
-    *,
-    price: Decimal,
-    at: dt.datetime,
-    profit: Number | None,
+    execution: Execution, effect: Effect, *, profit: Number | None
 ) -> tuple[Decimal, Rate | None]:
     """The profit as given, or computed from the terms, with the rate that converted it."""
+    symbol, currency = execution.symbol, execution.account.currency
     if profit is not None:
-        return money(profit, "profit", account.currency), None
+        return money(profit, "profit", currency), None
     if effect.entry == Deal.Entry.NONE:
         raise BadInput(
             f"Later deals of {symbol.name} are booked: give the profit (0 where nothing was closed)",
@@ -219,15 +236,23 @@ def _earned(
         )
     if effect.closes is None:
         return ZERO, None
-    market = market_on(at.date(), [symbol], [account.currency])
-    gain = market.gain(effect.closes, price=price, lots=effect.lots, currency=account.currency)
+    market = market_on(execution.at.date(), [symbol], [currency])
+    gain = market.gain(effect.closes, price=execution.price, lots=effect.lots, currency=currency)
     if gain.amount is None:
         raise BadInput(f"{symbol.name} is {gain.reason}: give the profit yourself", param="profit")
     return gain.amount, gain.rate
 
 
-def _words(deal: NewDeal, symbol: BrokerSymbol) -> str:
-    return f"{deal.side} {deal.volume} {symbol.name} at {deal.price}"
+def _booked(
+    execution: Execution, effect: Effect, deal: NewDeal, *, actor: Any, action: str
+) -> Deal:
+    """The deal in the books. Raises Conflict where later deals need what it closes."""
+    account, symbol = execution.account, execution.symbol
+    unknown = unknown_openings(account, symbol.pk)
+    booked = entered(account, deal, actor=actor, action=action, words=execution.words)
+    if effect.closes and unknown_openings(account, symbol.pk) > unknown:
+        raise Conflict(f"Later deals of {symbol.name} close what this one would: close fewer lots")
+    return booked
 
 
 def _note(rate: Rate | None) -> str:
@@ -238,18 +263,14 @@ def _note(rate: Rate | None) -> str:
 
 
 def _keep_levels(
-    account: Account,
-    deal: Deal,
-    effect: Effect,
-    *,
-    stop_loss: Number | None,
-    take_profit: Number | None,
+    deal: Deal, effect: Effect, *, stop_loss: Number | None, take_profit: Number | None
 ) -> None:
     """Stop and target of what was opened."""
     levels = {"stop_loss": stop_loss, "take_profit": take_profit}
     given = {name: positive(v, name) for name, v in levels.items() if v is not None}
     if effect.closes or not given:
         return
+    account = deal.account
     opened = Position.objects.filter(account=account, symbol=deal.symbol, open_volume__gt=0)
     if account.mode == Account.Mode.HEDGING:
         opened = opened.filter(ref=effect.ref or deal.key)

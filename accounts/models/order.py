@@ -31,7 +31,6 @@ class BrokerOrder(OwnedModel):
 
     OWN = "hand"  # begins the id of an order of which nobody gave the broker's number
     LIVE = (State.WORKING, State.PARTIAL)
-    OVER = (State.FILLED, State.CANCELLED, State.EXPIRED, State.REJECTED)
 
     account = models.ForeignKey(  # found by order_broker_id_unique
         Account, on_delete=models.PROTECT, related_name="orders", db_index=False
@@ -67,6 +66,7 @@ class BrokerOrder(OwnedModel):
 
     class Meta:
         ordering = ["-placed_at", "-id"]
+        verbose_name = "order"
         indexes = [
             models.Index(fields=["account", "state"], name="order_account_state"),
             models.Index(fields=["placed_at", "id"], name="order_placed_at"),

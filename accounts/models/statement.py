@@ -45,6 +45,7 @@ class FileMapping(OwnedModel):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
+        verbose_name = "saved mapping"
         constraints = [
             models.UniqueConstraint(
                 fields=["owner", "broker", "headings_hash"], name="mapping_unique"
@@ -98,6 +99,7 @@ class StatementImport(OwnedModel):
 
     class Meta:
         ordering = ["-created_at", "-id"]
+        verbose_name = "import"
         indexes = [models.Index(fields=["account", "state"], name="import_account_state")]
 
     def __str__(self) -> str:

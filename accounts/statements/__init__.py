@@ -10,6 +10,7 @@ know no database: what the books can keep (`keepable`) and booking (`importer`) 
 from tradershub.core.registry import Registry
 
 FORMATS = Registry(
+    mt5_daily=("MetaTrader 5 confirmation", "accounts.statements.mt5_daily"),
     mt5=("MetaTrader 5 trade history report", "accounts.statements.mt5"),
     mt4=("MetaTrader 4 statement", "accounts.statements.mt4"),
     spreadsheet=("TradersHub spreadsheet template", "accounts.statements.spreadsheet"),

@@ -22,7 +22,8 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Shee
 from accounts.statements.archive import clean_copy, is_workbook
 from accounts.statements.base import NotAStatement
 from accounts.statements.encodings import encoding_of, text_chunks
-from accounts.statements.html_table import Cell, html_rows, html_texts
+from accounts.statements.html_table import Cell, html_rows
+from accounts.statements.html_texts import html_texts
 from accounts.statements.meter import METER, STEP
 from accounts.statements.numbers import from_float, to_decimal, to_id
 

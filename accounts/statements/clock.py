@@ -11,6 +11,7 @@ FORM = re.compile(
     r"(Z|[+-]\d\d:?\d\d)?",
     re.ASCII,
 )
+USUAL = re.compile(r"\d{4}\.\d\d\.\d\d \d\d:\d\d:\d\d", re.ASCII)  # quicker to read than FORM
 # MT4 stamps its print as "2024 January 19, 14:48", in the language of the terminal; English is the usual one.
 STAMP = re.compile(
     r"(\d{4}) ([A-Z][a-z]{2})[a-z]* (\d{1,2}),? (\d{1,2}):(\d\d)(?::(\d\d))?", re.ASCII
@@ -43,6 +44,8 @@ def moment(text: str, zone: dt.tzinfo, *, after: dt.datetime | None = None) -> d
 @lru_cache(maxsize=4096)
 def server_time(text: str) -> dt.datetime | None:
     """The time as the text says it, naive unless the text states an offset; None if it is no time."""
+    if USUAL.fullmatch(text):
+        return _usual(text)
     text = text.strip()
     if found := FORM.fullmatch(text):
         *numbers, fraction, offset = found.groups()
@@ -53,6 +56,13 @@ def server_time(text: str) -> dt.datetime | None:
         numbers = [int(number or 0) for number in rest]
         return _datetime([int(year), MONTHS.index(month) + 1, *numbers], 0, None)
     return None
+
+
+def _usual(text: str) -> dt.datetime | None:
+    try:
+        return dt.datetime.fromisoformat(text.replace(".", "-"))
+    except ValueError:
+        return None
 
 
 def _datetime(parts: list[int], microsecond: int, offset: str | None) -> dt.datetime | None:

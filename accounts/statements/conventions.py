@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from zoneinfo import available_timezones
 
 from accounts.statements import base
 from accounts.statements.columns import CASH_ROWS, IGNORE, WORD, Mapping, Question, asked
-from accounts.statements.headings import CLASSES, NUMBER, TIME, plain
+from accounts.statements.headings import CAMEL, CLASSES, NUMBER, TIME, plain
 from accounts.statements.known_exports import known_export
 from accounts.statements.table_heads import SAMPLE, Table
 from accounts.statements.table_values import (
@@ -38,6 +39,9 @@ KINDS = (
     IGNORE,
 )
 ZONE = re.compile(r"\b(?:UTC|GMT)\s*(?:([+-])\s*(\d{1,2})(?::?(\d{2}))?)?", re.IGNORECASE)
+HALF_DAY = re.compile(
+    r"\d\s*[AP]M\b", re.IGNORECASE
+)  # where it is written, months mostly come first
 CURRENCY = re.compile(r"\b(USD|EUR|GBP|JPY|CHF|AUD|CAD|NZD|PLN|CZK|SEK|NOK|SGD|HKD)\b")
 MONEY = ("profit", "net", "balance", "amount")
 
@@ -64,18 +68,21 @@ def with_dates(mapping: Mapping, table: Table) -> Mapping:
         return mapping
     example = next((text for index in time_indexes(mapping) for text in table.texts(index)), "")
     text = f"Does the day or the month come first in dates such as {example[:30]}?"
-    return asked(mapping, Question("date_order", text, (DAY_FIRST, MONTH_FIRST), found.value))
+    likely = MONTH_FIRST if HALF_DAY.search(example) else found.value
+    return asked(mapping, Question("date_order", text, (DAY_FIRST, MONTH_FIRST), likely))
 
 
 def with_zone(mapping: Mapping, table: Table) -> Mapping:
     """The zone from a heading such as 'Opening time (UTC+4)' or from values with their offset."""
     headings = [column.heading for column in mapping.columns if CLASSES[column.target] == TIME]
-    stated = [match for heading in headings if (match := ZONE.search(heading))]
+    stated = [match for heading in headings if (match := ZONE.search(CAMEL.sub(" ", heading)))]
     money = (column.heading for column in mapping.columns if column.target in MONEY)
     currencies = {match[1] for heading in money if (match := CURRENCY.search(heading))}
     mapping = replace(mapping, currency=currencies.pop() if len(currencies) == 1 else "")
     if _has_offsets(mapping, table):
         return replace(mapping, time_zone="UTC")
+    if zone := _zone_of_rows(table):
+        return replace(mapping, time_zone=zone)
     if not stated:
         return mapping
     sign, hours, minutes = stated[0].groups()
@@ -110,6 +117,17 @@ def time_indexes(mapping: Mapping) -> list[int]:
     return [column.index for column in mapping.columns if CLASSES[column.target] == TIME]
 
 
+def _zone_of_rows(table: Table) -> str:
+    """The zone that a column of zones names in every row; empty without one."""
+    zones = {
+        text
+        for index, heading in enumerate(table.headings)
+        if plain(heading) in ("timezone", "time zone")
+        for text in table.texts(index)
+    }
+    return zones.pop() if len(zones) == 1 and zones <= available_timezones() else ""
+
+
 def _has_offsets(mapping: Mapping, table: Table) -> bool:
     texts = [text for index in time_indexes(mapping)[:1] for text in table.texts(index)[:SAMPLE]]
     return bool(texts) and all(_offset_of(text, mapping.date_order) for text in texts)
@@ -128,8 +146,10 @@ def _is_cash_trade(word: str) -> bool:
 
 
 def _word_question(word: str, layout: str) -> Question:
-    options = KINDS if layout == CASH_ROWS else (base.BUY, base.SELL, *KINDS)
+    options = KINDS if layout == CASH_ROWS else (base.BUY, base.SELL, base.TRADE, *KINDS)
     is_pending = bool(re.search(r"limit|stop|cancel|pending|reject|expire", word))
     is_result = layout == CASH_ROWS and bool(re.search(r"trade|deal|position", word))
     suggested = IGNORE if is_pending else base.ARCHIVE if is_result else ""
+    if layout != CASH_ROWS and re.fullmatch(r"(closed )?(position|trade|deal)( closed)?", word):
+        suggested = base.TRADE
     return Question(WORD + word, f"What is a row of type '{word}'?", options, suggested)

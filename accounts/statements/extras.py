@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
+from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple
 
 from accounts import booking, bulk, figures, kept
@@ -28,7 +29,7 @@ from accounts.models import (
 from accounts.statements.base import OpenPositionLine, OrderLine, Statement
 from accounts.statements.clock import moment
 from accounts.statements.likeness import DAY, Pair, Symbols, one_to_one
-from accounts.statements.lines import used_up
+from accounts.statements.lines import plain, used_up
 from accounts.statements.settling import booked_imports
 from brokers.models import BrokerSymbol
 from tradershub.finance.decimals import ZERO
@@ -82,7 +83,7 @@ def order_rows(statement: Statement, zone: dt.tzinfo) -> list[OrderRow]:
 
 
 def _order_row(order: OrderLine, placed: dt.datetime, zone: dt.tzinfo) -> OrderRow:
-    done = moment(order.done_time_text, zone) if order.done_time_text else None
+    done = placed if order.done_time_text == order.time_text else moment(order.done_time_text, zone)
     state = STATES.get(order.state.lower().strip())
     if state is None:
         state = State.CANCELLED if done else State.WORKING
@@ -104,10 +105,20 @@ def _save(imported: StatementImport, orders: Iterable[OrderRow], rest: dict[str,
     squeeze, data = zlib.compressobj(1), bytearray()
     data += squeeze.compress(_line(rest))
     for chunk in bulk.chunks(orders, 1000):
-        lines = (_line([_text(value) for value in row]) for row in chunk)
-        data += squeeze.compress(b"".join(lines))
+        data += squeeze.compress("".join(map(_order_line, chunk)).encode())
     data += squeeze.flush()
     StatementExtras.objects.update_or_create(statement=imported, defaults={"data": bytes(data)})
+
+
+def _order_line(row: OrderRow) -> str:
+    """A JSON list, as json itself would write it more slowly."""
+    return f"[{','.join(map(_as_json, row))}]\n"
+
+
+def _as_json(value: Any) -> str:
+    if value is None:
+        return "null"
+    return encode_basestring_ascii(value) if isinstance(value, str) else f'"{_text(value)}"'
 
 
 def _line(content: Any) -> bytes:
@@ -128,7 +139,7 @@ def _position(line: OpenPositionLine) -> dict[str, str]:
 
 def _text(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        return plain(value)
     return value.isoformat() if isinstance(value, dt.datetime) else value
 
 

@@ -63,7 +63,8 @@ HEADINGS: dict[str, str] = {
     "data di chiusura|ora di chiusura|chiusura|время закрытия|закрытие|дата закрытия|"
     "czas zamknięcia|data zamknięcia|zamknięcie|決済時間|クローズ時間|決済日時|kapanış",
     "time": "timestamp|time|date time|datetime|date|trade date|trade time|execution time|executed at|"
-    "fill time|transaction time|date utc|text date|created at|modified|zeit|datum|uhrzeit|heure|date heure|"
+    "fill time|transaction time|date/time|update time|exec time|date utc|text date|created at|"
+    "modified|zeit|datum|uhrzeit|heure|date heure|"
     "fecha|hora|data|ora|data ora|время|дата|czas|data operacji|時間|日時|日付|时间|日期|tarih|zaman",
     "buy_time": "bought timestamp|buy time|bought at|bought time",
     "sell_time": "sold timestamp|sell time|sold at|sold time",
@@ -75,12 +76,13 @@ HEADINGS: dict[str, str] = {
     "avg exit price|schlusskurs|schließkurs|ausstiegskurs|ausstiegspreis|prix de clôture|"
     "prix de sortie|precio de cierre|precio de salida|preço de fechamento|preço de saída|"
     "prezzo di chiusura|цена закрытия|цена выхода|cena zamknięcia|決済価格",
-    "price": "price|fill price|avg price|avg fill price|average price|execution price|trade price|t price|"
+    "price": "price|fill price|price/share|avg price|avg fill price|average price|execution price|trade price|t price|"
     "rate|level|kurs|preis|ausführungskurs|prix|cours|precio|preço|prezzo|цена|cena|価格|价格|fiyat",
     "buy_price": "buy price|bought price",
     "sell_price": "sell price|sold price",
     "volume": "volume|lots|lot|size|qty|quantity|units|units/lots|contracts|shares|amount lots|filled qty|"
     "closing quantity|position size|menge|stückzahl|anzahl|größe|volumen|quantité|qté|taille|lot size|"
+    "qty filled|fill size|no of shares|"
     "cantidad|volúmen|tamaño|quantidade|tamanho|quantità|dimensione|объем|объём|количество|лоты|"
     "wolumen|ilość|数量|ロット|取引量|成交量|手数|miktar|hacim|closing volume",
     "net": "net profit|net|net p/l|net pn l|net pnl|net p l|net p&l|net pl|net result|profit net|netto|nettogewinn|"
@@ -89,18 +91,20 @@ HEADINGS: dict[str, str] = {
     "profit": "profit|pnl|pn l|p l|gross p/l|p&l|pl|p/l|profit loss|"
     "profit/loss|gain/loss|gewinn/verlust|bruttogewinn|bruttoergebnis|profit/perte|"
     "gross|gross profit|gross pnl|gross p l|"
-    "gross pl|realized pnl|realized p l|realised pnl|profit and loss|result|pl amount|gewinn|"
+    "gross pl|gross p&l|trade p&l|realized p&l|realized p/l|realised p&l|realized pnl|realized p l|"
+    "realised pnl|profit and loss|result|pl amount|gewinn|"
     "gewinn verlust|ergebnis|brutto|g v|guv|bénéfice|profit perte|résultat|gain|ganancia|beneficio|"
     "resultado|lucro|lucro prejuízo|profitto|utile|risultato|прибыль|результат|zysk|zysk strata|"
     "wynik|損益|利益|盈亏|利润|获利|kar|kar zarar",
     "amount": "amount|net amount|cash|value|betrag|montant|importe|monto|valor|importo|сумма|kwota|金額|金额|"
-    "tutar|total amount|change",
+    "tutar|total amount|change|total",
     "swap": "swap|swaps|swap profit|rollover|roll over|overnight fee|overnight|financing|storage|interest|"
     "r o swap|finanzierung|zinsen|financement|financiación|своп|スワップ|库存费|隔夜利息|rollover fee",
-    "commission": "commission|commissions|comm|comm fee|kommission|kommissionen|provision|provisionen|"
+    "commission": "commission|commissions|comm|comm fee|"
+    "comm/fee|commission & fees|commissions & fees|kommission|kommissionen|provision|provisionen|"
     "comisión|comisiones|comissão|comissões|commissione|commissioni|комиссия|prowizja|手数料|佣金|"
     "手续费|komisyon",
-    "fee": "fee|fees|clearing fee|exchange fee|ip fee|nfa fee|reg fee|trading fee|total fees|gebühr|gebühren|"
+    "fee": "fee|fees|misc fees|clearing fee|exchange fee|ip fee|nfa fee|reg fee|trading fee|total fees|gebühr|gebühren|"
     "frais|tarifa|tarifas|taxa|taxas|spese|сбор|opłata|opłaty|spread costs",
     "tax": "tax|taxes|steuer|steuern|impôt|taxe|impuesto|impuestos|imposto|tassa|tasse|налог|podatek|税",
     "balance": "balance|account balance|running balance|balance after|kontostand|saldo|solde|баланс|残高|余额|"
@@ -111,7 +115,7 @@ HEADINGS: dict[str, str] = {
     "take_profit": "tp|t p|t/p|take profit|target|take profit rate|limit",
     "side": "side|direction|transaction type|b s|"
     "buy sell|buy/sell|b/s|action|market pos|opening direction|position type|"
-    "type|trade type|order type|long short|market position|transaction|richtung|typ|art|seite|"
+    "type|trade type|order type|long short|entry buy/sell|market position|transaction|richtung|typ|art|seite|"
     "kauf verkauf|sens|type d'ordre|achat vente|dirección|lado|tipo|operación|operação|direzione|"
     "сторона|направление|тип|kierunek|rodzaj|売買|買売|类型|方向|yön|tür|pos marché|kierunek transakcji",
     "type": "type|transaction type|operation|operation type|category|event|typ|art|buchungsart|umsatzart|"
@@ -119,7 +123,7 @@ HEADINGS: dict[str, str] = {
     "symbol": "symbol|instrument|instrument symbol|item|market|market name|contract|contract name|asset|pair|"
     "ticker|product|currency pair|epic|underlying|symbole|símbolo|simbolo|strumento|wertpapier|"
     "instrumento|mercado|marché|инструмент|символ|instrument name|銘柄|通貨ペア|品种|交易品种|sembol",
-    "entry": "entry exit|e x|e/x|in out|open close|entry type|deal entry",
+    "entry": "entry exit|e x|e/x|in out|open close|entry type|deal entry|entry|direction",
     "comment": "comment|comments|note|notes|description|details|text|kommentar|bemerkung|beschreibung|"
     "commentaire|comentario|comentário|commento|комментарий|komentarz|コメント|备注|注释|açıklama",
     "currency": "currency|ccy|währung|devise|moneda|moeda|valuta|валюта|waluta|通貨|货币|currency iso code",
@@ -134,6 +138,7 @@ HEADINGS: dict[str, str] = {
 }
 
 CURRENCY_WORDS = re.compile(r"\b(usd|eur|gbp|jpy|chf|aud|cad|nzd|pln|usdt|czk|sek|nok|sgd|hkd)\b")
+CURRENCY_SIGNS = re.compile(r"[€$£¥₽₹]")
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 ASIDE = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 SLASH = re.compile(r"\s*/\s*")
@@ -146,7 +151,7 @@ def plain(heading: str) -> str:
     text = CAMEL.sub(" ", text) if text.isascii() else text
     text = SPACING.sub(" ", ASIDE.sub(" ", text).lower())
     text = SLASH.sub("/", text)
-    short = CURRENCY_WORDS.sub(" ", text)
+    short = CURRENCY_SIGNS.sub(" ", CURRENCY_WORDS.sub(" ", text))
     return " ".join((short if short.strip() else text).split())
 
 

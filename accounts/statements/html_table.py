@@ -50,6 +50,14 @@ class RowTarget:
         self.outer: list[tuple[Any, Any, list[str]]] = []
         self.mute = 0
 
+    def take(self, text: str) -> Iterator[str]:
+        """What the parser is to see of the next piece of text."""
+        yield text
+
+    def take_rest(self) -> str:
+        """What it is to see after the last piece."""
+        return ""
+
     def start(self, tag: str, attributes: Attributes) -> None:
         if tag in CELLS:
             self.cell = (tag, attributes)
@@ -105,22 +113,6 @@ class RowTarget:
         self.cell = None
 
 
-class TextTarget(RowTarget):
-    """The same for the texts of visible cells, with the calls saved that millions of cells cost."""
-
-    def end(self, tag: str) -> None:
-        if tag not in CELLS:
-            super().end(tag)
-            return
-        if self.cell is None or self.row is None:
-            return
-        if not is_hidden(self.cell[1]):
-            parts = self.text
-            text = parts[0] if len(parts) == 1 else "".join(parts)
-            self.row.append(text.replace("\xa0", " ").strip() if "\xa0" in text else text.strip())
-        self.cell = None
-
-
 def full_cell(text: str, tag: str, attributes: Attributes) -> Cell:
     if not attributes:
         return Cell(text, 1, "", False, "th" if tag == "th" else "")
@@ -155,11 +147,6 @@ def html_rows(path: Path) -> Iterator[list[Cell]]:
     return read_rows(path, RowTarget())
 
 
-def html_texts(path: Path) -> Iterator[list[str]]:
-    """The same rows as plain texts without the hidden cells: half the time."""
-    return read_rows(path, TextTarget())
-
-
 def read_rows(path: Path, target: RowTarget) -> Iterator[list[Any]]:
     """The rows that the target gathers, fetched piece by piece."""
     parser = HTMLParser(target=target, encoding="utf-8", no_network=True, remove_comments=True)
@@ -169,12 +156,8 @@ def read_rows(path: Path, target: RowTarget) -> Iterator[list[Any]]:
         if not number:
             _refuse_definitions(text)
         ends.see(text)
-        try:
-            parser.feed(text.encode("utf-8", errors="replace"))
-        except (ParserError, XMLSyntaxError) as error:
-            raise NotAStatement(
-                f"The HTML cannot be read after table row {count} ({error})."
-            ) from error
+        for piece in target.take(text):
+            _feed(parser, piece, count)
         rows, target.rows = target.rows, []
         count += len(rows)
         METER.at_row(count)
@@ -184,8 +167,17 @@ def read_rows(path: Path, target: RowTarget) -> Iterator[list[Any]]:
             f"The file ends in the middle of a table, after {count} whole rows; "
             "expected a complete report. Export it again."
         )
+    _feed(parser, target.take_rest(), count)
     parser.close()
     yield from target.rows
+
+
+def _feed(parser: HTMLParser, text: str, rows: int) -> None:
+    """rows: how many were read before."""
+    try:
+        parser.feed(text.encode("utf-8", errors="replace"))
+    except (ParserError, XMLSyntaxError) as error:
+        raise NotAStatement(f"The HTML cannot be read after table row {rows} ({error}).") from error
 
 
 def _refuse_definitions(start: str) -> None:

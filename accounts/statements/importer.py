@@ -20,7 +20,7 @@ from accounts.models import Account, Deal, StatementImport, StatementLine
 from accounts.progress import UNWATCHED, Progress, watched
 from accounts.statements import extras, modes, openings, settling, symbols, table_totals
 from accounts.statements.base import Statement
-from accounts.statements.lines import Row, net, read_rows, stored
+from accounts.statements.lines import Row, net, read_rows, stored, stored_text
 from accounts.statements.matching import SYMBOL, Fate, Known, Plan, plan
 from accounts.statements.preview import facts_of
 from tradershub.core.errors import BadInput
@@ -130,14 +130,17 @@ def _already_held(deals: Iterable[Known]) -> set[int]:
 def _lines(
     imported: StatementImport, made: Plan, ids: dict[str, int], was: dict[int, Known]
 ) -> Iterator[tuple[Any, ...]]:
+    pk = imported.pk
     places = zip(range(len(made.rows)), made.rows, made.fates, made.deals, strict=True)
     for place, row, fate, deal_id in places:
         before = was.get(place)
-        values = stored(row.values, inferred=row.inferred)
         if before:
-            values["was"] = stored(before.values, key=before.key)
+            values = stored(row.values, inferred=row.inferred)
+            text = _json(values | {"was": stored(before.values, key=before.key)})
+        else:
+            text = stored_text(row.values, inferred=row.inferred)
         deal = ids[row.key] if fate == Fate.BOOKED else deal_id
-        yield (imported.pk, row.row, row.section, str(fate), "", row.key, _json(values), deal)
+        yield (pk, row.row, row.section, str(fate), "", row.key, text, deal)
     for line, statement_id in zip(made.refusals, repeat(imported.pk)):
         values = {"text": line.text} if line.text else {}
         reason = line.reason[:300]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from accounts.statements.columns import COST_POSITIVE, GROSS
+from accounts.statements.columns import COST_POSITIVE, GROSS, NET
 from accounts.statements.table_values import MONTH_FIRST
 
 
@@ -50,6 +50,12 @@ EXPORTS = (
         "cTrader history",
         "opening direction|closing price|closing quantity|gross|net",
         profit_is=GROSS,
+    ),
+    _export(
+        "Myfxbook statement",
+        "open date|close date|action|units/lots|pips|profit|gain",
+        profit_is=NET,
+        note="The profits of this export contain commission and swap.",
     ),
     _export(
         "XTB cash operations",

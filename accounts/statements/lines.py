@@ -7,6 +7,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Any, NamedTuple
 
 from accounts.booking import NewDeal
@@ -22,6 +23,9 @@ FACTS = ("kind", "symbol", "side", "entry", "volume", "price", *MONEY, "at")
 WORDS = ("broker_time", "broker_deal_id", "position_ref", "broker_order_id", "comment")
 NUMBERS = frozenset(("volume", "price", *MONEY))
 COLUMNS = FACTS + WORDS
+
+HEADS = tuple(f'"{name}":' for name in COLUMNS)
+KEPT_AT_ZERO = tuple(name in NUMBERS and name not in MONEY for name in COLUMNS)
 
 LONGEST_COMMENT = 300
 # Rows without an id: at one moment money comes first, then what opens, then what closes.
@@ -166,10 +170,28 @@ def stored(values: Iterable[Any], *, inferred: bool = False, **more: Any) -> dic
     return kept | more
 
 
+def stored_text(values: Iterable[Any], *, inferred: bool = False) -> str:
+    """The JSON of what `stored` keeps, as json itself would write it more slowly."""
+    parts = [
+        head + (encode_basestring(value) if isinstance(value, str) else f'"{_text(value)}"')
+        for head, is_kept_at_zero, value in zip(HEADS, KEPT_AT_ZERO, values, strict=True)
+        if value or (is_kept_at_zero and value is not None)
+    ]
+    if inferred:
+        parts.append('"inferred":true')
+    return f"{{{','.join(parts)}}}"
+
+
 def _text(value: Any) -> str:
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        return plain(value)
     return value.isoformat() if isinstance(value, dt.datetime) else str(value)
+
+
+def plain(value: Decimal) -> str:
+    """The number with all its digits and without an exponent."""
+    text = str(value)  # quicker than a format
+    return f"{value:f}" if "E" in text else text
 
 
 def restored(kept: dict[str, Any]) -> tuple[Any, ...]:

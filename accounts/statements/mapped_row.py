@@ -9,10 +9,14 @@ from decimal import Decimal
 
 from accounts.statements.base import BUY, SELL, ZERO, NotAStatement
 from accounts.statements.columns import COST_POSITIVE, NET, Mapping
+from accounts.statements.headings import CLASSES, TIME
 from accounts.statements.table_rows import TableRow, filled_text
 from accounts.statements.table_values import ONLY_CLOCK, in_utc, read_number, read_time
 
 LONGEST_ID = 36
+NO_MOMENT = re.compile(
+    r"1970[./-]01[./-]01(?:[ T]00:00(?::00)?(?:\.0+)?Z?)?"
+)  # a clock's zero: none
 ROUNDED = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}")
 
 
@@ -36,6 +40,10 @@ class Row:
         """Whether every target has a column."""
         return all(target in self.places for target in targets)
 
+    def heading(self, target: str) -> str:
+        """What the file calls the target's first column."""
+        return next(c.heading for c in self.mapping.columns if c.target == target)
+
     def text(self, target: str) -> str:
         return " ".join(self.parts(target))
 
@@ -56,7 +64,10 @@ class Row:
     def parts(self, target: str) -> list[str]:
         cells = self.source.cells
         indexes = (index for index in self.places.get(target, ()) if index < len(cells))
-        return [text for index in indexes if (text := filled_text(cells[index]))]
+        texts = [text for index in indexes if (text := filled_text(cells[index]))]
+        if CLASSES[target] == TIME and texts and NO_MOMENT.fullmatch(texts[0]):
+            return []
+        return texts
 
     def amount(self, target: str) -> Decimal:
         """The sum of the target's columns; 0 where they are empty."""

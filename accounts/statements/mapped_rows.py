@@ -5,12 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from accounts.statements import base
 from accounts.statements.base import BUY, SELL, DealLine, OpenPositionLine, Refusal
-from accounts.statements.columns import CASH_ROWS, IGNORE, OUT_POSITIVE, ROUND_TRIPS, Mapping
+from accounts.statements.columns import (
+    CASH_ROWS,
+    EXECUTIONS,
+    IGNORE,
+    OUT_POSITIVE,
+    ROUND_TRIPS,
+    Mapping,
+)
+from accounts.statements.headings import plain
 from accounts.statements.mapped_row import (
     Row,
     fingerprint,
@@ -22,6 +30,7 @@ from accounts.statements.mapped_row import (
 )
 from accounts.statements.mapped_trips import Trip, named, read_trip
 from accounts.statements.numbers import shown
+from accounts.statements.table_heads import is_heading_row
 from accounts.statements.table_rows import TableRow
 from accounts.statements.words import (
     is_outgoing,
@@ -35,6 +44,7 @@ CASH_TRADE = re.compile(
     r"(open|close) (buy|sell) ([0-9]+(?:\.[0-9]+)?)(?:/[0-9.]+)? @ ([0-9]+(?:\.[0-9]+)?)",
     re.IGNORECASE,
 )
+ORDER = re.compile(r"(?:^|[ _])order|limit|stop|cancel|reject|expire", re.IGNORECASE)
 POSITION = re.compile(r"position #?(\d+)", re.IGNORECASE)
 ENTRIES = {
     "in": base.IN,
@@ -48,6 +58,7 @@ ENTRIES = {
     "out by": base.OUT_BY,
     "out_by": base.OUT_BY,
 }
+MONEY_TARGETS = ("amount", "profit", "net", "swap", "commission", "fee", "tax")
 MONEY_KINDS = frozenset(
     (
         *(base.DEPOSIT, base.WITHDRAWAL, base.CREDIT, base.BONUS, base.TRANSFER, base.INTEREST),
@@ -63,6 +74,7 @@ class Lines:
 
     left_out: rows without time, symbol and amount, and rows to be ignored. accounts: each account
     that the rows name, with the first row that does. currencies: how many rows are in each.
+    ended_at: the row with which another table begins, 0 without one.
     """
 
     deals: list[DealLine] = field(default_factory=list)
@@ -73,6 +85,7 @@ class Lines:
     repeated: list[int] = field(default_factory=list)
     accounts: dict[str, int] = field(default_factory=dict)
     currencies: Counter[str] = field(default_factory=Counter)
+    ended_at: int = 0
 
 
 def read_rows(rows: Iterable[TableRow], mapping: Mapping, section: str = "") -> Lines:
@@ -80,11 +93,13 @@ def read_rows(rows: Iterable[TableRow], mapping: Mapping, section: str = "") -> 
     lines = Lines()
     places = {column.target: mapping.indexes(column.target) for column in mapping.columns}
     for source in rows:
-        if (
-            source.sheet == mapping.sheet
-            and source.number > mapping.header_row + 1
-            and not source.is_blank
-        ):
+        if source.sheet != mapping.sheet or source.number <= mapping.header_row + 1:
+            continue
+        if mapping.headings and is_heading_row(source):
+            if tuple(source.texts)[: len(mapping.headings)] != mapping.headings:
+                lines.ended_at = source.number
+                break
+        elif not source.is_blank:
             _read_row(lines, Row(mapping, places, source, section or mapping.layout))
     _add_trips(lines)
     _make_unique(lines)
@@ -93,14 +108,14 @@ def read_rows(rows: Iterable[TableRow], mapping: Mapping, section: str = "") -> 
 
 def _read_row(lines: Lines, row: Row) -> None:
     meaning = _meaning(row)
-    if meaning == IGNORE or _is_blank(row):
+    if meaning == IGNORE or _is_blank(row) or _is_order(row):
         lines.left_out.append(row.number)
         return
     for account in row.parts("account"):
         lines.accounts.setdefault(account, row.number)
     try:
-        if meaning in (BUY, SELL, "") and row.mapping.layout != CASH_ROWS:
-            _read_trade(lines, row, meaning)
+        if meaning in (BUY, SELL, base.TRADE, "") and row.mapping.layout != CASH_ROWS:
+            _read_trade(lines, row, "" if meaning == base.TRADE else meaning)
         else:
             lines.deals.append(_cash_row(row, meaning))
     except ValueError as error:
@@ -112,9 +127,18 @@ def _read_row(lines: Lines, row: Row) -> None:
 
 
 def _is_blank(row: Row) -> bool:
-    """A row of totals or remarks: no time of its own."""
+    """A row of totals or remarks: a single cell, or no time of its own."""
+    if sum(bool(text) for text in row.source.texts) < 2:
+        return True
     times = ("time", "open_time", "close_time", "buy_time", "sell_time")
     return not any(row.text(target) for target in times)
+
+
+def _is_order(row: Row) -> bool:
+    """An order beside the fills of a table: it has no price and moves no money."""
+    if row.mapping.layout != EXECUTIONS or not ORDER.search(row.text("type")):
+        return False
+    return not any(row.text(target) for target in ("price", "balance", *MONEY_TARGETS))
 
 
 def _meaning(row: Row) -> str:
@@ -158,7 +182,7 @@ def _execution(row: Row, side: str) -> DealLine:
 def _cash_row(row: Row, meaning: str) -> DealLine:
     """Money without a holding, or a purchase or sale whose comment says what was traded."""
     comment = row.text("comment")
-    money = money_of(row) | ({"profit": row.amount("amount")} if row.text("amount") else {})
+    money = _cash_of(row)
     if row.mapping.withdrawals == OUT_POSITIVE and _says_out(row, meaning):
         money["profit"] = -money["profit"]
     times = ("time", "close_time", "open_time", "sell_time", "buy_time")
@@ -179,7 +203,21 @@ def _cash_row(row: Row, meaning: str) -> DealLine:
         return _cash_trade(deal, traded)
     kind = _kind(row, meaning, deal.amount)
     named_position = POSITION.search(comment)
-    return replace(deal, kind=kind, position_ref=named_position[1] if named_position else "")
+    return deal._replace(kind=kind, position_ref=named_position[1] if named_position else "")
+
+
+def _cash_of(row: Row) -> dict[str, Decimal]:
+    """The money of a cash row: its amount beside its costs, or its costs where the amount is their sum."""
+    if not any(row.text(target) for target in MONEY_TARGETS):
+        raise ValueError("the row has no amount, expected one as it is money")
+    money = money_of(row)
+    if not row.text("amount"):
+        return money
+    amount, booked = row.amount("amount"), sum(money.values(), base.ZERO)
+    if booked and booked == amount:
+        return money
+    costs = booked - money["profit"] if "net" in plain(row.heading("amount")).split() else base.ZERO
+    return money | {"profit": amount - costs}
 
 
 def _cash_trade(deal: DealLine, traded: re.Match[str]) -> DealLine:
@@ -188,8 +226,7 @@ def _cash_trade(deal: DealLine, traded: re.Match[str]) -> DealLine:
     volume = Decimal(traded[3])
     if not volume or not deal.symbol:
         raise ValueError(f"found {shown(traded[0])}, expected a volume and a symbol")
-    return replace(
-        deal,
+    return deal._replace(
         side=side if is_opening else opposite(side),
         entry=base.IN if is_opening else base.OUT,
         volume=volume,
@@ -229,14 +266,14 @@ def _make_unique(lines: Lines) -> None:
         if uses[deal.broker_deal_id] < 2:
             kept.append(deal)
             continue
-        content = fingerprint(replace(deal, row=0))
+        content = fingerprint(deal._replace(row=0))
         known = seen.setdefault(deal.broker_deal_id, set())
         if content in known:
             lines.repeated.append(deal.row)
             continue
         name = f"{deal.broker_deal_id}@{content}" if known else deal.broker_deal_id
         known.add(content)
-        kept.append(replace(deal, broker_deal_id=name))
+        kept.append(deal._replace(broker_deal_id=name))
     lines.deals = kept
 
 

@@ -60,16 +60,17 @@ def read_trip(row: Row, side: str) -> Trip:
         position_ref=row.identity("position_id") or ticket,
         comment=row.text("comment"),
         currency=row.currency,
+        inferred=not (is_crossed or row.has("open_time")),
     )
     if not closed:
         return Trip(ticket, opening, held=_still_open(row, opening))
-    closing = replace(
-        opening,
+    closing = opening._replace(
         time_text=closed,
         side=opposite(side),
         entry=base.OUT,
         price=closed_price,
         balance_after=row.optional("balance"),
+        inferred=False,
         **money_of(row),
     )
     return Trip(ticket, opening, closing)
@@ -96,10 +97,10 @@ def _with_names(trip: Trip, ref: str, again: str) -> Trip:
     }
     return replace(
         trip,
-        opening=replace(trip.opening, broker_deal_id=names["open"], position_ref=ref),
+        opening=trip.opening._replace(broker_deal_id=names["open"], position_ref=ref),
         closing=trip.closing
-        and replace(trip.closing, broker_deal_id=names["close"], position_ref=ref),
-        held=trip.held and replace(trip.held, position_ref=ref),
+        and trip.closing._replace(broker_deal_id=names["close"], position_ref=ref),
+        held=trip.held and trip.held._replace(position_ref=ref),
     )
 
 
@@ -111,8 +112,8 @@ def _ticket(row: Row) -> str:
 
 
 def _plain_legs(row: Row, side: str) -> tuple[str, str, Decimal, Decimal | None, str]:
-    opened = row.time("open_time")
     closed = row.time("close_time") if row.text("close_time") else ""
+    opened = row.time("open_time") if row.has("open_time") else closed
     price = row.needed("close_price") if closed else row.optional("close_price")
     return opened, closed, row.needed("open_price"), price, side_by_sign(row, side)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Mapping as Values
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -210,11 +209,15 @@ def most_common(currencies: Counter[str]) -> str:
 
 def in_currency(lines: Iterable[Line], currency: str) -> list[Line]:
     """The lines without the currency where it is the account's."""
-    return [replace(line, currency="") if line.currency == currency else line for line in lines]
+    return [line._replace(currency="") if line.currency == currency else line for line in lines]
 
 
 def _remarks(lines: Lines) -> list[str]:
     remarks = []
+    if lines.ended_at:
+        remarks.append(
+            f"Another table with headings of its own begins in row {lines.ended_at}; it was not read."
+        )
     if lines.left_out:
         remarks.append(
             f"{len(lines.left_out)} rows are no bookings and were left out, first row {lines.left_out[0]}."

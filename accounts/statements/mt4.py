@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
-from html import unescape
-from itertools import islice
 from pathlib import Path
 
 from accounts.statements import base, mt4_chains, mt4_totals
 from accounts.statements.base import AccountInfo, DealLine, NotAStatement, Statement
 from accounts.statements.cells import Cell
-from accounts.statements.encodings import text_chunks
 from accounts.statements.mt4_rows import (
     CLOSED,
     LONGEST_TRADE,
@@ -35,6 +31,7 @@ from accounts.statements.mt4_rows import (
     starts_with_ticket,
 )
 from accounts.statements.mt4_sheet import page_rows
+from accounts.statements.page_head import account_of, company_of, text_above
 from accounts.statements.words import operation_kind
 
 FORMAT = "mt4"
@@ -42,8 +39,6 @@ READS = frozenset({"html", "xlsx", "csv"})
 HEADINGS = frozenset({"ticket", "type", "item", "s/l", "t/p", "commission", "swap", "profit"})
 TESTER_WORDS = SIDES | {"close", "modify", "delete", "s/l", "t/p", "close at stop", "expire"}
 PRINTED = re.compile(r"\d{4} \S{1,20} \d{1,2},? \d{1,2}:\d\d(?::\d\d)?")
-TITLE = re.compile(r"<title>[^<]*?(\d{3,})[^<]*</title>", re.IGNORECASE)
-COMPANY = re.compile(r"<div[^>]*>\s*<b>([^<]{2,100})</b>\s*</div>", re.IGNORECASE)
 HEADINGS_NEEDED = 6
 
 
@@ -78,7 +73,7 @@ def read(path: Path) -> Statement:
     sheet = scan(page_rows(path))
     sheet.tickets = mt4_chains.with_hedged_volumes(sheet.tickets)
     _refuse_doubles(sheet)
-    statement = Statement(format=FORMAT, account=_account(sheet, _head(path)))
+    statement = Statement(format=FORMAT, account=_account(sheet, text_above(path)))
     statement.printed_at = next((text for text in sheet.heading if PRINTED.fullmatch(text)), "")
     statement.orders = sheet.orders
     statement.refusals = sheet.refusals
@@ -122,7 +117,7 @@ def _in_order(deals: list[DealLine]) -> list[DealLine]:
     deals = sorted(deals, key=lambda deal: (deal.time_text, ranks.get(deal.entry, 2)))
     if deals and deals[0].kind == base.CORRECTION and deals[0].profit > 0:
         # OANDA books the first money of a demo account as "ADJUSTMENT".
-        deals[0] = replace(deals[0], kind=base.DEPOSIT)
+        deals[0] = deals[0]._replace(kind=base.DEPOSIT)
     return deals
 
 
@@ -161,12 +156,11 @@ def _account(sheet: Sheet, head: str) -> AccountInfo:
     number = next((v for v in values if re.fullmatch(r"\d{3,19}", v)), "")
     currency = next((v for v in values if re.fullmatch(r"[A-Z]{3}", v)), "")
     leverage = next((v for v in values if re.fullmatch(r"1:\d{1,5}", v)), "")
-    title, company = TITLE.search(head), COMPANY.search(head)
     return AccountInfo(
-        number=number or (title[1] if title else ""),
+        number=number or account_of(head),
         currency=currency,
         name=_name(rest),
-        broker=" ".join(unescape(company[1]).split()) if company else "",
+        broker=company_of(head),
         leverage=int(leverage[2:]) if leverage else None,
         margin_mode="hedging",
     )
@@ -175,11 +169,6 @@ def _account(sheet: Sheet, head: str) -> AccountInfo:
 def _name(heading: list[str]) -> str:
     """The second cell of the heading is the name."""
     return heading[1].partition(":")[2].strip() if len(heading) > 1 else ""
-
-
-def _head(path: Path) -> str:
-    """The text before the table, where the title and the company's name stand."""
-    return "".join(islice(text_chunks(path), 1)).partition("<table")[0]
 
 
 def _visible(row: list[Cell]) -> list[Cell]:

@@ -103,7 +103,7 @@ def scan(rows: Iterable[list[Cell]]) -> Sheet:
         sheet.rows = number
         cells = [cell for cell in row if not cell.hidden]
         if cells:
-            _sort_in(sheet, number, cells)
+            _sort_in(sheet, number, _with_ticket_first(cells))
     return sheet
 
 
@@ -115,6 +115,16 @@ def starts_with_ticket(cells: list[Cell]) -> bool:
         and bool(TIME.fullmatch(cells[1].text.strip()))
         and not TIME.fullmatch(cells[2].text.strip())
     )
+
+
+def _with_ticket_first(cells: list[Cell]) -> list[Cell]:
+    """The cells as the terminal orders them; a server's confirmation puts the time first."""
+    is_turned = (
+        len(cells) >= MONEY_CELLS
+        and bool(TIME.fullmatch(cells[0].text.strip()))
+        and bool(TICKET.fullmatch(cells[1].text.strip()))
+    )
+    return [cells[1], cells[0], *cells[2:]] if is_turned else cells
 
 
 def _sort_in(sheet: Sheet, number: int, cells: list[Cell]) -> None:
@@ -251,6 +261,8 @@ def _is_sums(cells: list[Cell]) -> bool:
 def _pairs(cells: list[Cell]) -> list[tuple[str, str]]:
     """Label and figure by turns; a leading wide blank is layout."""
     texts = [cell.text.strip() for cell in (cells[1:] if _is_wide_blank(cells[0]) else cells)]
+    if "" in texts[1:-1]:  # a gap between two columns of the summary
+        texts = [text for text in texts if text]
     return [
         (label, figure) for label, figure in zip(texts[0::2], texts[1::2], strict=False) if label
     ]

@@ -13,6 +13,8 @@ from accounts.statements.words import difference
 LABELS = {
     "deposit/withdrawal": "balance_operations",
     "credit facility": "credit",
+    "total credit facility": "credit",
+    "previous ledger balance": "opening_balance",
     "closed trade p/l": "net_profit",
     "floating p/l": "floating",
     "balance": "balance",
@@ -45,6 +47,7 @@ NAMES = {
     "balance_operations": "Deposit/Withdrawal",
     "credit": "Credit facility",
     "floating": "Floating P/L",
+    "opening_balance": "Previous ledger balance",
     "balance": "Balance",
     "equity": "Equity",
 }
@@ -182,7 +185,10 @@ def _must_agree(key: str, statement: Statement) -> bool:
     """Credit from before an extract is in no row; a balance off its rows has its own sentence."""
     if key == "credit":
         return statement.starts_at_beginning
-    return key not in ("balance", "equity") or "opening_balance" in statement.our_totals
+    return (
+        key not in ("opening_balance", "balance", "equity")
+        or "opening_balance" in statement.our_totals
+    )
 
 
 def _begins_with_cash(statement: Statement) -> bool:

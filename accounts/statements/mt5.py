@@ -18,6 +18,7 @@ from accounts.statements.base import AccountInfo, DealLine, NotAStatement, State
 from accounts.statements.cells import (
     Cell,
     csv_rows,
+    html_rows,
     html_texts,
     sniff,
     xlsx_names,
@@ -62,7 +63,8 @@ def recognise(head_rows: Iterable[list[Cell]]) -> bool:
         if any(ACCOUNT.fullmatch(text) for text in texts):
             return True
         if len(texts) >= SHORTEST_ROW and is_time(texts[0]) and is_data(texts):
-            return texts[1].isdigit()
+            # A type word before the symbol is a confirmation's.
+            return texts[1].isdigit() and texts[2].lower() not in TYPE_WORDS
         if len(texts) >= SHORTEST_ROW and texts[3].lower() in TYPE_WORDS:
             is_resaved = is_time(mt5_resaved.with_plain_time(texts[:1])[0])
             if is_resaved and texts[1].isdigit():
@@ -78,7 +80,8 @@ def refusal_reason(head_rows: Iterable[list[Cell]]) -> str | None:
             title in text.lower() for text in texts for title in TESTER_TITLES
         ):
             return _TESTER
-        if len(texts) >= 7 and texts[1].isdigit() and is_time(texts[2]) and not is_time(texts[0]):
+        is_symbol_first = not is_time(texts[0]) and not texts[0].isdigit() if texts else False
+        if len(texts) >= 7 and is_symbol_first and texts[1].isdigit() and is_time(texts[2]):
             return _SNAPSHOT
     return None
 
@@ -122,7 +125,7 @@ def _sheet(path: Path) -> Sheet:
     Raises UnknownTable for a table of no account that has no deals either, such as positions alone.
     """
     if sniff(path) == "html":
-        return scan(html_texts(path))
+        return _page_sheet(path)
     sheet = scan(_texts(path))
     if mt5_resaved.looks_resaved(sheet):
         sheet = scan(mt5_resaved.texts(lambda: _rows(path)))
@@ -145,6 +148,22 @@ def _rows(path: Path) -> Iterator[list[Cell]]:
     if sniff(path) == "xlsx":
         return (cells for _, cells in xlsx_rows(path, _page(path)))
     return csv_rows(path)
+
+
+def _page_sheet(path: Path) -> Sheet:
+    sheet = scan(html_texts(path))
+    if not mt5_resaved.has_foreign_numbers(sheet):
+        return sheet
+    try:
+        return scan(mt5_resaved.texts(lambda: _visible_rows(path)))
+    except NotAStatement:
+        if sheet.refusals:  # the row that cannot be read says more than that the marks disagree
+            return sheet
+        raise
+
+
+def _visible_rows(path: Path) -> Iterator[list[Cell]]:
+    return ([cell for cell in row if not cell.hidden] for row in html_rows(path))
 
 
 def _page(path: Path) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from decimal import Decimal
 
 from accounts.statements import base, mt5_totals
@@ -125,7 +124,7 @@ def _netted_openings(sheet: Sheet) -> Iterator[DealLine]:
         if volume:
             side = base.BUY if volume > 0 else base.SELL
             held = _held_before(rows[symbol], shown.get(symbol), side, abs(volume))
-            yield replace(held, side=side, volume=abs(volume), position_ref="", order_id="")
+            yield held._replace(side=side, volume=abs(volume), position_ref="", order_id="")
 
 
 def _held_before(
@@ -138,22 +137,20 @@ def _held_before(
     """
     if shown and (not rows or (shown.side == side and shown.time_text < rows[0].time_text)):
         if shown.section == OPEN:
-            return replace(shown, price=_price_before(rows, shown, volume))
+            return shown._replace(price=_price_before(rows, shown, volume))
         return shown
     first = rows[0]
-    return replace(
-        _opening(
-            row=first.row,
-            section=first.section,
-            ref="",
-            symbol=first.symbol,
-            side=side,
-            volume=volume,
-            price=first.price or ZERO,
-            time=_second_before(first.time_text),
-        ),
-        comment=PRICE_UNKNOWN,
+    opening = _opening(
+        row=first.row,
+        section=first.section,
+        ref="",
+        symbol=first.symbol,
+        side=side,
+        volume=volume,
+        price=first.price or ZERO,
+        time=_second_before(first.time_text),
     )
+    return opening._replace(comment=PRICE_UNKNOWN)
 
 
 def _price_before(rows: list[DealLine], shown: DealLine, volume: Decimal) -> Decimal | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from itertools import chain
 
 from accounts.statements.base import NotAStatement
 from accounts.statements.cells import Cell
@@ -35,9 +36,13 @@ Rows = Callable[[], Iterable[Row]]
 
 def looks_resaved(sheet: Sheet) -> bool:
     """Whether something in it is not as MetaTrader writes it."""
-    return bool(sheet.refusals) or any(
-        FOREIGN.search(text) for texts in sheet.figures for text in texts
-    )
+    return bool(sheet.refusals) or has_foreign_numbers(sheet)
+
+
+def has_foreign_numbers(sheet: Sheet) -> bool:
+    """Whether its figures, or a row that cannot be read, have commas or apostrophes among their digits."""
+    texts = [refusal.text for refusal in sheet.refusals]
+    return any(FOREIGN.search(text) for text in [*texts, *chain.from_iterable(sheet.figures)])
 
 
 def with_plain_time(texts: list[str]) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from sys import intern
+from typing import NamedTuple
 
 from accounts.statements import base
 from accounts.statements import mt5_values as read
@@ -60,8 +61,7 @@ DEAL_COLUMNS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedPosition:
+class ClosedPosition(NamedTuple):
     """A row of the Positions section: one closed position with all its costs."""
 
     row: int

@@ -10,10 +10,16 @@ MOST_WHOLE_DIGITS = 15
 MOST_DECIMALS = 12
 EXACT_DIGITS = 15  # what a spreadsheet program keeps of a number
 
-# What files put between groups of digits; the byte order mark is dropped.
-BLANKS = str.maketrans(dict.fromkeys("\u00a0\u2009\u202f\u2007", " ") | {"\ufeff": None})
+# What files put between groups of digits; the byte order mark and marks of direction are dropped.
+BLANKS = str.maketrans(
+    dict.fromkeys("\u00a0\u2009\u202f\u2007", " ")
+    | dict.fromkeys("\ufeff\u200e\u200f\u061c\u202a\u202b\u202c\u2066\u2067\u2068\u2069")
+)
 SIGNS = str.maketrans({"\u2212": "-"})
 
+APOSTROPHE = re.compile(r"(?<=[0-9])['’](?=[0-9]{3})")
+# A comma that no reading takes for a decimal mark: a point follows it, or another comma.
+COMMAS = re.compile(r"[-+]?[0-9]{1,3}(?:(?:,[0-9]{3})+\.[0-9]+|(?:,[0-9]{3}){2,})")
 POINT = re.compile(r"([-+]?) ?((?:[0-9]+|[0-9]{1,3}(?: [0-9]{3})+)(?:\.[0-9]*)?|\.[0-9]+)")
 
 
@@ -26,6 +32,7 @@ def shown(text: str) -> str:
 def to_decimal(text: str, *, decimal: str = ".", group: str = " ") -> Decimal:
     """The number that a cell holds: '1 234.56', '- 30.12', '(20.00)', with any kind of space.
 
+    An apostrophe or a comma stands between thousands where nothing else can be meant: 1'234, 1,234.56.
     decimal, group: the decimal mark and the thousands mark, which are never guessed. Raises
     ValueError with what was found and what was expected for anything else: an exponent, digits
     other than 0-9 and too long a number included.
@@ -82,7 +89,8 @@ def _plain(text: str, *, decimal: str, group: str) -> str:
     if plain.startswith("(") and plain.endswith(")"):
         plain = "-" + plain[1:-1].strip()
     if decimal == "." and group in (" ", ""):
-        return plain
+        plain = APOSTROPHE.sub(" ", plain)
+        return plain.replace(",", "") if COMMAS.fullmatch(plain) else plain
     return _with_point(plain, decimal=decimal, group=group)
 
 

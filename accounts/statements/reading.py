@@ -73,11 +73,23 @@ def _kind(path: Path) -> str:
     if not path.stat().st_size:
         raise NotAStatement("The file is empty; expected a statement.")
     kind = sniff(path)
+    if _is_mime(path):
+        raise NotAStatement(
+            "The file is an e-mail or a web page saved with everything around it (MIME); expected the "
+            "statement alone: save the attachment, or the page as HTML only."
+        )
     if kind == "zip":
         raise NotAStatement("The file is a zip archive; expected one of the statements in it.")
     if not kind:
         raise NotAStatement(_what_else(path))
     return kind
+
+
+def _is_mime(path: Path) -> bool:
+    """Whether the file begins with the headers of a message, whose encoding breaks lines and signs."""
+    start = next(text_chunks(path), "")[:16384].lower()
+    head = start.partition("<html")[0].partition("<table")[0]
+    return any(line.startswith("mime-version:") for line in head.splitlines())
 
 
 def _rows(path: Path, kind: str) -> Iterator[list[Cell]]:

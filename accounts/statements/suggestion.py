@@ -16,7 +16,7 @@ from accounts.statements.columns import (
     asked,
 )
 from accounts.statements.conventions import with_dates, with_numbers, with_words, with_zone
-from accounts.statements.headings import plain
+from accounts.statements.headings import TIME, plain
 from accounts.statements.known_exports import known_export
 from accounts.statements.suggested_money import (
     amounts_of,
@@ -24,7 +24,7 @@ from accounts.statements.suggested_money import (
     with_profit,
     with_withdrawals,
 )
-from accounts.statements.table_heads import Table, as_table, columns_of, layout_of
+from accounts.statements.table_heads import CLOCK, Table, as_table, columns_of, layout_of, shape_of
 from accounts.statements.table_rows import TableRow
 
 IDS = ("deal_id", "position_id", "order_id", "buy_id")
@@ -79,7 +79,9 @@ def _with_known_export(mapping: Mapping, table: Table) -> Mapping:
 def _with_missing_columns(mapping: Mapping, table: Table) -> Mapping:
     options = tuple(f"{i + 1}: {heading}" for i, heading in enumerate(table.headings) if heading)
     missing = [
-        target for target in NEEDED.get(mapping.layout, ()) if not _is_given(mapping, target)
+        target
+        for target in NEEDED.get(mapping.layout, ())
+        if not _is_given(mapping, target) and not _lacks_openings(mapping, table, target)
     ]
     if mapping.layout != CASH_ROWS and not _has_side(mapping, table):
         missing.append("side")
@@ -101,9 +103,20 @@ def _is_given(mapping: Mapping, target: str) -> bool:
     )
 
 
+def _lacks_openings(mapping: Mapping, table: Table, target: str) -> bool:
+    """Whether no column is left that could say when the trades were opened; then their closing stands for it."""
+    if target != "open_time" or not mapping.has("close_time"):
+        return False
+    named = {column.index for column in mapping.columns}
+    rest = (i for i in range(len(table.headings)) if i not in named)
+    return not any(shape_of(table.texts(i)) in (TIME, CLOCK) for i in rest)
+
+
 def _has_side(mapping: Mapping, table: Table) -> bool:
     """A column of sides, buy and sell columns, or volumes with signs."""
-    signed = any(amount < 0 for amount in amounts_of(mapping, table, "volume"))
+    signed = any(amount < 0 for amount in amounts_of(mapping, table, "volume")) or any(
+        text.startswith("+") for index in mapping.indexes("volume") for text in table.texts(index)
+    )
     return mapping.has("side") or mapping.has("buy_price", "sell_price") or signed
 
 
@@ -117,6 +130,10 @@ def _with_notes(mapping: Mapping, table: Table) -> Mapping:
     if mapping.layout == EXECUTIONS and mapping.has("amount"):
         notes.append(
             "The amounts of trades are what changed hands, not results: they are not booked."
+        )
+    if _lacks_openings(mapping, table, "open_time") and not mapping.has("open_time"):
+        notes.append(
+            "The table does not say when its trades were opened: the time of closing stands for it."
         )
     if not mapping.time_zone:
         notes.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -10,6 +10,7 @@ from accounts.statements.base import NotAStatement
 from accounts.statements.columns import CASH_ROWS, EXECUTIONS, ROUND_TRIPS, Column
 from accounts.statements.headings import (
     ANY,
+    ASIDE,
     CLASSES,
     NUMBER,
     REPEATABLE,
@@ -30,6 +31,7 @@ from accounts.statements.words import side_of
 HEADER_WITHIN = 60
 SAMPLE = 300
 MOSTLY = 0.5
+LEAST_HEADINGS = 3
 IDS = ("deal_id", "order_id", "position_id")
 CLOCK, EMPTY = "clock", "empty"
 ENTRY_CODES = frozenset("0123")  # MetaTrader's numbers for in, out, in/out and out by
@@ -67,12 +69,23 @@ def find_header(rows: Sequence[TableRow]) -> int | None:
     """The position of the row that most looks like headings, None where none does."""
     scores = [heading_score(row) for row in rows[:HEADER_WITHIN]]
     best = max(scores, default=0)
-    return scores.index(best) if best >= 3 else None
+    return scores.index(best) if best >= LEAST_HEADINGS else None
 
 
 def heading_score(row: TableRow) -> int:
     """How many cells of a row are headings that somebody uses."""
     return sum(bool(targets_of(text)) for text in row.texts)
+
+
+def is_heading_row(row: TableRow) -> bool:
+    """Whether a row names columns: most of its cells are headings, none is a number or a time."""
+    texts = [text for text in row.texts if text]
+    if len(texts) < LEAST_HEADINGS or any(text[0].isdigit() for text in texts):
+        return False
+    score = heading_score(row)
+    return score >= max(LEAST_HEADINGS, MOSTLY * len(texts)) and not any(
+        looks_like_number(text) or looks_like_time(text) for text in texts
+    )
 
 
 def as_table(rows: list[TableRow]) -> Table:
@@ -83,8 +96,29 @@ def as_table(rows: list[TableRow]) -> Table:
             "expected such a row, or the spreadsheet template."
         )
     header = rows[position]
+    _refuse_levels(header)
     body = [row for row in rows[position + 1 :] if row.sheet == header.sheet]
-    return Table(header, tuple(header.texts), body)
+    headings = tuple(header.texts)
+    return Table(header, headings, list(of_one_table(body, headings)))
+
+
+def _refuse_levels(header: TableRow) -> None:
+    if any(plain(text) == "data discriminator" for text in header.texts):
+        raise NotAStatement(
+            "The table lists orders, their parts and closed lots together (column DataDiscriminator), as an "
+            "activity statement of Interactive Brokers does, so that a sum of its rows counts a trade several "
+            "times; expected a table with one row a trade."
+        )
+
+
+def of_one_table(rows: Iterable[TableRow], headings: tuple[str, ...]) -> Iterator[TableRow]:
+    """The rows before another table begins with other headings; the same again stand between pages."""
+    for row in rows:
+        if is_heading_row(row):
+            if tuple(row.texts)[: len(headings)] != headings:
+                return
+            continue
+        yield row
 
 
 def columns_of(table: Table) -> tuple[Column, ...]:
@@ -94,6 +128,7 @@ def columns_of(table: Table) -> tuple[Column, ...]:
         if target:
             taken.setdefault(target, []).append(Column(target, index, heading))
     found = [column for columns in taken.values() for column in columns]
+    found = _with_clocks(table, found)
     found = _with_amount_as_volume(found)
     found = _split_pair(table, found, "price", PRICES)
     found = _split_pair(table, found, "time", TIMES)
@@ -112,6 +147,8 @@ def layout_of(columns: tuple[Column, ...]) -> str:
 def _target(table: Table, index: int, heading: str, taken: dict[str, list[Column]]) -> str:
     shape = shape_of(table.texts(index))
     for target in targets_of(heading):
+        if target == "currency" and _is_of_price(heading):
+            continue
         if not _fits(target, shape, table.texts(index)):
             continue
         if (
@@ -121,6 +158,12 @@ def _target(table: Table, index: int, heading: str, taken: dict[str, list[Column
         ):
             return target
     return ""
+
+
+def _is_of_price(heading: str) -> bool:
+    """Whether a heading such as 'Currency (Price / share)' speaks of prices, not of money that moved."""
+    asides = (aside.strip("()[]") for aside in ASIDE.findall(heading))
+    return any("price" in targets_of(aside) for aside in asides)
 
 
 def _may_repeat(table: Table, target: str, index: int, earlier: list[Column], shape: str) -> bool:
@@ -187,6 +230,25 @@ def _split_pair(
         replace(c, target=names[c.index]) if c.target == target and c.index in names else c
         for c in columns
     ]
+
+
+def _with_clocks(table: Table, columns: list[Column]) -> list[Column]:
+    """Of two columns for the time of a row the one that has more than the day."""
+    times = [column for column in columns if column.target == "time"]
+    if len(times) != 1 or _has_clock(table.texts(times[0].index)):
+        return columns
+    named = {column.index for column in columns}
+    for index, heading in enumerate(table.headings):
+        texts = table.texts(index)
+        may_be = index not in named and "time" in targets_of(heading)
+        if may_be and shape_of(texts) == TIME and _has_clock(texts):
+            rest = [column for column in columns if column is not times[0]]
+            return [*rest, Column("time", index, heading)]
+    return columns
+
+
+def _has_clock(texts: list[str]) -> bool:
+    return any(":" in text for text in texts[:SAMPLE])
 
 
 def _with_amount_as_volume(columns: list[Column]) -> list[Column]:

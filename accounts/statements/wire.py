@@ -6,13 +6,12 @@ JSON and not pickle, because the writer has just parsed a stranger's file.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import MISSING, Field, asdict, fields
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, fields
 from decimal import Decimal
 from functools import lru_cache
 from itertools import repeat
-from operator import attrgetter
-from typing import IO, Any
+from typing import IO, Any, get_type_hints
 
 from accounts.statements.base import (
     AccountInfo,
@@ -29,7 +28,13 @@ LINES = {
     "open_positions": OpenPositionLine,
     "refusals": Refusal,
 }
+DECIMALS = {
+    kind: {name for name, hint in get_type_hints(kind).items() if hint in (Decimal, Decimal | None)}
+    for kind in LINES.values()
+}
 TOTALS = ("file_totals", "our_totals")
+# The columns in which nearly every row says something of its own.
+DISTINCT = {"row", "time_text", "done_time_text", "broker_deal_id", "position_ref", "order_id"}
 BATCH = 5000
 
 
@@ -67,27 +72,27 @@ def read(lines: Iterable[str]) -> Statement:
     return statement
 
 
-def _columns(kind: type, batch: list[Any]) -> dict[str, list[Any]]:
+def _columns(kind: Any, batch: list[Any]) -> dict[str, Sequence[Any]]:
     """The values of each field, fields left out that have their default in every row."""
-    columns = {}
-    for field in fields(kind):
-        values = list(map(attrgetter(field.name), batch))
-        if field.default is MISSING or values.count(field.default) < len(values):
-            columns[field.name] = list(map(_as_text, values)) if _is_decimal(field) else values
+    columns: dict[str, Sequence[Any]] = {}
+    defaults = kind._field_defaults
+    for name, values in zip(kind._fields, zip(*batch, strict=True), strict=True):
+        if name not in defaults or values.count(defaults[name]) < len(values):
+            columns[name] = _as_texts(values) if name in DECIMALS[kind] else values
     return columns
 
 
-def _lines(kind: type, batch: dict[str, Any]) -> Iterator[Any]:
+def _lines(kind: Any, batch: dict[str, Any]) -> Iterator[Any]:
     columns = batch["columns"]
     values: list[Iterable[Any]] = []
-    for field in fields(kind):
-        if field.name not in columns:
-            values.append(repeat(field.default, batch["rows"]))
-        elif _is_decimal(field):
-            values.append(map(_as_decimal, columns[field.name]))
+    for name in kind._fields:
+        if name not in columns:
+            values.append(repeat(kind._field_defaults[name], batch["rows"]))
+        elif name in DECIMALS[kind]:
+            values.append(map(_as_decimal, columns[name]))
         else:
-            values.append(_shared(columns[field.name]))
-    return map(kind, *values)
+            values.append(columns[name] if name in DISTINCT else _shared(columns[name]))
+    return map(kind._make, zip(*values, strict=True))
 
 
 def _shared(column: list[Any]) -> Iterator[Any]:
@@ -96,12 +101,8 @@ def _shared(column: list[Any]) -> Iterator[Any]:
     return (seen.setdefault(value, value) for value in column)
 
 
-def _is_decimal(field: Field[Any]) -> bool:
-    return str(field.type).startswith("Decimal")
-
-
-def _as_text(value: Decimal | None) -> str | None:
-    return None if value is None else str(value)
+def _as_texts(values: Iterable[Decimal | None]) -> list[str | None]:
+    return [None if value is None else str(value) for value in values]
 
 
 @lru_cache(maxsize=65536)

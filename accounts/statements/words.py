@@ -25,7 +25,7 @@ OPERATIONS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (base.DEPOSIT, r"deposit|d[eé]p[oó]s|withdr|top ?up|payment|payout|einzahl|auszahl"),
         (base.DEPOSIT, r"\bretir|\bretrait|versement|preliev|\bsaque|wpłat|wypłat"),
         (base.DEPOSIT, r"\b(bank|wire)\b|пополн|снят|вывод|ввод|入金|出金|提款|存款"),
-        (base.TRANSFER, r"transf|\bintr(fr|to)\b|umbuch|перевод|振替"),
+        (base.TRANSFER, r"transf|\bintr(fr|to)\b|\bit (from|to) #?\d|umbuch|перевод|振替"),
         (base.CORRECTION, r"adjust|correct|\bcorr\b|balance update|rounding|korrekt|ajust|коррект"),
     )
 )
@@ -33,13 +33,14 @@ OPERATIONS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 BUY_WORDS = frozenset(
     "buy b long bought bot kauf kaufen gekauft achat acheter compra comprar compré acquisto "
     "comprare acquista купить покупка 買 買い 买 买入 купля kupno kup köp køb osto al alış purchase".split()
-) | {"buy to open", "buy to cover", "buy to close"}
+) | {*("buy to open", "buy to cover", "buy to close", "market buy", "limit buy", "stop buy")}
 SELL_WORDS = frozenset(
     "sell s short sold sld verkauf verkaufen verkauft vente vendre venta vender venda vendita vendere vendi продать "
     "продажа 売 売り 卖 卖出 sprzedaż sprzedaj sälj salg myynti sat satış sale".split()
-) | {"sell to open", "sell to close", "sell short"}
+) | {*("sell to open", "sell to close", "sell short", "market sell", "limit sell", "stop sell")}
 RESULT = re.compile(
-    r"profit|\bloss|\bp ?[/&]? ?l\b|\bpnl\b|realis|realiz|gewinn|résultat|resultado|прибыль",
+    r"profit|\bloss|\bp ?[/&]? ?l\b|\bpnl\b|realis|realiz|gewinn|résultat|resultado|прибыль|"
+    r"^close (long|short) position\b",
     re.IGNORECASE,
 )
 BALANCE = "balance"  # MetaTrader's word for every row that is neither trade nor credit

@@ -6,39 +6,19 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
+from django.db.models import Model
+from django.http import HttpRequest
 from unfold.contrib.filters.admin import RangeDateFilter
-from unfold.decorators import action, display
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSingleDateWidget
 
 from brokers import services
 from brokers.models import Broker, BrokerSymbol, FxRate, Instrument, Quote, SymbolTerms
 from brokers.resources import BrokerResource, InstrumentResource, SymbolResource, TermsResource
 from tradershub.core.admin import DatedTermsAdmin, ReadOnlyTableAdmin, TableAdmin
-from tradershub.core.entries import EntryForm, entry_page, refuse
+from tradershub.core.closing import ClosableAdmin, Turn
+from tradershub.core.entries import refuse
 from tradershub.core.errors import HubError
-
-
-class BrokerStateForm(EntryForm):
-    """Closes or reopens a broker."""
-
-    def __init__(self, *args: Any, broker: Broker, verb: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.broker, self.verb = broker, verb
-        self.action = f"{verb} broker {broker.pk}"
-
-    def check_possible(self) -> None:
-        may = {"close": services.check_may_close, "reopen": services.check_may_reopen}
-        may[self.verb](self.broker)
-
-    def carry_out(self) -> Broker:
-        service = {"close": services.close_broker, "reopen": services.reopen_broker}[self.verb]
-        return service(self.broker, actor=self.user)
-
-    def done(self, row: Broker) -> str:
-        return f"{row} is {row.get_status_display().lower()}"
 
 
 class AliasesForm(forms.ModelForm):
@@ -80,15 +60,16 @@ SERVER = ["triple_swap_weekday", "aliases"]
 
 
 @admin.register(Broker)
-class BrokerAdmin(TableAdmin):
+class BrokerAdmin(ClosableAdmin, TableAdmin):
     form = AliasesForm
+    closing = Turn(services.check_may_close, services.close_broker)
+    reopening = Turn(services.check_may_reopen, services.reopen_broker)
+    closing_lead = "no account is opened at a closed broker, and it can be reopened."
     resource_classes = [BrokerResource]
     list_display = ["name", "state", "regulator", "time_zone", "rollover", "triple_swap_weekday"]
     list_filter = ["status"]
     search_fields = ["name__icontains", "legal_entity__icontains"]
     readonly_fields = ["status", "closed_at", "zones_before"]
-    actions = ["close", "reopen"]
-    actions_detail = ["close_this", "reopen_this"]
     fieldsets = [
         (None, {"fields": ["name", "status", "closed_at", "legal_entity", "regulator", "website"]}),
         ("Server", {"fields": [("time_zone", "rollover"), *SERVER]}),
@@ -100,13 +81,6 @@ class BrokerAdmin(TableAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
-
-    def refused_actions(self, row: Broker) -> set[str]:
-        return {"reopen_this"} if row.is_open else {"close_this"}
-
-    @display(description="State", label={"Open": "success", "Closed": "warning"})
-    def state(self, broker: Broker) -> str:
-        return broker.get_status_display()
 
     @display(description="Time zones before")
     def zones_before(self, broker: Broker) -> str:
@@ -137,36 +111,6 @@ class BrokerAdmin(TableAdmin):
         services.edit_broker(stored, actor=request.user, **(changes | edit))
         if "time_zone" in changes:
             messages.info(request, f"A worker reads the files imported from {obj} anew.")
-
-    @action(description="Close the selected brokers", permissions=["change"])
-    def close(self, request: HttpRequest, queryset: QuerySet[Broker]) -> None:
-        self.apply_to_each(request, queryset, services.close_broker, done="closed")
-
-    @action(description="Reopen the selected brokers", permissions=["change"])
-    def reopen(self, request: HttpRequest, queryset: QuerySet[Broker]) -> None:
-        self.apply_to_each(request, queryset, services.reopen_broker, done="reopened")
-
-    @action(description="Close the broker", permissions=["change"])
-    def close_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask(request, object_id, verb="close")
-
-    @action(description="Reopen the broker", permissions=["change"])
-    def reopen_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        return self._ask(request, object_id, verb="reopen")
-
-    def _ask(self, request: HttpRequest, object_id: str, *, verb: str) -> HttpResponse:
-        broker = self.get_object(request, object_id)
-        if broker is None:
-            raise Http404("There is no such broker")
-        form = BrokerStateForm(request.POST or None, user=request.user, broker=broker, verb=verb)
-        return entry_page(
-            request,
-            form,
-            title=f"{verb.capitalize()} {broker}?",
-            button=f"{verb.capitalize()} {broker}",
-            back=reverse("admin:brokers_broker_change", args=[broker.pk]),
-            lead="Nothing is deleted: no account is opened at a closed broker, and it can be reopened.",
-        )
 
 
 @admin.register(Instrument)

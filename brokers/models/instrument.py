@@ -131,7 +131,7 @@ class SymbolTerms(DatedTerms):
 
     class Meta:
         ordering = ["symbol", "-valid_from"]
-        verbose_name_plural = "symbol terms"
+        verbose_name = verbose_name_plural = "contract terms"
         constraints = [
             models.UniqueConstraint(fields=["symbol", "valid_from"], name="terms_start_unique"),
             models.CheckConstraint(

@@ -38,6 +38,7 @@ class FxRate(models.Model):
 
     class Meta:
         ordering = ["-day", "currency"]
+        verbose_name = "reference rate"
         constraints = [
             models.UniqueConstraint(fields=["currency", "day"], name="fx_rate_unique"),
             models.CheckConstraint(condition=Q(rate__gt=0), name="fx_rate_positive"),

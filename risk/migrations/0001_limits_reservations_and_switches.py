@@ -15,8 +15,8 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('accounts', '0011_breaks_with_connected_accounts'),
-        ('brokers', '0004_connections_and_the_venues_memory'),
+        ('accounts', '0013_breaks_with_connected_accounts'),
+        ('brokers', '0005_connections_and_the_venues_memory'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

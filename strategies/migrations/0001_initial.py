@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('brokers', '0004_connections_and_the_venues_memory'),
+        ('brokers', '0005_connections_and_the_venues_memory'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

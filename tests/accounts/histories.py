@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -34,7 +34,7 @@ def history(seed: int, length: int = 40, *, netting: bool = False) -> list[DealL
         at += timedelta(minutes=draw.choice([1 if n % 5 in (0, 3) else 0, 1, 30, 700]))
         deal = _next(draw, n, at, held, netting=netting)
         balance += deal.amount
-        deals.append(replace(deal, balance_after=balance))
+        deals.append(deal._replace(balance_after=balance))
     return deals
 
 
@@ -114,7 +114,7 @@ def printed_later(
     printed = last if printed is None else printed
     statement = period(deals, first, last)
     statement.format = "mt4"
-    rows = [replace(deal, balance_after=None) for deal in statement.deals]
+    rows = [deal._replace(balance_after=None) for deal in statement.deals]
     balance = deals[printed - 1].balance_after
     booked = sum((deal.amount for deal in rows if not deal.inferred), D(0))
     statement.deals = rows
@@ -134,8 +134,8 @@ def _openings_before(deals, first, last):
     touched = {deal.position_ref for deal in deals[first:last] if deal.entry == "out"}
     touched |= {line.position_ref for line in _open_at(deals[:last])}
     return [
-        replace(
-            deal, broker_deal_id="", inferred=True, section="positions", commission=D(0),
+        deal._replace(
+            broker_deal_id="", inferred=True, section="positions", commission=D(0),
             balance_after=None, comment="",
         )
         for deal in deals[:first]
@@ -150,8 +150,7 @@ def _netted_before(deals):
         held = sum((d.volume if d.side == "buy" else -d.volume for d in mine), D(0))
         if held:
             found.append(
-                replace(
-                    mine[0],
+                mine[0]._replace(
                     broker_deal_id="",
                     inferred=True,
                     section="positions",

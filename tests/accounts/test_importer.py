@@ -92,9 +92,9 @@ def test_a_netted_position_opened_after_the_files_rows_is_not_invented(account):
     deals = history(2, netting=True)
     early = period(deals, 0, 15, netting=True)
     later = next(deal for deal in deals[15:] if deal.entry == "in")
-    shown = replace(later, inferred=True, broker_deal_id="", position_ref=later.order_id)
+    shown = later._replace(inferred=True, broker_deal_id="", position_ref=later.order_id)
     early.deals = [
-        replace(shown, section="open", commission=D(0), balance_after=None),
+        shown._replace(section="open", commission=D(0), balance_after=None),
         *early.deals,
     ]
     book_statement(account, early)
@@ -220,10 +220,10 @@ def test_a_balance_that_overlapping_rows_do_not_explain_is_a_break_and_no_deal(a
 
 
 def test_rows_without_ids_are_told_apart_by_their_occurrence(account):
-    deals = [replace(deal, broker_deal_id="") for deal in history(5)]
-    twin = replace(deals[5], balance_after=deals[5].balance_after + deals[5].amount)
+    deals = [deal._replace(broker_deal_id="") for deal in history(5)]
+    twin = deals[5]._replace(balance_after=deals[5].balance_after + deals[5].amount)
     doubled = [*deals[:6], twin, *deals[6:12]]
-    doubled = [replace(deal, row=n) for n, deal in enumerate(doubled, 1)]
+    doubled = [deal._replace(row=n) for n, deal in enumerate(doubled, 1)]
     statement = period(doubled, 0, 13)
     book_statement(account, _copy(statement), name="a.html")
     assert account.deals.count() == 13
@@ -284,7 +284,7 @@ def test_undone_in_any_order_files_give_back_what_was_entered_by_hand(account, c
     line = next(deal for deal in deals if deal.entry == "in")
     files = [period(_with(deals, line, commission=D(-n)), 0, 10 + n) for n in range(3)]
     for n, statement in enumerate(files):
-        statement.orders = [replace(order, comment=f"said by {n}") for order in statement.orders]
+        statement.orders = [order._replace(comment=f"said by {n}") for order in statement.orders]
     for went in permutations(came):
         mine = another(account)
         hand_entry(mine, line, commission=D("-0.5"))
@@ -339,8 +339,7 @@ def test_fills_of_an_order_by_hand_are_one_position_before_and_after_their_file(
     )  # fmt: skip
     before = books_of(account)
     parts = [
-        replace(
-            line,
+        line._replace(
             row=9 + n,
             broker_deal_id=f"77{n}",
             volume=half,
@@ -404,7 +403,7 @@ def test_an_order_that_differs_stays_one_of_its_own(account, other):
 
 
 def _with(deals, line, **changed):
-    return [replace(deal, **changed) if deal is line else deal for deal in deals]
+    return [deal._replace(**changed) if deal is line else deal for deal in deals]
 
 
 def _said_of(account, line):
@@ -511,7 +510,7 @@ def test_money_of_another_day_or_amount_is_not_confirmed(account):
 
 
 def named(deals, name):
-    return [replace(deal, symbol=name) if deal.symbol == "EURUSD" else deal for deal in deals]
+    return [deal._replace(symbol=name) if deal.symbol == "EURUSD" else deal for deal in deals]
 
 
 def test_an_entry_under_another_name_of_the_instrument_is_confirmed(account):
@@ -559,7 +558,7 @@ def test_where_two_statements_disagree_the_later_print_wins_in_either_order(acco
     deals = history(7)
     place = next(n for n, deal in enumerate(deals) if deal.entry == "out")
     other = [*deals]
-    other[place] = replace(deals[place], profit=deals[place].profit + 3)
+    other[place] = deals[place]._replace(profit=deals[place].profit + 3)
     files = [period(deals, 0, 20), period(other, 0, 30)]
     imported = {}
     for n in order:
@@ -580,7 +579,7 @@ def test_a_deal_that_two_earlier_files_say_otherwise_is_one_difference(account):
     place = next(n for n, deal in enumerate(deals) if deal.entry == "out")
     for n, more in enumerate((3, 4, 0)):
         said = [*deals]
-        said[place] = replace(deals[place], profit=deals[place].profit + more)
+        said[place] = deals[place]._replace(profit=deals[place].profit + more)
         book_statement(account, period(said, 0, 20 + n), name=f"{n}.html")
     found = account.breaks.get(kind="disagreement")
     assert (found.count, found.difference, len(found.details["rows"])) == (1, -4, 1)
@@ -640,7 +639,7 @@ def test_fewer_digits_of_the_same_number_are_no_disagreement(account):
     deals = history(8)
     place = next(n for n, deal in enumerate(deals) if deal.entry == "in")
     finer = [*deals]
-    finer[place] = replace(deals[place], price=deals[place].price + D("0.00004"))
+    finer[place] = deals[place]._replace(price=deals[place].price + D("0.00004"))
     book_statement(account, period(deals, 0, 20), name="a.html")
     book_statement(account, period(finer, 0, 30), name="b.html")
     assert not account.breaks.exists()
@@ -662,7 +661,7 @@ def test_a_mark_speaks_of_the_lots_of_its_file_whatever_came_later(account):
     account.save()
     line = next(deal for deal in history(8, netting=True) if deal.entry == "in")
     statement = money_file()
-    statement.deals.append(replace(line, row=2, commission=D(0), balance_after=None))
+    statement.deals.append(line._replace(row=2, commission=D(0), balance_after=None))
     statement.open_positions = [
         OpenPositionLine(
             row=3, section="open", position_ref="", symbol=line.symbol, side=line.side,
@@ -695,7 +694,7 @@ def test_every_row_keeps_its_fate_and_words(account):
 
 def test_a_second_deal_of_one_id_in_a_file_is_not_lost(account):
     deals = history(12)
-    deals[2] = replace(deals[2], broker_deal_id=deals[1].broker_deal_id)
+    deals[2] = deals[2]._replace(broker_deal_id=deals[1].broker_deal_id)
     book_statement(account, period(deals, 0, 10))
     assert account.deals.count() == 10
 

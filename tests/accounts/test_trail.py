@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -31,7 +30,7 @@ def told(action):
 
 def costlier(deals, **changed):
     """The same deals where every opening cost something else."""
-    return [replace(deal, **changed) if deal.entry == "in" else deal for deal in deals]
+    return [deal._replace(**changed) if deal.entry == "in" else deal for deal in deals]
 
 
 def test_a_deal_that_a_later_file_rewrites_is_told_with_old_and_new_money(account):
@@ -39,7 +38,7 @@ def test_a_deal_that_a_later_file_rewrites_is_told_with_old_and_new_money(accoun
     book_statement(account, period(deals, 0, 20), name="a.html")
     assert "rewritten" not in told("statement.book")
     line = next(deal for deal in deals if deal.entry == "in")
-    other = [replace(deal, commission=D("-3")) if deal is line else deal for deal in deals]
+    other = [deal._replace(commission=D("-3")) if deal is line else deal for deal in deals]
     later = book_statement(account, period(other, 0, 30), name="b.html")
     [change] = told("statement.book")["rewritten"]
     assert change == {

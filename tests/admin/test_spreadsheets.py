@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import tempfile
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -42,14 +44,25 @@ def export(client, model, form):
 
 
 def import_again(client, model, form, data):
-    info = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    return confirm(client, model, looked_at(client, model, form, data))
+
+
+def looked_at(client, model, form, data):
+    """What the page sends when a person agrees to what it shows."""
     upload = SimpleUploadedFile("table.xlsx" if form == XLSX else "table.csv", data)
     body = {"import_file": upload, "format": form, "resource": "0"}
-    shown = client.post(reverse(f"{info}_import"), body)
+    shown = client.post(place(model, "import"), body)
     assert not shown.context["result"].has_errors(), errors_of(shown.context["result"])
     assert not shown.context["result"].has_validation_errors(), shown.context["result"].invalid_rows
-    confirm = shown.context["confirm_form"].initial
-    return client.post(reverse(f"{info}_process_import"), confirm, follow=True)
+    return shown.context["confirm_form"].initial
+
+
+def confirm(client, model, agreed):
+    return client.post(place(model, "process_import"), agreed, follow=True)
+
+
+def place(model, name):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{name}")
 
 
 def errors_of(result):
@@ -201,3 +214,27 @@ def test_an_import_beyond_the_limits_is_refused_in_a_sentence(root, settings, li
     shown = root.post(reverse("admin:brokers_broker_import"), body)
     assert sentence in str(shown.context["form"].errors["import_file"])
     assert not Broker.objects.exists()
+
+
+def test_an_import_of_another_file_than_was_shown_is_refused_and_leaves_that_file(root):
+    agreed = looked_at(root, Instrument, CSV, export(root, Instrument, CSV))
+    with tempfile.NamedTemporaryFile() as other:
+        for name in (Path(other.name).name, "", "nothing", agreed["import_file_name"][:-1]):
+            answer = confirm(root, Instrument, {**agreed, "import_file_name": name})
+            assert answer.redirect_chain == [(place(Instrument, "import"), 302)], name
+            assert "Choose the file once more" in answer.content.decode()
+        assert Path(other.name).exists()
+    assert not AuditEntry.objects.filter(action="instrument.import").exists()
+
+
+def test_what_was_shown_is_imported_whatever_format_is_sent(root):
+    agreed = looked_at(root, Instrument, CSV, export(root, Instrument, CSV))
+    answer = confirm(root, Instrument, {**agreed, "format": "99", "resource": "x"})
+    assert "Import finished" in answer.content.decode()
+
+
+def test_an_import_is_agreed_to_once_and_of_its_own_table(root):
+    agreed = looked_at(root, Instrument, CSV, export(root, Instrument, CSV))
+    assert "Choose the file once more" in confirm(root, Broker, agreed).content.decode()
+    assert "Import finished" in confirm(root, Instrument, agreed).content.decode()
+    assert "Choose the file once more" in confirm(root, Instrument, agreed).content.decode()

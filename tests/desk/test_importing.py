@@ -178,6 +178,9 @@ def test_a_table_of_trades_is_read_as_the_person_says(trader):
     trader.post(reverse("desk:import-columns", args=[imported.pk]), values)
     imported.refresh_from_db()
     assert imported.state == "preview", imported.reason
+    assert "Name the columns again" in trader.get(address).content.decode()
+    trader.post(reverse("desk:import-name-again", args=[imported.pk]))
+    assert "What do its columns mean?" in trader.get(address).content.decode()
 
 
 def test_the_template_is_a_workbook(trader):
@@ -271,7 +274,13 @@ def test_a_viewer_maps_no_symbols_and_discards_nothing(trader, client, example):
     vera = User.objects.create_user("vera", is_staff=True)
     StatementImport.objects.update(owner=vera)
     client.force_login(vera)
-    for name in ("import-discard", "import-symbols", "import-first-rows", "import-columns"):
+    for name in (
+        "import-discard",
+        "import-symbols",
+        "import-first-rows",
+        "import-columns",
+        "import-name-again",
+    ):
         assert client.post(reverse(f"desk:{name}", args=[imported.pk])).status_code == 403
     assert StatementImport.objects.exists()
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import path
+
+from tradershub import urls
 
 pytestmark = pytest.mark.django_db
 
@@ -15,7 +20,12 @@ def break_down(request):
     raise RuntimeError("a secret of the inside")
 
 
-urlpatterns = [path("broken", break_down)]
+def read_form(request):
+    return HttpResponse(request.POST["words"])
+
+
+urlpatterns = [path("broken", break_down), path("form", read_form)]
+handler400, handler500 = urls.handler400, urls.handler500
 
 
 @pytest.fixture
@@ -59,6 +69,32 @@ def test_a_fault_shows_no_traceback(ada):
     assert answer.status_code == 500
     assert "Something broke" in answer.content.decode()
     assert "secret" not in answer.content.decode()
+
+
+@pytest.mark.urls("tests.hub.test_faults")
+def test_a_fault_says_where_the_log_has_more(ada):
+    answer = ada.get("/broken", headers={"X-Request-ID": "abc-1"})
+    assert "abc-1" in answer.content.decode()
+
+
+def test_a_fault_of_the_database_is_a_page_too(ada, monkeypatch):
+    def is_down(self, *args, **kwargs):
+        raise OperationalError("the database is down")
+
+    monkeypatch.setattr(BaseDatabaseWrapper, "cursor", is_down)
+    answer = ada.get("/reports/", headers={"X-Request-ID": "abc-2"})
+    assert (answer.status_code, answer["X-Request-ID"]) == (500, "abc-2")
+    assert "Something broke" in answer.content.decode()
+
+
+@pytest.mark.urls("tests.hub.test_faults")
+def test_a_form_that_is_too_large_says_what_is_taken(ada, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 2**20
+    answer = ada.post("/form", {"words": "x" * 2**20})
+    assert answer.status_code == 413
+    assert "may hold 1 MB of text" in answer.content.decode()
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = 3
+    assert ada.post("/form", {str(n): "x" for n in range(9)}).status_code == 413
 
 
 def test_the_page_of_a_fault_needs_neither_request_nor_database(django_assert_num_queries, ada):

@@ -51,6 +51,14 @@ def test_every_page_answers_without_any_account(page, address):
     assert "<h1" in response.content.decode()
 
 
+def test_the_list_of_pages_says_what_each_answers(page):
+    text = text_of(page("/reports/"))
+    for address in PAGES:
+        report = REPORTS.load(address.split("/")[2])
+        assert report.title in text and report.description in text
+        assert report.description
+
+
 @pytest.mark.parametrize("address", PAGES)
 def test_every_page_answers_with_books(page, books, address):
     response = page(address)

@@ -10,9 +10,9 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import unquote
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import ForeignKey, Model, QuerySet, prefetch_related_objects
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 from unfold.dataclasses import UnfoldAction
 from unfold.widgets import UnfoldAdminRadioSelectWidget, UnfoldAdminSingleDateWidget
@@ -67,6 +67,7 @@ class HubAdmin(ModelAdmin):
     show_facets = ShowFacets.NEVER
     list_per_page = 50
     list_filter_submit = True
+    list_prefetch: tuple[Any, ...] = ()  # what `refused_actions` asks of the rows that a list shows
     warn_unsaved_form = True
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
@@ -97,9 +98,29 @@ class HubAdmin(ModelAdmin):
         refused = self.refused_actions(row) if row else set()
         return [action for action in actions if action.path not in refused]
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        found = super().get_changelist_instance(request)
+        if self.list_prefetch:
+            found.result_list = list(found.result_list)
+            prefetch_related_objects(found.result_list, *self.list_prefetch)
+        return found
+
+    def possible_in_list(self, row: Any, actions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Of the actions of a row's menu, as the theme gives them, those that its state allows."""
+        refused = self.refused_actions(row)
+        place = f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_"
+        return [one for one in actions if one["raw_path"].removeprefix(place) not in refused]
+
     def refused_actions(self, row: Any) -> set[str]:
-        """Names of the actions that there is nothing to do for at this row."""
+        """Names of the actions that there is nothing to do for at this row. Asked for every row of a list."""
         return set()
+
+    def row_of(self, request: HttpRequest, object_id: str) -> Any:
+        """The row of that id that the person may see. Raises Http404 for another's as for none."""
+        row = self.get_object(request, object_id)
+        if row is None:
+            raise Http404(f"There is no such {self.opts.verbose_name}")
+        return row
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

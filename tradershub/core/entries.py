@@ -116,6 +116,15 @@ def carried_out(form: EntryForm) -> Any | None:
     return None
 
 
+def is_refused(check: Callable[[Any], None], row: Any) -> bool:
+    """True where the check, which raises HubError, finds that it cannot be done at the row now."""
+    try:
+        check(row)
+    except HubError:
+        return True
+    return False
+
+
 def why_impossible(form: EntryForm) -> str:
     """The reason in a sentence; empty where it can be done."""
     try:

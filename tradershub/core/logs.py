@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 from django.http import HttpRequest, HttpResponse
+from django.utils.functional import LazyObject, empty
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,40}")
 # An address of signals ends in the token that opens it.
@@ -110,7 +111,7 @@ class RequestLogMiddleware:
         return response
 
     def _log(self, request: HttpRequest, response: HttpResponse, *, milliseconds: float) -> None:
-        user = getattr(request, "user", None)
+        user = known_person(request)
         log.log(
             level_of(request, response),
             "request",
@@ -118,8 +119,16 @@ class RequestLogMiddleware:
             path=request.path,
             status=response.status_code,
             ms=round(milliseconds, 1),
-            user=user.pk if user and user.is_authenticated else None,
+            user=user.pk if user else None,
         )
+
+
+def known_person(request: HttpRequest) -> Any:
+    """Who is logged in, as far as anybody asked: the database may be what broke."""
+    user = getattr(request, "user", None)
+    if isinstance(user, LazyObject) and user._wrapped is empty:
+        return None
+    return user if user and user.is_authenticated else None
 
 
 def level_of(request: HttpRequest, response: HttpResponse) -> int:

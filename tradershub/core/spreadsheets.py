@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG
+from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -28,6 +30,7 @@ from tradershub.core.errors import BadInput
 from tradershub.core.table_files import BoundedCSV, BoundedXLSX
 
 MOST_ROWS = 100_000
+GONE = "Nothing was imported: what you agreed to is not here any more. Choose the file once more."
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 FORMULA = re.compile(r"\s*[=+\-@\t\r\n|＝＋－＠]")  # spreadsheets of East Asia read wide signs too
 
@@ -179,6 +182,39 @@ class AuditedImport(ImportMixin):
             form.add_error("import_file", e.message)
             return
         super().add_data_read_fail_error_to_form(form, e)
+
+    def get_confirm_form_initial(self, request: HttpRequest, import_form: Any) -> dict[str, Any]:
+        """What the person agrees to, sealed: the library would open and delete the file of any name."""
+        initial = super().get_confirm_form_initial(request, import_form)
+        if import_form is None:
+            return initial
+        return {**initial, "import_file_name": signing.dumps(initial, salt=self._seal(request))}
+
+    def get_confirm_form_kwargs(
+        self, request: HttpRequest, import_form: Any = None
+    ) -> dict[str, Any]:
+        kwargs = super().get_confirm_form_kwargs(request, import_form)
+        return kwargs if import_form else {**kwargs, "data": self._agreed(request)}
+
+    def _agreed(self, request: HttpRequest) -> dict[str, Any]:
+        """What was shown to this person of this table. Raises BadSignature for anything else."""
+        sealed = request.POST.get("import_file_name", "")
+        return signing.loads(sealed, salt=self._seal(request))
+
+    def _seal(self, request: HttpRequest) -> str:
+        return f"import of {self.opts.label} by {request.user.pk}"
+
+    def process_import(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        try:
+            name = self._agreed(request)["import_file_name"]
+            is_here = Path(self.get_tmp_storage_class()(name=name).get_full_path()).is_file()
+        except signing.BadSignature:
+            is_here = False
+        if is_here:
+            return super().process_import(request, **kwargs)
+        messages.error(request, GONE)
+        info = f"{self.opts.app_label}_{self.opts.model_name}"
+        return HttpResponseRedirect(reverse(f"admin:{info}_import"))
 
     def process_result(self, result: Any, request: HttpRequest) -> HttpResponse:
         record(

@@ -49,6 +49,14 @@ def saved(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
+def again(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask anew what the columns mean."""
+    need(request, IMPORT)
+    row = one(request, pk)
+    return do(request, lambda: imports.name_again(row), back=_address(pk))
+
+
+@require_POST
 def preview(request: HttpRequest, pk: int) -> HttpResponse:
     """The first rows anew, as the form stands; nothing is kept."""
     need(request, IMPORT)

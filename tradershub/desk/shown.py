@@ -22,7 +22,11 @@ TONES = {
     State.REFUSED: "bad",
     State.FAILED: "bad",
 }
-FORMATS = {"mt5": "MetaTrader 5 report", "mt4": "MetaTrader 4 statement"}
+FORMATS = {
+    "mt5": "MetaTrader 5 report",
+    "mt5_daily": "MetaTrader 5 confirmation",
+    "mt4": "MetaTrader 4 statement",
+}
 LABELS = {
     "closed_trades": "Closed trades",
     "open_positions": "Open positions",

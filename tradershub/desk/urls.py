@@ -69,6 +69,7 @@ urlpatterns = [
     path("import/<int:pk>/read", hub_page(importing.read_again), name="import-read-again"),
     path("import/<int:pk>/saved-mapping", hub_page(mapping.saved), name="import-saved-mapping"),
     path("import/<int:pk>/columns", hub_page(mapping.columns), name="import-columns"),
+    path("import/<int:pk>/name-again", hub_page(mapping.again), name="import-name-again"),
     path("import/<int:pk>/first-rows", hub_page(mapping.preview), name="import-first-rows"),
     path("import/<int:pk>/symbols", hub_page(importing.symbols), name="import-symbols"),
     path("import/<int:pk>/discard", hub_page(importing.discard), name="import-discard"),

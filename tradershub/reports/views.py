@@ -35,7 +35,8 @@ def index(request: HttpRequest) -> HttpResponse:
         {
             "address": reverse("reports:page", args=[key]),
             "label": REPORTS.label(key),
-            "report": page,
+            "question": page.title,
+            "answer": page.description,
         }
         for key, page in pages
         if not page.about_row

@@ -78,7 +78,7 @@ class SignalSourceAdmin(OwnedAdmin):
         obj.pk, obj._state = made.pk, made._state
         tell_secret(request, made, secret)
 
-    @action(description="How to send, and its secrets")
+    @action(description="How to send, and its secrets", permissions=["change"])
     def how_to_send(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return redirect("desk:signal-source", pk=object_id)
 

@@ -9,8 +9,8 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('accounts', '0010_accounts_have_connections'),
-        ('brokers', '0004_connections_and_the_venues_memory'),
+        ('accounts', '0012_accounts_have_connections'),
+        ('brokers', '0005_connections_and_the_venues_memory'),
     ]
 
     operations = [

@@ -8,8 +8,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0011_breaks_with_connected_accounts'),
-        ('brokers', '0004_connections_and_the_venues_memory'),
+        ('accounts', '0013_breaks_with_connected_accounts'),
+        ('brokers', '0005_connections_and_the_venues_memory'),
         ('trading', '0001_leases_and_mirrors'),
     ]
 

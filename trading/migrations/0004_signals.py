@@ -12,8 +12,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0011_breaks_with_connected_accounts'),
-        ('brokers', '0004_connections_and_the_venues_memory'),
+        ('accounts', '0013_breaks_with_connected_accounts'),
+        ('brokers', '0005_connections_and_the_venues_memory'),
         ('strategies', '0001_initial'),
         ('trading', '0003_protect_order_events'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('brokers', '0004_connections_and_the_venues_memory'),
+        ('brokers', '0005_connections_and_the_venues_memory'),
         ('trading', '0004_signals'),
     ]
 

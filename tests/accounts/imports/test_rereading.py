@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import replace
 
 import pytest
 
@@ -47,7 +46,7 @@ def on_days_from(day, seed=1):
     """A made-up history that begins on that day."""
     later = day - START.date()
     return [
-        replace(deal, time_text=f"{moved:%Y.%m.%d %H:%M:%S}")
+        deal._replace(time_text=f"{moved:%Y.%m.%d %H:%M:%S}")
         for deal in history(seed, netting=True)
         if (moved := dt.datetime.strptime(deal.time_text, "%Y.%m.%d %H:%M:%S") + later)  # noqa: DTZ007
     ]

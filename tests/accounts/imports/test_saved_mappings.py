@@ -71,3 +71,38 @@ def test_a_stranger_to_the_accounts_broker_is_used_where_no_other_fits(table, ow
     saved = save_mapping(owner, make_broker(name="One"), reading_of_table())
     imported = receive(table, owner, account=make_account(owner=owner, currency="USD"))
     assert imported.mapping == saved
+
+
+def test_columns_are_named_again_where_they_were_named_wrongly(table, owner):
+    imported = imports.name_columns(receive(table, owner), reading_of_table())
+    assert imported.state == "preview", imported.reason
+    again = imports.name_again(imported)
+    assert (again.state, again.mapping) == ("needs_mapping", None)
+    assert again.preview["mapping"]["columns"]
+    assert imports.name_columns(again, reading_of_table(profit_is="net")).state == "preview"
+
+
+def test_a_person_is_asked_again_though_a_saved_mapping_fits(table, owner):
+    saved = save_mapping(owner, make_broker(), reading_of_table())
+    imported = receive(table, owner)
+    assert imported.mapping == saved
+    again = imports.name_again(imported)
+    assert (again.state, again.mapping, again.preview["offered"]) == ("needs_mapping", None, [])
+    assert receive(table, owner).mapping == saved
+
+
+def test_a_table_refused_by_a_saved_mapping_is_named_again(table, owner):
+    table.write_text(TABLE.replace("0.10,EURUSD", "none,EURUSD").replace("0.20", "none"))
+    saved = save_mapping(owner, make_broker(), reading_of_table())
+    imported = receive(table, owner)
+    assert (imported.state, imported.mapping) == ("refused", saved)
+    assert imports.name_again(imported).state == "needs_mapping"
+
+
+def test_columns_that_are_booked_or_that_nobody_named_stay(table, owner):
+    imported = imports.name_columns(receive(table, owner), reading_of_table())
+    StatementImport.objects.update(state="booked")
+    with pytest.raises(Conflict, match="its columns stay"):
+        imports.name_again(imported)
+    with pytest.raises(Conflict, match="Nobody named"):
+        imports.name_again(receive(table, owner))

@@ -14,6 +14,7 @@ from openpyxl import Workbook
 from accounts.statements import base, mt4
 from accounts.statements.base import NotAStatement, Statement
 from accounts.statements.cells import csv_rows, html_rows, xlsx_rows
+from accounts.statements.reading import read_statement
 from tests.accounts.statements.mt4_pages import (
     ENGLISH,
     RENAMED,
@@ -77,6 +78,15 @@ def test_heading_names_account_broker_and_time_of_print(tmp_path):
     assert (account.number, account.currency, account.leverage) == ("4711", "USD", 200)
     assert (account.name, account.broker) == ("A Trader", "Some Broker Ltd")
     assert statement.printed_at == "2024 March 1, 10:00"
+
+
+def test_company_is_found_behind_what_a_browser_adds(tmp_path):
+    html = small_page().html()
+    added = html.replace("<body>", "<body><script>write('<table>')</script><!-- <table> -->")
+    assert added != html
+    path = tmp_path / "saved.htm"
+    path.write_text(added)
+    assert mt4.read(path).account.broker == "Some Broker Ltd"
 
 
 def test_missing_cells_of_the_heading_are_empty(tmp_path):
@@ -502,3 +512,47 @@ def test_a_balance_beyond_the_rows_of_a_file_that_begins_with_a_deposit_is_doubt
     [note] = statement.notes
     assert "its printed balance is 1000.00 more than its rows give" in note
     assert "or the balance was edited" in note
+
+
+CONFIRMED = "2024.02.01 10:00|2|buy|0.10|eurusd|1.10000|0.00000|0.00000|2024.02.02 11:00|1.10100|-1.00|0.00|-0.50|10.00"
+SUMMARY = (
+    ("Closed Trade P/L:", "8.50", "Previous Ledger Balance:", "1 000.00"),
+    ("Deposit/Withdrawal:", "0.00", "Previous Equity:", "1 000.00"),
+    ("Total Credit Facility:", "0.00", "Balance:", "1 008.50"),
+    ("Floating P/L:", "0.00", "Equity:", "1 008.50"),
+)
+
+
+def confirmation(trade_row: str) -> str:
+    heading = "<td>A/C No: 4711</td><td>Name: A Trader</td><td>Currency: USD</td><td>2024 February 02, 23:59</td>"
+    summary = "".join(
+        f"<tr><td>{one}</td><td>{first}</td><td colspan=3>&nbsp;</td><td>{two}</td><td>{second}</td></tr>"
+        for one, first, two, second in SUMMARY
+    )
+    columns = row(*ENGLISH["columns"].split("|"))
+    return (
+        f"<html><body><table><tr>{heading}</tr>{columns}{row(*trade_row.split('|'))}{summary}</table>"
+        "</body></html>"
+    )
+
+
+@pytest.mark.parametrize("is_time_first", [True, False])
+def test_confirmation_of_a_server_is_an_extract(tmp_path, is_time_first):
+    time, number, rest = CONFIRMED.split("|", 2)
+    path = tmp_path / "daily.htm"
+    path.write_text(confirmation(CONFIRMED if is_time_first else f"{number}|{time}|{rest}"))
+    statement = read_statement(path)
+    assert statement.format == "mt4"
+    assert by_id(statement)["2:close"].amount == Decimal("8.50")
+    assert statement.our_totals["opening_balance"] == 1000
+    assert statement.breaks == []
+
+
+def test_a_ledger_balance_that_the_rows_deny_is_a_break(tmp_path):
+    path = tmp_path / "daily.htm"
+    page = confirmation(CONFIRMED)
+    path.write_text(page.replace(":</td><td>1 000.00", ":</td><td>900.00", 1))
+    [sentence] = mt4.read(path).breaks
+    assert sentence.startswith(
+        "Previous ledger balance: the file prints 900.00, its rows give 1000"
+    )

@@ -131,3 +131,30 @@ def test_positions_alone_are_a_table_whose_columns_can_be_named(tmp_path, mark):
 def test_positions_alone_below_the_line_of_the_account_are_a_report_without_deals(tmp_path):
     with pytest.raises(NotAStatement, match="closed positions but no deals"):
         read_statement(csv_of(tmp_path, cells_of(Report(deals=[], results=()), str)))
+
+
+@pytest.mark.parametrize("group", ["'", "’", ","])
+def test_a_page_saved_with_other_thousands_reads_alike(tmp_path, group):
+    report = Report()
+    plain = read_statement(report.html(tmp_path / "report.html"))
+    text = (tmp_path / "report.html").read_text(encoding="utf-16")
+    assert "1 009.00" in text
+    path = tmp_path / "saved.html"
+    path.write_text(text.replace("1 0", f"1{group}0"), encoding="utf-8")
+    saved = read_statement(path)
+    assert (saved.our_totals, saved.file_totals) == (plain.our_totals, plain.file_totals)
+    assert (saved.breaks, saved.deals) == ([], plain.deals)
+
+
+def test_whole_thousands_with_commas_are_proven_by_the_other_cells(tmp_path):
+    deposit = "2024.01.02 09:00:00|100||balance|||||0|0|0|3,000,000|3,000,000|"
+    report = Report(
+        deals=[deposit, "2024.01.03 09:00:00|101||balance|||||0|0|0|-2,500|2,997,500|"],
+        positions=[],
+        account="12345 (JPY, Some Server, demo, Hedge)",
+        summary=("2,997,500", "0", "0", "2,997,500"),
+        results=(),
+    )
+    statement = read_statement(report.html(tmp_path / "report.html"))
+    assert statement.our_totals["balance"] == 2997500
+    assert statement.breaks == []

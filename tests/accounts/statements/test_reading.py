@@ -27,6 +27,15 @@ SNAPSHOT = (
     "<td>sell</td><td>0.01</td><td>1.14310</td><td></td><td></td><td>1.14332</td><td>0</td>"
     "<td>-33</td><td>x</td></tr></table>"
 )
+WEB_ARCHIVE = (
+    "From: <Saved by a browser>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=x\r\n\r\n"
+    "--x\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<html><table><tr><td class=3Da>1</td></tr>"
+    "</table></html>\r\n--x--"
+)
+NUMBERED = (
+    "<table><tr><td>1</td><td>200</td><td>2006.07.27 13:27</td><td>sell</td><td>2.50</td><td>eurusd</td>"
+    "<td>1.2764</td><td>0</td><td>0</td></tr></table>"
+)
 TESTER = (
     "<table><tr><td><b>Strategy Tester Report</b></td></tr><tr><td>Expert:</td><td>Some EA</td></tr>"
     "</table>"
@@ -53,6 +62,8 @@ def refusal(content: bytes | str, tmp_path: Path) -> str:
         ('<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>', "DTD"),
         (SNAPSHOT, "snapshot"),
         (TESTER, "strategy tester"),
+        (WEB_ARCHIVE, "MIME"),
+        (NUMBERED, "none of a MetaTrader statement"),
     ],
 )
 def test_other_files_are_refused_as_what_they_are(

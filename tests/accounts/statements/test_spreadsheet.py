@@ -269,3 +269,10 @@ def test_withdrawals_that_are_all_positive_are_money_that_leaves(tmp_path):
     assert statement.our_totals["withdrawals"] == -500
     mixed = from_csv(tmp_path, DEALS + rows.replace("200", "-200"))
     assert [line.row for line in mixed.refusals] == [3]
+
+
+def test_headings_out_of_place_in_the_template_are_refused_not_passed_over(tmp_path):
+    row = "2026-01-15 10:00:00;2026-01-15 11:00:00;EURUSD;buy;0.10;1.1;1.101;10;0;1\n"
+    others = "Symbol;Volume;Side;Open time;Close time;Swap;Ticket\n"
+    statement = from_csv(tmp_path, TRADES + row + others)
+    assert [line.row for line in statement.refusals] == [3]

@@ -52,3 +52,9 @@ def item(mapping: dict[str, Any], key: str) -> Any:
 @register.filter
 def is_negative(value: Decimal | None) -> bool:
     return value is not None and value < 0
+
+
+@register.simple_tag
+def possible_actions(table: Any, row: Any, actions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of the actions of a row's menu those that its state allows."""
+    return table.possible_in_list(row, actions) if actions else []

@@ -14,7 +14,7 @@ TABLE = "brokers_venueevent"
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('brokers', '0003_earlier_zones'),
+        ('brokers', '0004_names_as_in_the_menu'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0010_accounts_have_connections'),
+        ('accounts', '0012_accounts_have_connections'),
     ]
 
     operations = [

@@ -7,8 +7,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0009_an_assumed_mode_is_remembered'),
-        ('brokers', '0004_connections_and_the_venues_memory'),
+        ('accounts', '0011_lots_without_the_zeros_of_storage'),
+        ('brokers', '0005_connections_and_the_venues_memory'),
     ]
 
     operations = [
