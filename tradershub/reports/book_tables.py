@@ -81,6 +81,7 @@ OPEN_COLUMNS = [
     Column("ref", "Position", shown=False),
     Column("source", "Price stated by", shown=False),
 ]
+WORTH = 10  # columns up to the profit and its currency: the actions stand beside them
 OPEN_ACTIONS = [
     Column("close", "Close", tables.ACTION, sort=None, main=True, link=_closing),
     Column(
@@ -135,7 +136,7 @@ def open_positions_table(rows: list[Row], *, actions: bool = False) -> Table:
     return Table(
         "positions",
         "Open positions",
-        [*OPEN_COLUMNS, *OPEN_ACTIONS] if actions else OPEN_COLUMNS,
+        [*OPEN_COLUMNS[:WORTH], *OPEN_ACTIONS, *OPEN_COLUMNS[WORTH:]] if actions else OPEN_COLUMNS,
         ListRows(rows),
         order="-opened_at",
         totals=totals_by_currency(rows, ("floating", "swap")),
