@@ -16,6 +16,7 @@ from brokers.catalogue import instruments
 from brokers.models import BrokerSymbol, Instrument, Quote
 from tests.browser.conftest import PHONE
 from tests.browser.test_contrast import POOR_CONTRAST, UNLABELLED
+from trading import services
 from trading.models import Order
 
 SHOTS = os.environ.get("TRADERSHUB_SHOTS", "")
@@ -58,12 +59,12 @@ def quoted(symbol, bid="1.1", ask="1.1001"):
 
 
 @pytest.fixture
-def position(account, symbol):
-    lots = {"volume": D("0.5"), "open_volume": D("0.5"), "open_price": D("1.095")}
-    now = timezone.now()
-    return Position.objects.create(
-        account=account, symbol=symbol, ref="1", side="buy", opened_at=now, **lots
-    )
+def position(account, symbol, owner):
+    """Long 0.5 from 1.095, at the venue too."""
+    quoted(symbol, "1.0949", "1.095")
+    services.place_by_hand(account, actor=owner, symbol="EURUSD", side="buy", lots=D("0.5"))
+    quoted(symbol)
+    return Position.objects.get()
 
 
 def test_an_order_is_made_asked_about_once_and_sent_once(open_page, symbol):
@@ -126,7 +127,10 @@ def test_a_position_is_closed_from_its_table_by_keyboard(open_page, symbol, posi
     page.fill("[name=lots]", "0.2")
     page.keyboard.press("Enter")
     page.wait_for_selector("h1 >> text=What came of order")
-    order = Order.objects.get()
-    assert (order.lots, order.reduces, order.position_ref) == (D("0.2"), True, "1")
+    order = Order.objects.first()
+    assert (order.lots, order.reduces, order.position_ref) == (D("0.2"), True, position.ref)
+    page.wait_for_selector("#live-state >> text=Filled")
+    position.refresh_from_db()
+    assert position.open_volume == D("0.3")
     page.goto(page.url.split("/orders/")[0] + "/orders/")
     shoot(page, "orders")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from decimal import Decimal as D
 
 import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 
 from brokers.adapters.errors import Rejected
 from brokers.adapters.paper import PaperAdapter
@@ -80,6 +82,21 @@ def test_pages_keep_the_filter(trader, monkeypatch, waiting):
     for lots in ("0.5", "0.6"):
         resting(trader, lots=D(lots))
     assert "?state=live&amp;page=2" in page(trader, f"{LIST}?state=live")
+
+
+def test_the_list_asks_as_much_of_ten_orders_as_of_two(trader, waiting):
+    def asked():
+        with CaptureQueriesContext(database) as queries:
+            trader.client.get(LIST)
+        return len(queries)
+
+    for n in range(2):
+        resting(trader, lots=D(f"0.1{n}"))
+    asked()
+    few = asked()
+    for n in range(8):
+        resting(trader, lots=D(f"0.2{n}"))
+    assert asked() == few
 
 
 def test_a_lane_that_is_held_up_is_told(trader):

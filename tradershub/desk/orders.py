@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts.models import Account
+from accounts.models import Account, Deal, Position
 from tradershub.core.entries import EntryForm, ExactNumber, MomentField, entry_page
 from tradershub.core.errors import Conflict
 from tradershub.core.formats import lots, plain
@@ -17,9 +20,9 @@ from tradershub.core.pages import Crumb, render_page
 from tradershub.core.paging import CappedPaginator
 from tradershub.desk.importing import need
 from tradershub.desk.ticket import worded
-from trading import services
+from trading import queries, services
 from trading.admin.orders import CancelForm, SettleForm
-from trading.models import Lane, Order, OrderAttempt, OrderCheck
+from trading.models import Order, OrderAttempt, OrderCheck
 from trading.reports import deals_of
 from trading.services import NEEDS
 from trading.states import OPEN, PENDING, State
@@ -36,6 +39,7 @@ HASTY = {
 }  # soon something else
 STANDINGS = {"live": "Under way", "over": "Over"}
 EVERY, EVERY_LIVE = 1, 5  # seconds until a page looks again
+BOOKED_WITHIN = dt.timedelta(minutes=1)
 
 
 def tone(order: Order) -> str:
@@ -67,7 +71,7 @@ def index(request: HttpRequest) -> HttpResponse:
         chosen=request.GET,
         is_narrowed=any(request.GET.get(name) for name in ("account", "state", "symbol")),
         query=query.urlencode(),
-        halted=Lane.objects.for_user(request.user).filter(halted=True).select_related("account"),
+        halted=queries.halted_lanes(request.user),
         every=EVERY_LIVE,
     )
 
@@ -93,6 +97,7 @@ def story(request: HttpRequest, pk: int) -> HttpResponse:
     """What was asked, what every rule said, each step, each word of the broker, and what was booked."""
     need(request, LOOK)
     order = mine(request, pk)
+    deals = list(deals_of(order).order_by("at", "id"))
     return render_page(
         request,
         "desk/order.html",
@@ -105,12 +110,21 @@ def story(request: HttpRequest, pk: int) -> HttpResponse:
         stages=_stages(order),
         events=order.events.order_by("seq"),
         attempts=order.attempts.order_by("number"),
-        deals=deals_of(order).order_by("at", "id"),
+        deals=deals,
+        positions=_positions(order, deals),
         can_change=order.state in OPEN,
         can_cancel=not order.is_over and order.state != State.CANCEL_PENDING,
         can_settle=order.state == State.QUARANTINED,
-        every=0 if order.is_over else EVERY if order.state in HASTY else EVERY_LIVE,
+        every=_every(order),
     )
+
+
+def _every(order: Order) -> int:
+    """Seconds until the page looks again, 0 for never: what is booked may come after the end."""
+    if order.state in HASTY:
+        return EVERY
+    is_fresh = order.done_at is None or timezone.now() - order.done_at < BOOKED_WITHIN
+    return EVERY_LIVE if is_fresh or not order.is_over else 0
 
 
 CRUMBS: tuple[Crumb, ...] = (("Orders", "/orders/"),)
@@ -131,12 +145,32 @@ def address(order: Order) -> str:
     return reverse("desk:order", args=[order.pk])
 
 
-def _stages(order: Order) -> list[tuple[str, list[OrderCheck]]]:
-    """The checks, each time that it was judged: (when in words, checks)."""
-    found: dict[tuple[str, Any], list[OrderCheck]] = {}
+@dataclass(slots=True)
+class Stage:
+    """What every rule said at one moment."""
+
+    words: str
+    at: dt.datetime
+    checks: list[OrderCheck]
+
+    @property
+    def passed(self) -> bool:
+        return all(check.passed for check in self.checks)
+
+
+def _stages(order: Order) -> list[Stage]:
+    found: dict[tuple[str, dt.datetime], Stage] = {}
     for check in order.checks.order_by("id"):
-        found.setdefault((check.get_stage_display(), check.at), []).append(check)
-    return [(words, checks) for (words, _), checks in found.items()]
+        new = Stage(check.get_stage_display(), check.at, [])
+        found.setdefault((check.stage, check.at), new).checks.append(check)
+    return list(found.values())
+
+
+def _positions(order: Order, deals: list[Deal]) -> dict[str, int]:
+    """Ids of the positions that its deals are of, by the broker's number."""
+    refs = {deal.position_ref for deal in deals} - {""}
+    held = Position.objects.filter(account=order.account_id, symbol=order.symbol_id, ref__in=refs)
+    return dict(held.values_list("ref", "pk"))
 
 
 # -- What a person does with it ----------------------------------------------------------------

@@ -71,7 +71,7 @@ def _orders(user: Any) -> list[Need]:
 
 def _doubt(order: Order) -> Need:
     text = f"Nobody knows yet whether the broker has {order}. {order.reason}"
-    link = reverse("admin:trading_order_change", args=[order.pk])
+    link = reverse("desk:order", args=[order.pk])
     is_left = order.state == Order.State.QUARANTINED
     return Need(text, link, "Say what became of it" if is_left else "See its story", "bad")
 
