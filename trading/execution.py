@@ -21,7 +21,6 @@ from brokers.adapters.errors import AdapterError, OutcomeUnknown, Rejected, Unav
 from brokers.adapters.messages import AccountReport, Ack, PositionReport
 from brokers.connecting import note_error, note_success, open_adapter
 from risk import kill_switch
-from tradershub.core.errors import BadInput
 from tradershub.core.failpoints import failpoint
 from trading import journal, lanes, reconcile, reports, sync, tickets
 from trading.lanes import Claim, Held, LeaseLost
@@ -201,15 +200,10 @@ def _count(account: Account, answer: Answer) -> None:
 
 def take_answer(attempt: OrderAttempt, ack: Ack) -> None:
     """The broker has it: its deals are booked, the order and the request brought up in one transaction."""
-    try:
-        with transaction.atomic():
-            sync.book_reports(attempt.account, ack.deals)
-            _take(attempt, ack)
-            failpoint("record.inside")
-    except BadInput as error:  # the mirror says which deal cannot be kept; the order stands
-        log.error("deals_refused", attempt=attempt.pk, why=error.message)
-        with transaction.atomic():
-            _take(attempt, ack)
+    with transaction.atomic():
+        sync.book_with_order(attempt.account, ack.deals)
+        _take(attempt, ack)
+        failpoint("record.inside")
 
 
 def _take(attempt: OrderAttempt, ack: Ack) -> None:

@@ -184,7 +184,7 @@ def _follow_own(account: Account, adapter: Adapter, stated: list[OrderReport]) -
         found = adapter.find_by_client_id(order.client_order_id).found
         if found is not None:
             with transaction.atomic():
-                sync.book_reports(account, found.deals)
+                sync.book_with_order(account, found.deals)
                 reports.take_order(account, found.order)
 
 

@@ -74,7 +74,7 @@ def _found(attempt: OrderAttempt, order: Order, search: Search) -> None:
         _saw(attempt, looks=0, line=search.evidence)
         return
     with transaction.atomic():
-        sync.book_reports(attempt.account, ack.deals)
+        sync.book_with_order(attempt.account, ack.deals)
         outcome, text = _came_to(attempt, ack.order)
         if not journal.settle(attempt, outcome, text=text, evidence=[search.evidence]):
             return

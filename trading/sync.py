@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
+import structlog
 from django.db import transaction
 from django.db.models import Sum
 from django.utils import timezone
@@ -33,6 +34,7 @@ from tradershub.core.audit import record
 from tradershub.core.errors import BadInput
 from tradershub.finance.decimals import ZERO
 
+log = structlog.get_logger("trading.sync")
 SOURCE = Deal.Source.LIVE.value
 # Which column the amount of a row that is no trade stands in; the profit, where none is named for it.
 COLUMN = {DealKind.SWAP: "swap", DealKind.COMMISSION: "commission", DealKind.FEE: "fee"}
@@ -56,6 +58,17 @@ def book_reports(account: Account, deals: Iterable[DealReport]) -> Booked:
     if booked.new:
         _follow(account, [deal for deal in wanted if deal.key in booked.new])
     return booked
+
+
+def book_with_order(account: Account, deals: Iterable[DealReport]) -> None:
+    """Book the deals that a platform tells with an order, or none of them where the books cannot keep one.
+
+    The order stands all the same: the mirror finds these deals again and says which cannot be kept.
+    """
+    try:
+        book_reports(account, deals)
+    except BadInput as error:
+        log.error("deals_refused", account=account.pk, why=error.message)
 
 
 def _named(reports: Collection[DealReport]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -154,6 +155,22 @@ def test_an_order_that_filled_at_the_broker_is_found_by_the_mirror(desk, working
     desk.adapter.fill("1", 1)
     look(desk.account, desk.adapter)
     assert (desk.state(working), working.filled) == ("partial", D(1))
+
+
+def test_a_look_goes_on_where_the_books_cannot_keep_a_deal_of_an_order(desk, working, monkeypatch):
+    from trading import mirroring
+
+    desk.adapter.fill("1", working.lots)
+    deals = type(desk.adapter)._deals
+    monkeypatch.setattr(
+        type(desk.adapter),
+        "_deals",
+        lambda self: [replace(deal, currency="EUR") for deal in deals(self)],
+    )
+    mirroring.look(desk.account, desk.adapter)
+
+    assert (desk.state(working), working.filled) == ("filled", 0)
+    assert list(mirroring.Mirror.objects.get().refused) == ["d2"]
 
 
 def test_more_than_was_ordered_halts_the_lane(desk, working):

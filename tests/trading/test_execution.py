@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -117,6 +118,31 @@ def test_a_lost_answer_is_asked_for_and_found(desk):
     assert desk.state(order) == "filled"
     assert story(order) == ["T1", "T3", "T5", "T9", "T10"]
     assert len(desk.ledger.placed) == 1
+
+
+def test_a_deal_that_the_books_cannot_keep_holds_up_no_order_behind_it(desk, monkeypatch):
+    deals = FileAdapter._deals
+    euros = [None]  # whose deals are in another currency
+    monkeypatch.setattr(
+        FileAdapter,
+        "_deals",
+        lambda self: [
+            replace(deal, currency="EUR") if deal.client_id in euros else deal
+            for deal in deals(self)
+        ],
+    )
+    desk.ledger.plan("lose")
+    lost = services.place_by_hand(
+        desk.account, actor=desk.owner, symbol="EURUSD", side="buy", lots=D(1), token="lost"
+    )
+    euros.append(lost.client_order_id)
+    desk.pump()
+    later = desk.place("2")
+    desk.pump()
+
+    assert (desk.state(lost), lost.filled, outcomes(lost)) == ("filled", 0, ["done"])
+    assert (desk.state(later), later.filled) == ("filled", D(2))
+    assert Deal.objects.count() == 1
 
 
 def test_a_lost_order_is_proved_absent_by_three_reads_and_not_sent_again(desk, risk):
