@@ -291,6 +291,7 @@ class RiskEvent(OwnedModel):
     at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "refusal"
         ordering = ["-at", "-id"]
         indexes = [models.Index(fields=["account", "at"], name="risk_event_account_at")]
 

@@ -64,7 +64,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("Risk", "report:risk", "shield", "x"),
         Entry("Limits", "risk.Limit", "speed"),
         Entry("Refusals", "risk.RiskEvent", "block"),
-        Entry("Switches", "risk.KillSwitch", "power_settings_new"),
+        Entry("Kill switches", "risk.KillSwitch", "power_settings_new"),
     ),
     "Simulation": (),
     "Brokers": (

@@ -66,7 +66,7 @@ class BrokerOrder(OwnedModel):
 
     class Meta:
         ordering = ["-placed_at", "-id"]
-        verbose_name = "order"
+        verbose_name = "broker's order"
         indexes = [
             models.Index(fields=["account", "state"], name="order_account_state"),
             models.Index(fields=["placed_at", "id"], name="order_placed_at"),

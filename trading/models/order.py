@@ -119,6 +119,7 @@ class Order(OwnedModel):
     done_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "sent order"
         ordering = ["-id"]
         permissions = [("settle_order", "Can say what became of a quarantined order")]
         indexes = [
@@ -253,6 +254,7 @@ class OrderAttempt(OwnedModel):
     evidence = models.JSONField(default=list, blank=True)
 
     class Meta:
+        verbose_name = "request"
         ordering = ["-id"]
         indexes = [
             models.Index(

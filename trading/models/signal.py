@@ -119,6 +119,8 @@ class SignalSource(OwnedModel):
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
+        verbose_name = "source of signals"
+        verbose_name_plural = "sources of signals"
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(fields=["owner", "name"], name="signal_source_name_unique"),
