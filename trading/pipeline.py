@@ -162,6 +162,22 @@ def _row(signal: Signal, leg: Leg, place: int) -> Order:
     )
 
 
+def give_up(signal: Signal) -> None:
+    """End a signal at which the hub itself fails at every try: it is told, and not tried for ever."""
+    text = "The hub failed to carry it out again and again; its log says why"
+    mine = Signal.objects.filter(pk=signal.pk, state=State.RECEIVED)
+    with transaction.atomic():
+        if mine.update(state=State.REFUSED, code="FAULT", reason=text, decided_at=timezone.now()):
+            record(
+                f"signal.{State.REFUSED}",
+                actor="hub",
+                target=signal,
+                summary=f"{signal}: {text}",
+                details={"key": signal.key, "code": "FAULT"},
+                owner=signal.source.owner,
+            )
+
+
 def end(
     facts: SignalFacts,
     state: Signal.State,

@@ -6,32 +6,55 @@ Called every few seconds by the keeper, and safe to be called by anyone at any t
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
-from django.db import transaction
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import Account
 from risk import gate
 from tradershub.core.queue import EXECUTION, enqueue
-from trading import lanes, pipeline, services
+from trading import journal, lanes, pipeline, services
 from trading.models import Lane, Order, OrderAttempt, Signal
+from trading.states import State
 
+log = structlog.get_logger("trading.sweeper")
+Row = TypeVar("Row", Signal, Order)
+AWAY = (OperationalError, InterfaceError)  # the database: the whole round is tried again
 UNSETTLED = ("waiting", "open", "unknown")
 UNDECIDED = dt.timedelta(seconds=5)
+GIVEN_UP = dt.timedelta(minutes=10)  # after which what fails at every try is told and ended
 
 
 def sweep() -> int:
     """Wake every lane with something to do, decide what was left undecided; returns how many woke."""
-    for signal in _unread():
-        pipeline.run(signal)
-    for order in _undecided():
-        services.decide(order)
-    _let_go()
+    _each(_unread(), pipeline.run, give_up=pipeline.give_up)
+    _each(_undecided(), services.decide, give_up=_give_up)
+    _each(_over(), _let_go)
     due = [account for account in _candidates() if lanes.is_due(account)]
     for account in due:
         enqueue("trading.tasks.pump", account.pk, cluster=EXECUTION, keep_result=False)
     return len(due)
+
+
+def _each(
+    rows: Iterable[Row], act: Callable[[Row], None], *, give_up: Callable[[Row], None] | None = None
+) -> None:
+    """Do it to each; one at which the hub fails holds up neither the others nor the lanes."""
+    for row in rows:
+        try:
+            act(row)
+        except AWAY:
+            raise
+        except journal.Lost as lost:
+            log.info("moved_meanwhile", why=lost.message)
+        except Exception:
+            log.exception("sweep_failed", kind=type(row).__name__, id=row.pk)
+            if give_up and row.received_at < timezone.now() - GIVEN_UP:
+                give_up(row)
 
 
 def _unread() -> list[Signal]:
@@ -48,13 +71,24 @@ def _undecided() -> list[Order]:
     return list(rows.select_related("account", "symbol").order_by("id")[:100])
 
 
-def _let_go() -> None:
+def _give_up(order: Order) -> None:
+    """Nobody could judge it: it is not sent (T4)."""
+    fresh = Order.objects.select_related("account", "symbol").get(pk=order.pk)
+    if fresh.state == State.RECEIVED:
+        text = "The hub failed to judge it again and again; its log says why"
+        journal.move(fresh, State.NOT_SENT, code="FAULT", text=text)
+
+
+def _over() -> list[Order]:
     """Orders that many at once were ended still hold what they had reserved."""
     over = Order.objects.filter(holds=True, state__in=Order.OVER)
-    for order in over.order_by("id")[:500]:
-        with transaction.atomic():
-            gate.release(order.client_order_id)
-            Order.objects.filter(pk=order.pk).update(holds=False)
+    return list(over.order_by("id")[:500])
+
+
+@transaction.atomic
+def _let_go(order: Order) -> None:
+    gate.release(order.client_order_id)
+    Order.objects.filter(pk=order.pk).update(holds=False)
 
 
 def _candidates() -> list[Account]:

@@ -391,3 +391,26 @@ def test_a_signal_that_no_message_woke_is_found_by_the_sweeper(charts):
     sweeper.sweep()
 
     assert Signal.objects.get().state == "ordered"
+
+
+def test_a_signal_at_which_the_hub_fails_holds_up_no_other_and_is_given_up(charts, monkeypatch):
+    bad, good = charts.signal(), charts.signal()
+    understood = pipeline.normalise
+
+    def normalise(signal, *args, **kwargs):
+        if signal.pk == bad.pk:
+            raise ZeroDivisionError
+        return understood(signal, *args, **kwargs)
+
+    monkeypatch.setattr(pipeline, "normalise", normalise)
+    ago = dt.timedelta(seconds=6)
+    Signal.objects.update(received_at=timezone.now() - ago)
+    assert sweeper.sweep() == 1
+    bad.refresh_from_db()
+    good.refresh_from_db()
+    assert (bad.state, good.state) == ("received", "ordered")
+
+    Signal.objects.filter(pk=bad.pk).update(received_at=timezone.now() - sweeper.GIVEN_UP - ago)
+    sweeper.sweep()
+    bad.refresh_from_db()
+    assert (bad.state, bad.code) == ("refused", "FAULT")

@@ -111,6 +111,28 @@ def test_the_sweeper_decides_what_was_left_undecided(desk, risk, monkeypatch, wo
     assert desk.state(order) == "queued"
 
 
+def test_an_order_that_cannot_be_judged_holds_up_no_lane_and_is_given_up(
+    desk, risk, monkeypatch, woken
+):
+    risk.refusing = "BUSY"
+    order = desk.place()
+    risk.refusing = ""
+    desk.place()
+
+    def fail(*args, **kwargs):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(services, "order_facts", fail)
+    monkeypatch.setattr(sweeper, "UNDECIDED", -sweeper.UNDECIDED)
+    woken.clear()
+    assert (sweeper.sweep(), woken) == (1, [desk.account.pk])
+    assert desk.state(order) == "received"
+
+    monkeypatch.setattr(sweeper, "GIVEN_UP", -sweeper.GIVEN_UP)
+    sweeper.sweep()
+    assert (desk.state(order), order.code) == ("not_sent", "FAULT")
+
+
 def test_only_the_owner_engages_a_stop(desk):
     from tradershub.core.errors import NotAllowed
 
