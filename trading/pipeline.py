@@ -110,12 +110,14 @@ def _nobody_follows(plans: list[Plan]) -> Check | None:
 
 
 def _order(facts: SignalFacts, plans: list[Plan], *, by: str) -> None:
-    """All orders of the signal are rows before the first one is judged; each is judged on its own.
+    """All orders of the signal, and what it takes back, are rows before the first order is judged on its own.
 
     Who dies in between leaves them to the sweeper. A second run finds the signal ended and adds none.
     """
     actor = by or f"signal {facts.signal.pk}"
+    cancelled = [order for found in plans for order in found.cancels]
     with transaction.atomic():
+        _hold(cancelled)
         if not end(facts, State.ORDERED, plans=plans, by=by):
             return
         orders = [
@@ -123,13 +125,19 @@ def _order(facts: SignalFacts, plans: list[Plan], *, by: str) -> None:
             for found in plans
             for place, leg in enumerate(found.legs)
         ]
+        for order in cancelled:
+            try:
+                services.cancel(order, actor=actor)
+            except Conflict as over:
+                log.info("nothing_to_cancel", order=order.client_order_id, why=over.message)
     for order in orders:
         services.decide(order)
-    for order in (order for found in plans for order in found.cancels):
-        try:
-            services.cancel(order, actor=actor)
-        except Conflict as over:
-            log.info("nothing_to_cancel", order=order.client_order_id, why=over.message)
+
+
+def _hold(orders: list[Order]) -> None:
+    """Lock them before the audit log is, as everybody does who moves an order."""
+    ids = [order.pk for order in orders]
+    list(Order.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
 
 
 def _checked(signal: Signal, plan: Plan) -> Plan:

@@ -123,11 +123,13 @@ class _Desk:
     at: dt.datetime
 
     def working(self) -> tuple[Order, ...]:
-        """The strategy's orders of the symbol that may still fill. Raises Unfit for none."""
-        states = (*Order.AT_BROKER, Order.State.QUEUED)
+        """The strategy's orders of the symbol that may still fill, those on their way, too. Raises Unfit for none."""
         rows = Order.objects.filter(
-            account=self.account, symbol=self.symbol, strategy=self.strategy.key, state__in=states
-        )
+            account=self.account,
+            symbol=self.symbol,
+            strategy=self.strategy.key,
+            state__in=Order.LIVE,
+        ).exclude(state=Order.State.CANCEL_PENDING)
         found = tuple(rows.filter(reduces=False).order_by("id"))
         if not found:
             raise Unfit("NOTHING_TO_CANCEL", f"No order of {self.symbol.name} works there")

@@ -205,6 +205,38 @@ def test_a_cancel_takes_back_what_works_there(charts, desk):
     assert charts.orders()[0][3] == "cancelled"
 
 
+def test_a_cancel_takes_back_what_is_on_its_way(charts, desk, settings):
+    settings.SETTLE_SECONDS = 60
+    desk.ledger.plan("lose")
+    charts.send(order="limit", price="1.05")
+    assert charts.orders()[0][3] == "unknown"
+    signal = charts.send(action="cancel", size=None)
+    assert signal.state == "ordered"
+
+    settings.SETTLE_SECONDS = 0
+    desk.pump()
+    desk.pump()
+    assert charts.orders()[0][3] == "cancelled"
+
+
+def test_a_cancel_and_its_signal_are_written_as_one(charts, desk, monkeypatch):
+    charts.send(order="limit", price="1.05")
+    signal = charts.signal(action="cancel", size=None)
+
+    def die(order, **kwargs):
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "cancel", die)
+        with pytest.raises(SystemExit):
+            pipeline.run(signal)
+    again = Signal.objects.select_related("source__owner", "source__strategy").get(pk=signal.pk)
+    assert again.state == "received"
+    pipeline.run(again)
+    desk.pump()
+    assert charts.orders()[0][3] == "cancelled"
+
+
 def test_a_strategy_that_holds_one_at_a_time_does_not_add(charts):
     charts.strategy.one_at_a_time = True
     charts.strategy.save()
