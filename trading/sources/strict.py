@@ -14,11 +14,16 @@ from trading.sources.draft import Unreadable
 
 DEEPEST = 16
 LONGEST_FIELD = 500
+SMALLEST, LARGEST = (
+    Decimal("1e-15"),
+    Decimal("1e15"),
+)  # of any number: beyond, none could be computed
 NUMBER = re.compile(r"[+-]?\d{1,15}(\.\d{1,15})?([eE]-?\d{1,2})?", re.ASCII)
 MOMENT = re.compile(
     r"(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)(Z|[+-]\d{2}:?\d{2})?", re.ASCII
 )
 SYMBOL = re.compile(r"[A-Za-z0-9._:/!@#&+^= -]{1,64}", re.ASCII)
+UNKEPT = re.compile("[\x00\ud800-\udfff]")  # halves of characters, and what ends a text elsewhere
 PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}")
 ABSENT = ("", "na", "nan", "null", "none")  # as charting programs write what they do not know
 
@@ -41,6 +46,7 @@ def text_of(body: bytes) -> str:
         raise Refused(
             "not_text", f"Expected text in UTF-8; byte {error.start} is none", malformed=True
         ) from error
+    _refuse_unkept(text)
     if found := PLACEHOLDER.search(text):
         raise Refused(
             "placeholder",
@@ -76,9 +82,22 @@ def _refuse_depth(text: str) -> None:
             raise Refused("not_json", f"Expected at most {DEEPEST} levels of JSON", malformed=True)
 
 
+def _refuse_unkept(text: str) -> None:
+    """PostgreSQL keeps no text with these, written plainly or as an escape of JSON."""
+    if found := UNKEPT.search(text):
+        raise Refused(
+            "not_text",
+            f"Expected text; U+{ord(found[0]):04X} is no character of one",
+            malformed=True,
+        )
+
+
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
+        _refuse_unkept(name)
+        if isinstance(value, str):
+            _refuse_unkept(value)
         if name in found:
             raise Refused(
                 "duplicate_key", f'"{name[:40]}" stands twice; expected once', malformed=True
@@ -123,7 +142,12 @@ def number(fields: Fields, *names: str) -> Decimal | None:
         return None
     if not NUMBER.fullmatch(text):
         raise Refused("number_format", f'"{name}" was {text[:40]!r}; expected a number as 1.25')
-    return Decimal(text)
+    value = Decimal(text)
+    if value and not SMALLEST <= abs(value) <= LARGEST:
+        raise Refused(
+            "out_of_range", f'"{name}" was {text}; expected {SMALLEST:.0e} to {LARGEST:.0e}'
+        )
+    return value
 
 
 def positive(fields: Fields, *names: str) -> Decimal | None:
@@ -155,9 +179,9 @@ def moment(fields: Fields, *names: str, zone: dt.tzinfo) -> dt.datetime | None:
     clock = found[2] if "." not in found[2] else found[2][:15].ljust(15, "0")
     try:
         read = dt.datetime.fromisoformat(f"{found[1]}T{clock}{found[3] or ''}")
-    except ValueError as error:
+        return (read if read.tzinfo else read.replace(tzinfo=zone)).astimezone(dt.UTC)
+    except (ValueError, OverflowError) as error:
         raise Refused("time_format", f'"{name}" was {text[:40]!r}: {error}') from error
-    return (read if read.tzinfo else read.replace(tzinfo=zone)).astimezone(dt.UTC)
 
 
 def symbol(fields: Fields, *names: str) -> str:
