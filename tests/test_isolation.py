@@ -27,7 +27,13 @@ from tradershub.roles import set_up_groups
 pytestmark = pytest.mark.django_db
 
 PUBLIC = {"/health/live", "/health/ready", "/login/", "/logout/", "/jsi18n/"}
-MINE_IS_FOUND = {"/import/", "/reports/positions/", "/accounts/deal/", "/accounts/account/"}
+MINE_IS_FOUND = {
+    "/import/",
+    "/orders/",
+    "/reports/positions/",
+    "/accounts/deal/",
+    "/accounts/account/",
+}
 # The body of each API operation that takes one, naming rows of the marked books.
 BODIES: dict[str, Any] = {
     "open_broker": {"name": "Another"},
@@ -86,6 +92,7 @@ BODIES: dict[str, Any] = {
     "release_kill_switch": {
         "scope": "account", "account_id": "account", "reason": "stolen by somebody",
     },
+    "flatten": {"scope": "account", "account_id": "account"},
     "send_order": {"account_id": "account", "symbol": "EURUSD", "side": "buy", "lots": "1"},
     "change_sent_order": {"price": "1"},
     "settle_sent_order": {"evidence": "stolen by somebody"},

@@ -18,7 +18,7 @@
     let more = 0;
     if (!document.hidden) {
       try {
-        const answer = await fetch(window.location.href, { headers: { "X-Live": "1" } });
+        const answer = await fetch(window.location.href);
         if (answer.redirected || answer.status === 404) return;
         if (answer.ok) swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
         else more = AWAY_MS;

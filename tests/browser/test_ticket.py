@@ -16,7 +16,7 @@ from brokers.catalogue import instruments
 from brokers.models import BrokerSymbol, Instrument, Quote
 from tests.browser.conftest import PHONE
 from tests.browser.test_contrast import POOR_CONTRAST, UNLABELLED
-from trading import services
+from trading import execution, services
 from trading.models import Order
 
 SHOTS = os.environ.get("TRADERSHUB_SHOTS", "")
@@ -134,3 +134,21 @@ def test_a_position_is_closed_from_its_table_by_keyboard(open_page, symbol, posi
     assert position.open_volume == D("0.3")
     page.goto(page.url.split("/orders/")[0] + "/orders/")
     shoot(page, "orders")
+
+
+def test_pages_follow_what_happens_by_themselves(
+    open_page, account, symbol, position, owner, monkeypatch
+):
+    monkeypatch.setattr(services, "enqueue", lambda *args, **kwargs: "")
+    order = services.place_by_hand(
+        account, actor=owner, symbol="EURUSD", side="buy", lots=D("0.1"), kind="limit", price=D(1)
+    )
+    page = open_page(f"/orders/{order.pk}/")
+    assert page.inner_text("#live-state .figure-lead .figure-value") == "Queued"
+    execution.pump(account)
+    page.wait_for_selector("#live-state >> text=Working")
+    page.wait_for_selector("#live-actions >> text=Change")
+    held = open_page("/reports/positions/")
+    held.wait_for_selector("td >> text=+250.00")
+    quoted(symbol, "1.2", "1.2001")
+    held.wait_for_selector("td >> text=+5,250.00".replace(",", "\u202f"))
