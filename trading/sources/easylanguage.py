@@ -57,7 +57,10 @@ def _meant(sent: dict[str, str]) -> dict[str, str]:
     if side not in ("buy", "sell") or not after:
         return fields
     meant = move(side, before=_position(fields, "previous_position"), after=after)
-    return fields | {"action": meant.intent.value, "turns": "true" if meant.turns else "false"}
+    changed = {"action": meant.intent.value, "turns": "true" if meant.turns else "false"}
+    if meant.whole:
+        changed["size"] = ""  # the chart's size need not be what the account holds
+    return fields | changed
 
 
 def _iso(text: str, name: str) -> str:

@@ -123,10 +123,11 @@ def draft_of(fields: Fields, habits: Habits, *, also: Collection[str] = ()) -> D
 
 
 class Move(NamedTuple):
-    """What an order and the position after it mean together."""
+    """What an order and the position after it mean together. whole: nothing is left, whatever its size."""
 
     intent: Intent
     turns: bool = False
+    whole: bool = False
 
 
 def move(side: str, *, before: str, after: str) -> Move:
@@ -144,7 +145,7 @@ def move(side: str, *, before: str, after: str) -> Move:
             "position_disagrees",
             f"A {side} was said to lead from {before} to {after}; expected to end {toward}",
         )
-    return Move(Intent.CLOSE_SHORT if buys else Intent.CLOSE_LONG)
+    return Move(Intent.CLOSE_SHORT if buys else Intent.CLOSE_LONG, whole=after == FLAT)
 
 
 def _intent(fields: Fields) -> Intent:

@@ -75,6 +75,8 @@ def _with_position(fields: dict[str, str]) -> dict[str, str]:
         return fields
     meant = move(side, before=_position(fields, "previous_position"), after=after)
     changed = fields | {"action": meant.intent.value}
+    if meant.whole:
+        changed["size"] = ""  # the chart's size need not be what the account holds
     if meant.turns and fields["position_size"]:
         # The order's own size is the old position and the new one together.
         changed["size"] = fields["position_size"].lstrip("-")

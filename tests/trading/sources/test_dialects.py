@@ -101,6 +101,17 @@ def test_the_position_after_the_order_tells_a_closing_from_an_opening(
     assert (draft.intent, draft.turns) == (intent, turns)
 
 
+@pytest.mark.parametrize(
+    ("after", "size"), [("flat", None), ("long", Size(Decimal(1), SizeIn.LOTS))]
+)
+def test_a_chart_that_is_flat_leaves_nothing_open_whatever_size_it_names(after, size):
+    sent = {**ALERT, "action": "sell", "size": "1", "position": after, "previous_position": "long"}
+    line = f"v1;;mr;EURUSD;sell;1;lots;market;;;;{after};"
+
+    assert read("tradingview", sent).size == size
+    assert read("multicharts", line).size == size
+
+
 def test_a_turn_asks_for_the_new_position_and_not_for_the_sum_of_both():
     sent = {**ALERT, "action": "sell", "size": "5", "position": "short"}
     draft = read("tradingview", {**sent, "previous_position": "long", "position_size": "-2"})
