@@ -15,12 +15,14 @@ from pathlib import Path
 
 import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 
 from tradershub.core.errors import HubError
 from trading.models import SignalSource
 from trading.receiving import LARGEST_BODY, Message, receive_from_folder
 
 log = structlog.get_logger("trading.dropfolder")
+AWAY = (OperationalError, InterfaceError)  # the database: what lies there is read again
 TAKEN, DONE, FAILED = "taken", "done", "failed"
 QUIET = 1.0  # seconds without a write after which a file is whole
 HALF_WRITTEN = 60.0  # seconds after which one that does not end in a newline is given up
@@ -46,10 +48,23 @@ def folder_of(source: SignalSource) -> Path:
 
 
 def look() -> int:
-    """Take what lies in the folders of all sources that are on; returns how many files were read."""
+    """Take what lies in the folders of all sources that are on; returns how many files were read.
+
+    A folder or file at which the hub fails holds up no other one.
+    """
     rows = SignalSource.objects.filter(enabled=True, proof=SignalSource.Proof.FOLDER)
     alive = rows.filter(owner__is_active=True).select_related("strategy", "owner")
-    return sum(_look_into(source) for source in alive.order_by("pk"))
+    return sum(_guarded(source) for source in alive.order_by("pk"))
+
+
+def _guarded(source: SignalSource) -> int:
+    try:
+        return _look_into(source)
+    except AWAY:
+        raise
+    except Exception:
+        log.exception("folder_failed", source=source.pk)
+        return 0
 
 
 def _look_into(source: SignalSource) -> int:
@@ -106,12 +121,22 @@ def _read(source: SignalSource, folder: Path, file: Path) -> None:
     except (OSError, UnicodeError, ValueError) as error:
         pieces, refused = [], [f"The file cannot be read: {error}"]
     for piece in pieces:
-        message = Message(piece.body, {"content-type": f"file {file.name}"[:100]})
+        message = Message(piece.body, {"content-type": f"file {_plain(file.name)}"[:100]})
         try:
-            receive_from_folder(source, message, name=piece.name)
+            receive_from_folder(source, message, name=_plain(piece.name))
         except HubError as refusal:
             refused.append(f"{piece.name}: {refusal.message}")
+        except AWAY:
+            raise
+        except Exception:
+            log.exception("signal_not_taken", source=source.pk, file=_plain(piece.name))
+            refused.append(f"{piece.name}: the hub failed at it; its log says why")
     _put_away(folder, file, refused)
+
+
+def _plain(name: str) -> str:
+    """A name as text: systems have names that are none."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _pieces(file: Path) -> Iterator[Piece]:
@@ -144,7 +169,8 @@ def _put_away(folder: Path, file: Path, refused: list[str]) -> None:
     """Into `done` by day; into `failed`, with the reasons beside it, where any line was refused."""
     if refused:
         target = folder / FAILED
-        (target / f"{file.name}.err").write_text("\n".join(refused) + "\n", encoding="utf-8")
+        text = "\n".join(_plain(line) for line in refused) + "\n"
+        (target / f"{file.name}.err").write_text(text, encoding="utf-8")
     else:
         target = folder / DONE / dt.datetime.now(dt.UTC).date().isoformat()
         target.mkdir(exist_ok=True)

@@ -155,3 +155,35 @@ def test_a_source_that_is_off_leaves_its_files(box):
     dropfolder.look()
 
     assert file.exists()
+
+
+def test_a_folder_or_a_line_at_which_the_hub_fails_holds_up_no_other(box, monkeypatch):
+    other = Box()
+    received = dropfolder.receive_from_folder
+    claimed = dropfolder._claimed
+
+    def receive(source, message, **kwargs):
+        if b"GBPUSD" in message.body:
+            raise ZeroDivisionError
+        return received(source, message, **kwargs)
+
+    def claim(folder):
+        if folder == box.path:
+            raise PermissionError
+        return claimed(folder)
+
+    monkeypatch.setattr(dropfolder, "receive_from_folder", receive)
+    monkeypatch.setattr(dropfolder, "_claimed", claim)
+    other.drop("mr.csv", f"{LINE.replace('EURUSD', 'GBPUSD')}\n{LINE}\n")
+    assert dropfolder.look() == 1
+
+    assert [signal.draft["symbol"] for signal in Signal.objects.all()] == ["EURUSD"]
+    assert (other.names("taken"), other.names("failed")) == ([], ["mr.csv", "mr.csv.err"])
+
+
+def test_a_file_whose_name_is_no_text_is_read(box):
+    file = box.drop("mr.csv", f"{LINE}\n")
+    file.rename(box.path / "m\udcfcr.csv")
+    dropfolder.look()
+
+    assert Signal.objects.get().content_type.endswith("-m\\udcfcr.csv")
