@@ -65,8 +65,8 @@ TABLE: tuple[tuple[str, Iterable[State], Iterable[State]], ...] = (
     ("T17", {State.REPLACE_PENDING}, OPEN | ENDED),
     # The broker has what we believed unsent: a restored backup, or a worker that slept over its lease.
     ("late", BEFORE | {State.NOT_SENT}, OPEN | ENDED),
-    ("late", {State.REJECTED}, {State.EXPIRED, State.CANCELLED, State.FILLED}),
-    ("late", {State.EXPIRED}, {State.CANCELLED, State.FILLED}),
+    ("late", {State.EXPIRED}, {State.REJECTED, State.CANCELLED, State.FILLED}),
+    ("late", {State.REJECTED}, {State.CANCELLED, State.FILLED}),
     ("late", {State.CANCELLED}, {State.FILLED}),
 )
 MOVES: dict[tuple[State, State], str] = {
@@ -92,8 +92,8 @@ SAID: dict[Status, State] = {status: State(status.value) for status in Status}
 RANK: dict[State, int] = dict.fromkeys(State, 0) | {
     State.WORKING: 1,
     State.PARTIAL: 2,
-    State.REJECTED: 3,
-    State.EXPIRED: 4,
+    State.EXPIRED: 3,
+    State.REJECTED: 4,  # below what it becomes where something had filled
     State.CANCELLED: 5,
     State.FILLED: 6,
 }

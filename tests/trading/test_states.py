@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brokers.adapters.messages import Status
@@ -115,6 +115,7 @@ def histories(draw):
     ], [sum(parts[:n]) for n in range(len(parts) + 1)]
 
 
+@settings(max_examples=500)
 @given(histories(), st.randoms(use_true_random=False), st.sampled_from(SENT))
 def test_the_end_does_not_depend_on_the_order_of_reports(history, chance, first):
     reports, sums = history
