@@ -128,6 +128,8 @@ def test_the_story_of_a_refusal_has_its_figures(trader):
     words = page(trader, f"/orders/{order.pk}/")
     assert order.state == "blocked"
     assert " ".join(order.reason.split()) in words and order.code in words
+    [stage] = trader.client.get(f"/orders/{order.pk}/").context["stages"]
+    assert not stage.passed and [check.passed for check in stage.checks[:2]] == [False, True]
 
 
 def test_the_story_has_the_brokers_own_words(trader, monkeypatch):

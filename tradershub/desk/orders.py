@@ -159,11 +159,12 @@ class Stage:
 
 
 def _stages(order: Order) -> list[Stage]:
+    """Each time that it was judged, refusals first."""
     found: dict[tuple[str, dt.datetime], Stage] = {}
-    for check in order.checks.order_by("id"):
+    for check in order.checks.order_by("passed", "id"):
         new = Stage(check.get_stage_display(), check.at, [])
         found.setdefault((check.stage, check.at), new).checks.append(check)
-    return list(found.values())
+    return sorted(found.values(), key=lambda stage: stage.at)
 
 
 def _positions(order: Order, deals: list[Deal]) -> dict[str, int]:
