@@ -111,11 +111,11 @@ def ask(way: Way, claim: Claim) -> Answer:
     """
     if way.adapter is None:
         return way.fault or Unavailable("There is no way to the platform")
-    if why_not := _too_late(claim):
-        return why_not
     try:
         if known := _known_already(way.adapter, claim):
             return known
+        if why_not := _too_late(claim):
+            return why_not
         failpoint("send.before_write")
         claim.attempt.sent_at = timezone.now()
         answer = _send(way.adapter, claim)

@@ -208,6 +208,23 @@ def test_the_stop_is_looked_at_right_before_the_write(desk, monkeypatch):
     assert desk.ledger.lines() == []
 
 
+def test_a_stop_while_the_broker_is_asked_for_an_order_of_before_is_heard(desk, monkeypatch):
+    order = desk.place()
+    lanes.lane_of(desk.account)
+    Lane.objects.update(forgets=True)
+    find = FileAdapter.find_by_client_id
+
+    def engage(self, *args, **kwargs):
+        kill_switch.engage(kill_switch.of_account(desk.account), actor=desk.owner)
+        return find(self, *args, **kwargs)
+
+    monkeypatch.setattr(FileAdapter, "find_by_client_id", engage)
+    execution.ask(
+        execution.Way(desk.adapter), lanes.claim_next(lanes.take(desk.account), watermark="")
+    )
+    assert (desk.state(order), desk.ledger.lines()) == ("sending", [])
+
+
 def test_the_answer_of_another_account_stops_the_lane(desk):
     desk.adapter.number = "99"
     order = desk.place()
