@@ -153,25 +153,22 @@ class _Desk:
 
     def _to_target(self, draft: Draft, held: list[Holding]) -> Iterator[Leg]:
         size = self._size(draft)
-        have = sum((holding.signed for holding in held), ZERO)
         want = self._signed_lots(size, draft)
-        if want == have:
+        astray = [holding for holding in held if holding.signed * want <= ZERO]
+        have = sum((holding.signed for holding in held if holding not in astray), ZERO)
+        if want == have and not astray:
             raise Unfit(
                 "ON_TARGET", f"It holds {have.normalize():f} lots already", held=f"{have:f}"
             )
-        turns = want * have < ZERO
-        if want == ZERO or turns:
-            yield from (self._closing(holding, holding.lots) for holding in held)
-        if turns or not have:
+        yield from (self._closing(holding, holding.lots) for holding in astray)
+        more = abs(want) - abs(have)
+        if more > ZERO:
             side: Side = "buy" if want > ZERO else "sell"
-            yield self._opening(draft, side, abs(want), {"target": f"{want:f}"})
-        elif want and abs(want) > abs(have):
-            more = abs(want) - abs(have)
-            yield self._opening(
-                draft, held[0].side, more, {"target": f"{want:f}", "held": f"{have:f}"}
-            )
-        elif want:
-            yield from self._reduced(held, abs(have) - abs(want))
+            figures = {"target": f"{want:f}"} | ({"held": f"{have:f}"} if have else {})
+            yield self._opening(draft, side, more, figures)
+        else:
+            toward = [holding for holding in held if holding not in astray]
+            yield from self._reduced(toward, -more)
 
     def _signed_lots(self, size: Size, draft: Draft) -> Decimal:
         if not size.value:

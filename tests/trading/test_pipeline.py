@@ -197,6 +197,24 @@ def test_a_target_is_reached_from_what_is_held(charts, targets, expected):
     assert {row[3] for row in charts.orders()} == {"filled"}
 
 
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("0", [("buy", D(1), True), ("sell", D(1), True)]),
+        ("1", [("buy", D(1), True)]),
+        ("0.5", [("buy", D(1), True), ("sell", D("0.5"), True)]),
+        ("-3", [("sell", D(1), True), ("sell", D(2), False)]),
+    ],
+)
+def test_a_target_of_who_holds_both_sides_closes_the_wrong_one_whole(charts, target, expected):
+    charts.send(size="1")
+    charts.send(action="sell", size="1")
+    charts.send(action="target", size=target)
+
+    asked = [row[:3] for row in charts.orders()[2:]]
+    assert sorted(asked) == sorted(expected)
+
+
 def test_a_cancel_takes_back_what_works_there(charts, desk):
     charts.send(order="limit", price="1.05")
     assert charts.orders()[0][3] == "working"
