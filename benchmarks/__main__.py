@@ -1,4 +1,4 @@
-"""`python -m benchmarks [import_statement] [pages] [rebuild] [--scale X] [--only sqlite|postgresql]`
+"""`python -m benchmarks [import_statement] [pages] [rebuild] [signals] [--scale X] [--only sqlite|postgresql]`
 
 Each runs in a process and a database of its own: a new SQLite file, and where DATABASE_URL names a PostgreSQL
 server a new database there, dropped at the end. `pages` and `rebuild` share their books.
@@ -18,8 +18,9 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-NAMES = ("import_statement", "pages", "rebuild")
-TOGETHER = (("import_statement",), ("pages", "rebuild"))
+NAMES = ("import_statement", "pages", "rebuild", "signals")
+TOGETHER = (("import_statement",), ("pages", "rebuild"), ("signals",))
+QUEUED = ("signals",)  # their tasks wait for workers; those of the others run at once
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
 
@@ -57,7 +58,7 @@ def kinds(only: str | None) -> list[str]:
 def database(kind: str) -> Iterator[dict[str, str]]:
     """An empty database and data directory: what the environment must say to use them."""
     with tempfile.TemporaryDirectory(prefix="tradershub-bench-") as data:
-        settings = {"TRADERSHUB_DATA": data, "QUEUE_SYNC": "1", "LOAD_RATES": "1"}
+        settings = {"TRADERSHUB_DATA": data, "LOAD_RATES": "1"}
         if kind == SQLITE:
             environment = os.environ | settings
             environment.pop("DATABASE_URL", None)
@@ -82,6 +83,7 @@ def own_database(server: str) -> Iterator[str]:
 
 def measure(names: Sequence[str], scale: float, environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "benchmarks.run", str(scale), *names]
+    environment = environment | {"QUEUE_SYNC": "0" if set(names) & set(QUEUED) else "1"}
     subprocess.run(command, check=True, env=environment)
 
 

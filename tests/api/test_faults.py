@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 
 import pytest
 
-from brokers.api import tables as brokers_api
 from brokers.models import Broker
 from tradershub.core import anchor
 
@@ -22,7 +22,9 @@ def test_a_fault_is_a_typed_error_with_the_id_of_its_request(
     administrator, monkeypatch, settings, debug, caplog
 ):
     settings.DEBUG = debug
-    monkeypatch.setattr(brokers_api, "page_of", break_down)
+    # As its own name in the package is that of its router.
+    lists = importlib.import_module("brokers.api.tables")
+    monkeypatch.setattr(lists, "page_of", break_down)
     with caplog.at_level(logging.ERROR):
         answer = administrator.client.get("/api/v1/brokers", headers={"X-Request-ID": "abc-1"})
     assert answer.status_code == 500

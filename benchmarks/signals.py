@@ -1,0 +1,194 @@
+"""A webhook against the least that one could do; and signals through a running hub to orders on paper."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+import httpx
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test import Client, override_settings
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from accounts.models import Account
+from accounts.papers import open_paper_account
+from benchmarks.measures import Measure, Rounds
+from brokers.models import Quote
+from strategies.models import Strategy
+from trading import signals
+from trading.models import Order, Signal, SignalSource
+
+CALLS, ROUNDS = 200, 5
+MOST = 2  # times the least that a webhook could do
+A_SECOND, SECONDS = 20, 15
+MEDIAN_MS, SLOWEST_MS = {"postgresql": 60, "sqlite": None}, {"postgresql": 250, "sqlite": 1000}
+PATIENCE = 60.0
+
+
+def measure(scale: float) -> list[Measure]:
+    account, source, token = made()
+    return [
+        *webhook(source, token, calls=max(20, int(CALLS * scale))),
+        *hub(account, source, token, scale),
+    ]
+
+
+def made() -> tuple[Account, SignalSource, str]:
+    """A paper account with a strategy that is routed to it, and a source that sends to the strategy."""
+    owner = get_user_model().objects.create_superuser("sender")
+    account = open_paper_account(
+        actor=owner,
+        owner=owner,
+        name="Bench",
+        currency="USD",
+        deposit=Decimal(10_000_000),
+        leverage=100,
+    )
+    strategy = Strategy.objects.create(owner=owner, key="bench")
+    signals.set_route(strategy, account, actor=owner)
+    fields = {"name": "bench", "mode": "live", "strategy": strategy, "burst": 10_000}
+    source, token = signals.create_source(actor=owner, owner=owner, **fields)
+    return account, source, token
+
+
+# -- The door ----------------------------------------------------------------------------------
+def webhook(source: SignalSource, token: str, *, calls: int) -> list[Measure]:
+    rounds, client, counter = Rounds(), Client(), iter(range(10**9))
+
+    def send(address: str) -> None:
+        for _ in range(calls):
+            body = json.dumps(words(f"door-{next(counter)}"))
+            answer = client.post(address, body, content_type="application/json")
+            assert answer.status_code in (200, 202), answer.content
+
+    with override_settings(ROOT_URLCONF="benchmarks.bare_urls"):
+        ours, bare = f"/api/v1/signals/{source.uid}/{token}", f"/bare/{source.uid}/{token}"
+        send(ours), send(bare)  # what is made at the first call
+        for _ in range(ROUNDS):
+            rounds.add(lambda: send(ours), lambda: send(bare))
+    forget()
+    return [rounds.measure(f"{calls} signals accepted", most=MOST)]
+
+
+def forget() -> None:
+    """What only came through the door is not to be worked."""
+    OrmQ.objects.all().delete()
+    Signal.objects.filter(state=Signal.State.RECEIVED).update(state=Signal.State.DRY)
+
+
+def words(name: str) -> dict[str, str]:
+    return {"id": name, "symbol": "EURUSD", "action": "buy", "size": "0.01"}
+
+
+# -- The whole way -----------------------------------------------------------------------------
+def hub(account: Account, source: SignalSource, token: str, scale: float) -> list[Measure]:
+    with running() as address:
+        wait_for(lambda: Quote.objects.filter(symbol__broker=account.broker).exists())
+        wait_for(lambda: not waiting())
+        sent = send_steadily(
+            f"{address}/api/v1/signals/{source.uid}/{token}", seconds=max(2, int(SECONDS * scale))
+        )
+        wait_for(lambda: answered(sent) == len(sent))
+        times = sorted(latencies(sent))
+    vendor = connection.vendor
+    median, slowest = statistics.median(times), times[int(len(times) * 0.99) - 1]
+    what = f"{len(times)} signals at {A_SECOND} a second, webhook to filled on paper"
+    budgets = (
+        (f"{what}: median", median, MEDIAN_MS[vendor]),
+        (f"{what}: 99 %", slowest, SLOWEST_MS[vendor]),
+    )
+    return [
+        Measure(name, f"{found:.0f} ms", f"{most} ms" if most else "", not most or found <= most)
+        for name, found, most in budgets
+    ]
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """The hub's own processes on this database; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "manage.py", "hub", "--port", str(port), "--prepare", "--no-demo"]
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tradershub.settings"}
+    with subprocess.Popen(
+        command,
+        cwd=settings.BASE_DIR,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        try:
+            address = f"http://127.0.0.1:{port}"
+            wait_for(lambda: ready(address))
+            yield address
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=PATIENCE)
+
+
+def ready(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/health/ready", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def wait_for(is_so: Any) -> None:
+    until = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < until, "it did not come to be in time"
+        time.sleep(0.1)
+
+
+def waiting() -> bool:
+    """Whether anything is still to be done of what came before."""
+    return (
+        Order.objects.exclude(state__in=Order.OVER).exists()
+        or Signal.objects.filter(state="received").exists()
+    )
+
+
+def send_steadily(address: str, *, seconds: int) -> dict[str, float]:
+    """Send A_SECOND signals a second; the moment of each by its id."""
+    sent: dict[str, float] = {}
+    begun = time.monotonic()
+
+    def send(number: int) -> None:
+        time.sleep(max(0.0, begun + number / A_SECOND - time.monotonic()))
+        name = f"way-{number}"
+        sent[name] = timezone.now().timestamp()
+        answer = client.post(address, json=words(name))
+        assert answer.status_code == 202, answer.text
+
+    with httpx.Client(timeout=10) as client, ThreadPoolExecutor(8) as pool:
+        list(pool.map(send, range(seconds * A_SECOND)))
+    return sent
+
+
+def answered(sent: dict[str, float]) -> int:
+    return len(latencies(sent))
+
+
+def latencies(sent: dict[str, float]) -> list[float]:
+    """Milliseconds from the first byte to the platform's answer, of those that have one."""
+    rows = Order.objects.filter(origin_kind="signal", answered_at__isnull=False)
+    found = {
+        origin.rpartition("id:")[2]: at
+        for origin, at in rows.values_list("origin_id", "answered_at")
+    }
+    return [(found[name].timestamp() - at) * 1000 for name, at in sent.items() if name in found]
