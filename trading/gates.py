@@ -108,11 +108,11 @@ def instrument_is_known(facts: SignalFacts) -> Word:
 
 
 def is_in_time(facts: SignalFacts) -> Word:
-    """Its own time where it has one, else when it was received."""
+    """Its own time where it has one, else when it was received. An exit is never too late, nor too early."""
     begun = facts.draft.fired_at or facts.signal.received_at
     age, most = facts.at - begun, facts.source.expires_after
     figures = {"seconds old": round(age.total_seconds(), 3), "at most": most}
-    if age < -EARLY:
+    if age < -EARLY and not facts.draft.is_exit:
         return Word("Its time is ahead of the hub's clock", "FUTURE", figures)
     if age.total_seconds() > most and not facts.draft.is_exit:
         return Word(f"It is {age.total_seconds():.0f} s old; at most {most} s", "STALE", figures)

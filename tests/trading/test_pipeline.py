@@ -308,9 +308,11 @@ def test_an_old_signal_is_refused_unless_it_closes(charts):
     assert charts.send(action="close", size=None, fired_at=old).state == "ordered"
 
 
-def test_a_signal_from_the_future_is_refused(charts):
+def test_a_signal_from_the_future_is_refused_unless_it_closes(charts):
     ahead = (timezone.now() + dt.timedelta(seconds=90)).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert refused(charts.send(fired_at=ahead)) == "FUTURE"
+    charts.send()
+    assert charts.send(action="close", size=None, fired_at=ahead).state == "ordered"
 
 
 def test_an_instrument_that_nobody_knows_or_allows(charts):
