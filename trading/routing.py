@@ -28,6 +28,7 @@ from trading.holdings import Holding, held_by
 from trading.models import Order, Route
 from trading.sizing import Basis, Sized, distance_of, lots_of, price_of
 from trading.sources.draft import Draft, Intent, Level, Size
+from trading.states import BEFORE
 
 RULE = "route"
 
@@ -92,7 +93,9 @@ def _plan(
         desk = _Desk(account, _symbol(account, instrument, draft), strategy, route.share, at)
         if draft.intent is Intent.CANCEL:
             return Plan(account, cancels=desk.working())
-        return Plan(account, legs=tuple(desk.legs(draft)))
+        unsent = desk.unsent(draft)
+        legs = () if unsent and not desk.holds(draft) else tuple(desk.legs(draft))
+        return Plan(account, legs=legs, cancels=unsent)
     except Unfit as unfit:
         return Plan(account, refusal=unfit.check)
 
@@ -135,9 +138,32 @@ class _Desk:
             raise Unfit("NOTHING_TO_CANCEL", f"No order of {self.symbol.name} works there")
         return found
 
+    def unsent(self, draft: Draft) -> tuple[Order, ...]:
+        """The strategy's entries at the market that an exit of all must not let out after it."""
+        if not draft.is_exit or draft.size is not None and draft.size.value:
+            return ()
+        rows = Order.objects.filter(
+            account=self.account,
+            symbol=self.symbol,
+            strategy=self.strategy.key,
+            state__in=BEFORE,
+            reduces=False,
+            kind=Kind.MARKET.value,
+            side__in=_sides(draft.intent),
+        )
+        return tuple(rows.order_by("id"))
+
+    def holds(self, draft: Draft) -> bool:
+        """Whether there is anything that the exit would close."""
+        return bool(_meant(draft.intent, self._held))
+
+    @cached_property
+    def _held(self) -> list[Holding]:
+        return held_by(self.strategy.key, self.account, [self.symbol.pk])
+
     def legs(self, draft: Draft) -> Iterator[Leg]:
         """Raises Unfit."""
-        held = held_by(self.strategy.key, self.account, [self.symbol.pk])
+        held = self._held
         if draft.intent is Intent.TARGET:
             yield from self._to_target(draft, held)
         elif draft.is_exit:
@@ -289,8 +315,16 @@ class _Desk:
 
 
 def _meant(intent: Intent, held: list[Holding]) -> list[Holding]:
-    sides = {Intent.CLOSE_LONG: ("buy",), Intent.CLOSE_SHORT: ("sell",)}
-    return [holding for holding in held if holding.side in sides.get(intent, ("buy", "sell"))]
+    return [holding for holding in held if holding.side in _sides(intent)]
+
+
+def _sides(intent: Intent) -> tuple[Side, ...]:
+    """Which positions the intent means."""
+    sides: dict[Intent, tuple[Side, ...]] = {
+        Intent.CLOSE_LONG: ("buy",),
+        Intent.CLOSE_SHORT: ("sell",),
+    }
+    return sides.get(intent, ("buy", "sell"))
 
 
 def _level(

@@ -152,6 +152,36 @@ def test_a_closing_closes_what_the_strategy_holds_and_nothing_else(charts, desk)
     assert [position.open_volume for position in held] == [D(5)]
 
 
+@pytest.mark.parametrize(
+    ("words", "taken_back"),
+    [
+        ({"action": "close", "size": None}, True),
+        ({"action": "close_long", "size": None}, True),
+        ({"action": "target", "size": "0"}, True),
+        ({"action": "close_short", "size": None}, False),
+        ({"action": "close", "size": "0.5"}, False),
+    ],
+)
+def test_an_exit_lets_out_no_entry_that_waited_before_it(charts, words, taken_back):
+    pipeline.run(charts.signal())
+    signal = charts.send(**words)
+
+    assert signal.state == ("ordered" if taken_back else "refused")
+    assert charts.orders()[0][3] == ("not_sent" if taken_back else "filled")
+    assert len(charts.orders()) == 1
+
+
+def test_an_exit_closes_what_is_held_and_takes_back_what_waits(charts):
+    charts.send()
+    pipeline.run(charts.signal(size="2"))
+    charts.send(action="close", size=None)
+
+    assert charts.orders()[1:] == [
+        ("buy", D(2), False, "not_sent"),
+        ("sell", D(1), True, "filled"),
+    ]
+
+
 def test_a_part_of_it_is_closed_oldest_first_and_never_more_than_is_held(charts):
     charts.send(size="1")
     charts.send(size="2")
