@@ -43,6 +43,7 @@ from tradershub.core.api_keys import create_key
 from tradershub.core.models import ApiKey, AuditEntry, Build, Preference, Submission
 from tradershub.core.owned import OwnedModel
 from trading.models import (
+    Flattening,
     Gate,
     Lane,
     Lease,
@@ -177,6 +178,8 @@ class MarkedBooks:
             )
         )  # fmt: skip
         self.keep(Lane.objects.create(account=account, halted=True, halted_because=MARK))
+        asked = {"asked_by": MARK, "words": MARK, "asked_at": AT, "next_at": AT}
+        self.keep(Flattening.objects.create(account=account, **asked))
 
     def imported(self) -> None:
         owner, account = self.owner, self.account

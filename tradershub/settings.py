@@ -327,6 +327,8 @@ FAILPOINTS = env.dict("FAILPOINTS", default={})  # where tests make it fail, see
 QUOTE_SECONDS = env.seconds("QUOTE_SECONDS", default=1)
 LOOK_SECONDS = env.seconds("LOOK_SECONDS", default=3)
 SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", default=2)
+# Between two rounds on an account that is to become flat; longer while nothing changes.
+FLATTEN_SECONDS = env.seconds("FLATTEN_SECONDS", default=1)
 # A link that has not answered for so long is said to be dead.
 LINK_SECONDS = env.seconds("LINK_SECONDS", default=10)
 LEASE_SECONDS = env.seconds("LEASE_SECONDS", default=15)

@@ -60,7 +60,7 @@ def pump(account: Account) -> None:
 
 def _work(held: Held) -> bool:
     """Whether anything was sent or ended; what was only looked for has its next turn later."""
-    way, worked = _way(held.account), False
+    way, worked = way_to(held.account), False
     try:
         for attempt in lanes.unsettled(held.account):
             lanes.keep(held)
@@ -75,7 +75,7 @@ def _work(held: Held) -> bool:
     return worked
 
 
-def _way(account: Account) -> Way:
+def way_to(account: Account) -> Way:
     """Open the account's adapter and have it say which account it speaks for."""
     if account.connection is None:
         return Way(None, fault=Unavailable(f"{account} has no connection"))

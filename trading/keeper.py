@@ -19,14 +19,16 @@ from brokers.models import Connection
 from brokers.platforms import PLATFORMS
 from tradershub.core import signs
 from tradershub.core.tasks import here, record_beat
-from trading import dropfolder, leases, sweeper
+from trading import dropfolder, flattening, leases, sweeper
 from trading.following import AWAY, Clock, Following, note_fault
+from trading.models import Flattening
 
 log = structlog.get_logger("trading.keeper")
 NAME = "keeper"
 TICK = 0.25  # seconds between two looks at the threads
 PAUSE = 2.0  # seconds before a database that is away is asked again
 PATIENCE = 3.0  # seconds that threads may take to end
+MOST_FLATTENED = 32  # accounts at once: each has a connection to the database
 
 
 class Thread(threading.Thread):
@@ -71,7 +73,8 @@ class Keeper:
     def __init__(self, stopping: threading.Event) -> None:
         self.stopping = stopping
         self.followed: dict[int, tuple[Following, Thread]] = {}
-        self.chores = [Thread(turn.__name__, turn, stopping) for turn in (sweep, look_into_folders)]
+        turns = (sweep, look_into_folders, Flattened().flatten)
+        self.chores = [Thread(turn.__name__, turn, stopping) for turn in turns]
         self.assigns = Clock("LOOK_SECONDS")
         self.beats = Clock("HEARTBEAT_SECONDS")
 
@@ -153,6 +156,44 @@ def look_into_folders() -> float:
     """Take the signals that lie in files; seconds until the next look."""
     dropfolder.look()
     return 1.0
+
+
+class Flattened:
+    """Accounts that are to become flat, a thread for each round: one that hangs holds up no other."""
+
+    def __init__(self) -> None:
+        self.running: dict[int, tuple[threading.Thread, Flattening, float]] = {}
+
+    def flatten(self) -> float:
+        """Begin the rounds that are due; seconds until the next look."""
+        self.running = {pk: one for pk, one in self.running.items() if one[0].is_alive()}
+        for row in flattening.due():
+            if row.account_id not in self.running and len(self.running) < MOST_FLATTENED:
+                self._begin(row)
+        self._tell_hangs()
+        return min(TICK, float(settings.FLATTEN_SECONDS))
+
+    def _begin(self, row: Flattening) -> None:
+        name = f"flatten account {row.account_id}"
+        thread = threading.Thread(target=_round, args=(row,), name=name, daemon=True)
+        self.running[row.account_id] = (thread, row, time.monotonic())
+        thread.start()
+
+    def _tell_hangs(self) -> None:
+        limit = 2 * settings.LINK_SECONDS
+        for _, row, begun in self.running.values():
+            if time.monotonic() - begun > limit:
+                flattening.note_silence(row, limit)
+
+
+def _round(row: Flattening) -> None:
+    """A database that is away is waited for: the row stays due."""
+    try:
+        flattening.work(row)
+    except AWAY as error:
+        log.warning("database_unreachable", account=row.account_id, error=str(error).strip()[:200])
+    finally:
+        connections.close_all()
 
 
 def holder() -> str:

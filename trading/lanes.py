@@ -292,6 +292,8 @@ def again(attempt: OrderAttempt, *, after: str) -> None:
     order = attempt.order
     if order is None or order.state in OVER:
         return
+    if order.attempts.filter(outcome=Outcome.WAITING).exists():
+        return  # somebody has asked anew meanwhile
     tries = order.attempts.filter(action=attempt.action, outcome=after).count()
     if tries >= MOST_TRIES:
         return

@@ -98,6 +98,11 @@ def follow_mode(account: Account, report: AccountReport) -> None:
 
 
 # -- Deals -------------------------------------------------------------------------------------
+def book_news(account: Account, adapter: Adapter) -> bool:
+    """Book what the platform has booked since the last look, and nothing else; whether there was any."""
+    return _take_news(account, adapter, _mirror_of(account))
+
+
 def _take_news(account: Account, adapter: Adapter, mirror: Mirror) -> bool:
     """Book what came since the last look; whether anything did."""
     if not mirror.cursor and mirror.history_at is None:

@@ -1,4 +1,7 @@
-"""Stop trading, let it go on, or say what is stopped; works without a web server, and the stop without a database."""
+"""Stop trading, let it go on, say what is stopped, have accounts made flat; works without a web server.
+
+The stop works without a database, too.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from risk import kill_switch
 from risk.kill_switch import ALL, Scope
 from risk.models import KillSwitch
 from tradershub.core.errors import HubError
+from trading import flattening
+from trading.models import Flattening
 
 
 class Command(BaseCommand):
@@ -25,10 +30,17 @@ class Command(BaseCommand):
         parser.add_argument("--account", type=int, metavar="N", help="Only the account of this id")
         parser.add_argument("--owner", metavar="USER", help="Only the accounts of this user")
         parser.add_argument("--reason", default="", metavar="TEXT", help="Needed to let it go on")
+        parser.add_argument(
+            "--flatten",
+            action="store_true",
+            help="With on: cancel every order and close every position, too (the keeper does it)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["account"] and options["owner"]:
             raise CommandError("Expected --account or --owner, found both.")
+        if options["flatten"] and options["what"] != "on":
+            raise CommandError("Expected --flatten with on.")
         try:
             getattr(self, f"_{options['what']}")(options)
         except HubError as refusal:
@@ -42,6 +54,9 @@ class Command(BaseCommand):
             kill_switch.write_file(reason)
         try:
             scope = _scope(options)
+            if options["flatten"]:
+                self._flatten(scope, reason)
+                return
             epoch = kill_switch.engage(scope, actor=_who(), reason=reason)
         except DatabaseError as fault:
             if not is_all:
@@ -51,6 +66,14 @@ class Command(BaseCommand):
                 f"could not be told: {fault}. Other machines may go on."
             ) from fault
         self.stdout.write(f"Stopped: {_words(scope)} (epoch {epoch}).")
+
+    def _flatten(self, scope: Scope, reason: str) -> None:
+        rows = flattening.stop_and_flatten(scope, actor=_who(), reason=reason)
+        self.stdout.write(f"Stopped: {_words(scope)}.")
+        for row in rows:
+            why = flattening.by_hand(row.account)
+            self.stdout.write(f"{row.account}: {why or 'asked to become flat'}.")
+        self.stdout.write("The running keeper does it. kill_switch status says how far it is.")
 
     def _off(self, options: dict[str, Any]) -> None:
         scope = _scope(options)
@@ -69,6 +92,8 @@ class Command(BaseCommand):
             )
         if not rows and not kill_switch.file_is_there():
             self.stdout.write("Nothing is stopped.")
+        for row in Flattening.objects.filter(state__in=Flattening.OPEN).select_related("account"):
+            self.stdout.write(f"{row}, {row.in_words()}")
 
 
 def _scope(options: dict[str, Any]) -> Scope:
