@@ -6,6 +6,7 @@ from tradershub.core.pages import hub_page
 from tradershub.desk import (
     connections,
     control,
+    flattening,
     importing,
     mapping,
     orders,
@@ -20,6 +21,9 @@ app_name = "desk"
 urlpatterns = [
     path("stop", hub_page(control.stop), name="stop"),
     path("release", hub_page(control.release), name="release"),
+    path("stop/flatten", hub_page(flattening.ask), name="flatten"),
+    path("flattening/", hub_page(flattening.index), name="flattening"),
+    path("flattening/<int:pk>/withdraw", hub_page(flattening.withdraw), name="flattening-withdraw"),
     path("paper/", hub_page(paper.page), name="paper"),
     path("ticket/", hub_page(ticket.page), name="ticket"),
     path("ticket/now", hub_page(ticket.now), name="ticket-now"),
