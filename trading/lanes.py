@@ -165,16 +165,19 @@ def _next_request(account: Account) -> OrderAttempt | None:
 def _next_queued(account: Account) -> Order | None:
     """The order whose turn it is. One that may be at the broker holds up others of its symbol, not exits.
 
-    A lane that is halted lets exits pass, too. An order that waits for another try holds up all behind it.
+    A lane that is halted lets exits pass, too. An order that waits for another try holds up all behind it, but
+    an entry no exit.
     """
     doubtful = Order.objects.filter(account=account, state__in=Order.MAYBE)
     free = ~Q(symbol__in=list(doubtful.values_list("symbol_id", flat=True)))
     if Lane.objects.filter(account=account, halted=True).exists():
         free = Q(pk__in=[])
     queued = Order.objects.filter(free | Q(reduces=True), account=account, state="queued")
-    order = queued.select_related("account", "symbol").order_by("lane_seq").first()
-    waits = order is not None and order.not_before is not None
-    return None if waits and order.not_before > timezone.now() else order
+    queued = queued.select_related("account", "symbol").order_by("lane_seq")
+    order, now = queued.first(), timezone.now()
+    if order is None or order.not_before is None or order.not_before <= now:
+        return order
+    return None if order.reduces else queued.filter(_ready(now), reduces=True).first()
 
 
 # -- Claims ------------------------------------------------------------------------------------

@@ -312,6 +312,21 @@ def test_orders_leave_in_their_turn(desk):
     assert [line["client_id"] for line in desk.ledger.placed] == [o.client_order_id for o in orders]
 
 
+def test_an_entry_that_waits_for_another_try_holds_up_no_exit(desk, settings):
+    desk.place()
+    desk.pump()
+    settings.RETRY_SECONDS = 60
+    desk.ledger.plan("refuse")
+    waiting = desk.place()
+    desk.pump()
+    behind = desk.place()
+    closing = services.close_position(Position.objects.get(), actor=desk.owner)
+    desk.pump()
+
+    assert (desk.state(waiting), outcomes(waiting)) == ("queued", ["not_written"])
+    assert (desk.state(behind), desk.state(closing)) == ("queued", "filled")
+
+
 def test_no_message_is_sent_beyond_the_rate(desk, risk):
     risk.messages = False
     order = desk.place()
