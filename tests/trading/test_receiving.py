@@ -161,6 +161,13 @@ def test_the_token_of_one_source_opens_no_other(sender):
     assert sender.send(token=other.secret).status_code == 404
 
 
+@pytest.mark.parametrize("uid", ["%00", "s%00", "%ED%A0%80", "s" * 5000])
+def test_an_address_that_no_source_could_have_finds_nothing(client, uid):
+    for path in (uid, f"{uid}/token"):
+        answer = client.post(f"/api/v1/signals/{path}", b"{}", content_type="text/plain")
+        assert (answer.status_code, code_of(answer)) == (404, "not_found")
+
+
 def test_a_source_that_is_off_or_whose_owner_is_gone_is_not_there(sender):
     SignalSource.objects.update(enabled=False)
     assert sender.send().status_code == 404
