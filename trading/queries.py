@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from trading.models import Lane, Order
+from trading.models import Flattening, Lane, Order
 
 PATIENCE = dt.timedelta(seconds=30)  # an unknown outcome that lasts longer is told
 
@@ -23,3 +23,9 @@ def in_doubt(user: Any) -> QuerySet[Order]:
 def halted_lanes(user: Any) -> QuerySet[Lane]:
     """The person's accounts whose orders are held up."""
     return Lane.objects.for_user(user).filter(halted=True).select_related("account__broker")
+
+
+def not_flat(user: Any) -> QuerySet[Flattening]:
+    """The person's accounts that are to become flat and are not."""
+    rows = Flattening.objects.for_user(user).filter(state__in=Flattening.OPEN)
+    return rows.select_related("account__broker")

@@ -32,7 +32,7 @@ from tradershub.finance.sides import OPPOSITE
 from trading import journal, lanes, tickets
 from trading.facts import order_facts
 from trading.ids import Origin, client_order_id
-from trading.models import Lane, Order, OrderAttempt, OrderCheck
+from trading.models import Flattening, Lane, Order, OrderAttempt, OrderCheck
 from trading.states import BEFORE, OPEN, OVER, State
 from trading.tickets import STOPS, ticket_of
 
@@ -458,7 +458,7 @@ def hold_after_restore() -> int:
     """Hold up the orders of every connected account: a backup knows nothing of what was sent after it.
 
     Returns how many. Each is let out by a person; from then on the broker is asked before every order whether
-    it has it already.
+    it has it already. Nothing is made flat that was asked for before.
     """
     connected = list(Account.objects.filter(connection__isnull=False))
     for account in connected:
@@ -466,4 +466,9 @@ def hold_after_restore() -> int:
     because = "Restored from a backup: compare it with the broker first"
     held = Lane.objects.filter(account__in=connected)
     held.update(halted=True, halted_because=because, forgets=True, holder="", until=None)
+    Flattening.objects.filter(state__in=Flattening.OPEN).update(
+        state=Flattening.State.WITHDRAWN,
+        words="Asked before the backup: ask anew",
+        done_at=timezone.now(),
+    )
     return len(connected)

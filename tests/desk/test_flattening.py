@@ -49,6 +49,7 @@ def test_confirmed_it_stops_and_leads_to_how_far_it_is(trader):
     assert "1 not flat yet" in words and 'data-live="1"' in words and "none yet" in words
     row = Flattening.objects.get()
     assert (row.account, row.asked_by) == (trader.account, str(trader.user))
+    assert "is not flat yet: the broker has not answered yet" in trader.said(trader.client.get("/"))
 
 
 def test_one_account_alone_is_asked_and_stopped(trader):
@@ -70,6 +71,8 @@ def test_its_page_says_what_is_left_and_why_then_flat(trader):
     trader.send("/stop/flatten")
     row = Flattening.objects.get()
     Flattening.objects.update(state="working", positions=2, orders=0, words="The line is down")
+    row.refresh_from_db()
+    assert row.in_words() == "2 positions and 0 orders left. The line is down"
     words = trader.said(trader.client.get("/flattening/"))
     assert "Under way" in words and "The line is down" in words and "Withdraw" in words
     flattening._end(

@@ -170,6 +170,14 @@ def test_a_person_withdraws_it_once(paper):
     assert asked(paper) != row
 
 
+def test_a_restored_backup_makes_nothing_flat(paper):
+    row = asked(paper)
+    services.hold_after_restore()
+    row.refresh_from_db()
+    assert (row.state, flattening.due()) == ("withdrawn", [])
+    assert row.done_at and "ask anew" in row.words
+
+
 # -- A broker that does not do as it should ----------------------------------------------------
 @pytest.fixture
 def held(desk, quick):

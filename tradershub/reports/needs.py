@@ -18,7 +18,7 @@ from tradershub import health
 from tradershub.reports.parts import breaks_address, open_breaks, unmapped_symbols
 from tradershub.reports.tables import Row
 from trading import queries
-from trading.models import Lane, Order
+from trading.models import Flattening, Lane, Order
 
 State = StatementImport.State
 OVER = (State.REFUSED, State.FAILED)
@@ -66,6 +66,7 @@ def _orders(user: Any) -> list[Need]:
     return [
         *(_doubt(order) for order in queries.in_doubt(user)[:AT_MOST]),
         *(_halt(lane) for lane in queries.halted_lanes(user)[:AT_MOST]),
+        *(_not_flat(row) for row in queries.not_flat(user)[:AT_MOST]),
     ]
 
 
@@ -79,6 +80,11 @@ def _doubt(order: Order) -> Need:
 def _halt(lane: Lane) -> Need:
     link = reverse("admin:trading_lane_change", args=[lane.pk])
     return Need(f"No order of {lane.account} goes out. {lane.halted_because}", link, "See", "bad")
+
+
+def _not_flat(row: Flattening) -> Need:
+    text = f"{row.account} is not flat yet: {row.in_words()}"
+    return Need(text, reverse("desk:flattening"), "See how far it is", "bad")
 
 
 def _connections(user: Any) -> list[Need]:

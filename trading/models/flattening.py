@@ -62,5 +62,7 @@ class Flattening(OwnedModel):
         if self.orders is None or self.positions is None:
             left = "the broker has not answered yet"
         else:
-            left = f"{self.positions} positions and {self.orders} orders left"
+            counts = ((self.positions, "position"), (self.orders, "order"))
+            words = (f"{n} {word}{'' if n == 1 else 's'}" for n, word in counts)
+            left = f"{' and '.join(words)} left"
         return f"{left}. {self.words}".strip()
