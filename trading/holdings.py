@@ -64,14 +64,28 @@ def _made_by(
 
 
 def _share(strategy: str, position: Position) -> Holding:
-    """Of a netted position: what the strategy's own fills sum up to, on its side and at most all of it."""
+    """Of a netted position: what the strategy's own fills since it opened sum up to, at most all of it.
+
+    Those of before are over, whoever closed them: a stop at the broker and a person leave no order of the
+    strategy.
+    """
     orders = Order.objects.filter(
         strategy=strategy, account=position.account_id, symbol=position.symbol_id
     )
-    signed = Case(
-        When(side="buy", then=F("filled")), default=-F("filled"), output_field=LotsField()
+    named = orders.exclude(broker_order_id="").values("broker_order_id")
+    own_deals = Q(client_order_id__in=orders.values("client_order_id"))
+    own_deals |= Q(client_order_id="", broker_order_id__in=named)
+    deals = Deal.objects.filter(
+        own_deals,
+        account=position.account_id,
+        symbol=position.symbol_id,
+        kind=Deal.Kind.TRADE,
+        at__gte=position.opened_at,
     )
-    total = orders.aggregate(total=Sum(signed, output_field=LotsField()))["total"] or ZERO
+    signed = Case(
+        When(side="buy", then=F("volume")), default=-F("volume"), output_field=LotsField()
+    )
+    total = deals.aggregate(total=Sum(signed, output_field=LotsField()))["total"] or ZERO
     own = total if position.side == "buy" else -total
     return Holding(position, position.side, min(max(own, ZERO), position.open_volume))
 
