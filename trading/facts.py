@@ -58,7 +58,8 @@ def order_facts(order: Order, *, at: dt.datetime) -> OrderFacts:
         price=order.limit_price or order.price,
         stop_loss=order.stop_loss,
         resting=order.kind != OrderKind.MARKET,
-        position_ref=order.position_ref,
+        # Where all of a symbol is one position, whoever closes takes from the same lots.
+        position_ref="" if account.mode == Account.Mode.NETTING else order.position_ref,
         point_value=point_value(contract) if contract else None,
         lot_min=contract.lot_min if contract else None,
         lot_step=contract.lot_step if contract else None,

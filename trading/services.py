@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from accounts.models import Account, Position
@@ -346,8 +346,16 @@ def close_position(
     position, lots = _locked_position(position), _exact({"lots": lots})["lots"]
     if made := order_from(position.account, origin):
         return made
+    nets = (
+        position.account.mode == Account.Mode.NETTING
+    )  # a strategy's closings name no position there
+    of_it = Q(symbol=position.symbol) if nets else Q(position_ref=position.ref)
     closing = Order.objects.filter(
-        account=position.account, position_ref=position.ref, reduces=True, state__in=Order.LIVE
+        of_it,
+        account=position.account,
+        side=OPPOSITE[position.side],
+        reduces=True,
+        state__in=Order.LIVE,
     ).aggregate(
         lots=Sum("lots", output_field=LotsField()), filled=Sum("filled", output_field=LotsField())
     )

@@ -8,8 +8,11 @@ from django.utils import timezone
 from accounts.models import Account, Position
 from brokers.adapters.messages import DealKind, DealReport, Entry
 from tests.trading.test_pipeline import Charts
-from trading import receiving, signals, sync
+from tradershub.core.errors import BadInput
+from trading import pipeline, receiving, services, signals, sync
+from trading.facts import order_facts
 from trading.holdings import held_by
+from trading.models import Order
 
 D = Decimal
 
@@ -65,3 +68,16 @@ def test_a_turn_is_the_strategys_from_the_order_that_made_it(charts, desk):
     charts.send()
     charts.send(action="sell", size="3")
     assert held(desk) == [("sell", D(2))]
+
+
+def test_closings_by_hand_and_by_signal_take_from_the_same_lots(charts, desk):
+    charts.send(size="2")
+    pipeline.run(charts.signal(action="close", size="1.5"))
+    position = Position.objects.get()
+    with pytest.raises(BadInput, match=r"at most 0\.5"):
+        services.close_position(position, actor=desk.owner, lots=D(1))
+    by_hand = services.close_position(position, actor=desk.owner)
+
+    assert by_hand.lots == D("0.5")
+    facts = [order_facts(o, at=timezone.now()) for o in Order.objects.filter(reduces=True)]
+    assert [fact.position_ref for fact in facts] == ["", ""]
