@@ -174,7 +174,7 @@ def _rechecked(facts: OrderFacts) -> Verdict:
         reserved_under=reservation.epoch,
         pinned_instrument=reservation.instrument_id,
     )
-    checks = [*_judged(question), *_still_within(question, reservation)]
+    checks = [*_judged(question), *_still_open(question), *_still_within(question, reservation)]
     verdict = _verdict(question, checks)
     if not verdict.passed:
         raise _Refused(verdict, question)
@@ -350,6 +350,17 @@ def _held_before(allowance: Allowance, question: Question) -> list[tuple[Reserva
             amount = parts_of(ask, limit, question.rates).get(allowance.key)
             found += [(row, amount)] if amount else []
     return found
+
+
+def _still_open(question: Question) -> list[Check]:
+    """An exit that waited finds something to close; where not, some platforms would open the other side."""
+    if question.order.intent != Intent.EXIT:
+        return []
+    figures = {"open": question.closable}
+    if question.closable:
+        return [passed("closing", figures)]
+    text = "What it was to close is closed already"
+    return [refused("closing", "NOTHING_TO_CLOSE", text, figures)]
 
 
 def _still_within(question: Question, reservation: Reservation) -> list[Check]:

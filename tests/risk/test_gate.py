@@ -287,6 +287,16 @@ def test_closed_in_part_leaves_the_rest_to_close(desk):
     assert code_of(desk.close(position_ref="77", lots=d("0.01"))) == "NOTHING_TO_CLOSE"
 
 
+@pytest.mark.parametrize(("left", "code"), [("0.2", ""), ("0", "NOTHING_TO_CLOSE")])
+def test_an_exit_that_waited_until_a_stop_closed_all_is_not_sent(desk, left, code):
+    position = desk.position(ref="77", open_volume=d(1))
+    order = desk.close(position_ref="77", lots=d(1))
+    asked(order)
+    position.open_volume = d(left)
+    position.save()
+    assert code_of(order, gate.recheck) == code
+
+
 # -- The last look -----------------------------------------------------------------------------------
 def test_the_last_look_passes_what_is_still_so(desk):
     desk.limit(Kind.SYMBOL_LOTS, 2, Unit.LOTS)
