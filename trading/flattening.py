@@ -29,7 +29,6 @@ from risk import gate, kill_switch
 from risk.kill_switch import Scope, ScopeKind
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput, Conflict, HubError
-from tradershub.finance.decimals import ZERO
 from tradershub.finance.sides import OPPOSITE
 from trading import execution, reports, services
 from trading.following import AWAY
@@ -237,10 +236,7 @@ def _close(row: Flattening, report: PositionReport) -> str:
     """
     account = row.account
     symbol = symbol_for(account.broker, report.symbol)
-    closings = Order.objects.filter(
-        account=account, symbol=symbol, position_ref=report.ref, reduces=True
-    )
-    under_way = sum((one.left for one in closings.filter(state__in=Order.LIVE)), ZERO)
+    under_way = services.closing_lots(account, symbol=symbol, side=report.side, ref=report.ref)
     if under_way >= report.lots:
         return ""
     mine = _closings(row, report)

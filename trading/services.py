@@ -27,7 +27,7 @@ from tradershub.core.formats import plain
 from tradershub.core.once import new_token
 from tradershub.core.queue import EXECUTION, enqueue
 from tradershub.core.validation import cleaned
-from tradershub.finance.decimals import to_decimal
+from tradershub.finance.decimals import ZERO, to_decimal
 from tradershub.finance.sides import OPPOSITE
 from trading import journal, lanes, tickets
 from trading.facts import order_facts
@@ -346,21 +346,9 @@ def close_position(
     position, lots = _locked_position(position), _exact({"lots": lots})["lots"]
     if made := order_from(position.account, origin):
         return made
-    nets = (
-        position.account.mode == Account.Mode.NETTING
-    )  # a strategy's closings name no position there
-    of_it = Q(symbol=position.symbol) if nets else Q(position_ref=position.ref)
-    closing = Order.objects.filter(
-        of_it,
-        account=position.account,
-        side=OPPOSITE[position.side],
-        reduces=True,
-        state__in=Order.LIVE,
-    ).aggregate(
-        lots=Sum("lots", output_field=LotsField()), filled=Sum("filled", output_field=LotsField())
+    left = position.open_volume - closing_lots(
+        position.account, symbol=position.symbol, side=position.side, ref=position.ref
     )
-    under_way = (closing["lots"] or 0) - (closing["filled"] or 0)
-    left = position.open_volume - under_way
     if left <= 0:
         what = "closed already" if not position.open_volume else "being closed already"
         raise Conflict(f"Position {position.ref} is {what}")
@@ -377,6 +365,18 @@ def close_position(
         reduces=True,
         **details,
     )
+
+
+def closing_lots(account: Account, *, symbol: BrokerSymbol, side: str, ref: str) -> Decimal:
+    """Lots that closings under way take of a position of that side."""
+    nets = account.mode == Account.Mode.NETTING  # a strategy's closings name no position there
+    of_it = Q(symbol=symbol) if nets else Q(symbol=symbol, position_ref=ref)
+    closing = Order.objects.filter(
+        of_it, account=account, side=OPPOSITE[side], reduces=True, state__in=Order.LIVE
+    ).aggregate(
+        lots=Sum("lots", output_field=LotsField()), filled=Sum("filled", output_field=LotsField())
+    )
+    return (closing["lots"] or ZERO) - (closing["filled"] or ZERO)
 
 
 @transaction.atomic
