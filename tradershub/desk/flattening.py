@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.models import Account, BrokerOrder, Position
 from accounts.valuation import state_of
@@ -33,7 +34,7 @@ TONES = {"flat": "good", "asked": "warning", "working": "warning"}
 class FlattenForm(EntryForm):
     action = "account.flatten"
 
-    reason = forms.CharField(required=False, max_length=200)
+    reason = forms.CharField(required=False, max_length=200, widget=UnfoldAdminTextInputWidget)
 
     def __init__(self, *args, scope: Scope, accounts: Collection[Account], **kwargs) -> None:
         super().__init__(*args, **kwargs)
