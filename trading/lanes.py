@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -153,12 +153,19 @@ def _next_look(account: Account) -> OrderAttempt | None:
 
 
 def _next_request(account: Account) -> OrderAttempt | None:
-    """The next change of something at the broker; one whose order is over comes to be withdrawn."""
+    """The next change of something at the broker; one whose order is over comes to be withdrawn.
+
+    One of an order of which another request is unsettled waits for that, and holds up nothing else.
+    """
     rows = OrderAttempt.objects.filter(
         _ready(timezone.now()), account=account, outcome=Outcome.WAITING
     )
     possible = Q(order__isnull=True) | Q(order__state__in=OPEN | OVER)
-    mine = rows.filter(possible).select_related("order__account", "order__symbol")
+    unsettled = OrderAttempt.objects.filter(
+        order=OuterRef("order"), outcome__in=[Outcome.OPEN, Outcome.UNKNOWN]
+    )
+    mine = rows.filter(possible).exclude(Exists(unsettled))
+    mine = mine.select_related("order__account", "order__symbol")
     return mine.order_by("id").first()
 
 

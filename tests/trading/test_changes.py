@@ -67,6 +67,26 @@ def test_a_cancel_whose_answer_is_lost_is_settled_by_asking(desk, working):
     assert len(desk.ledger.of("cancel")) == 1
 
 
+def test_a_cancel_waits_for_the_answer_of_its_order_and_holds_up_no_other(desk, settings):
+    from trading.mirroring import look
+
+    settings.ABSENCE_SECONDS = settings.SETTLE_SECONDS = 60
+    desk.ledger.plan("lose")
+    lost = desk.place("3", kind="limit", price=D("1.05"))
+    desk.pump()
+    look(desk.account, desk.adapter)
+    assert desk.state(lost) == "working"
+    services.cancel(lost, actor=desk.owner)
+    later = desk.place("2")
+    desk.pump()
+    assert (desk.state(lost), desk.state(later)) == ("working", "filled")
+
+    settings.SETTLE_SECONDS = 0
+    OrderAttempt.objects.update(not_before=None)
+    desk.pump()
+    assert desk.state(lost) == "cancelled"
+
+
 def test_a_cancel_that_never_arrived_is_asked_for_again(desk, working):
     desk.ledger.plan("drop", "ok")
     assert cancel(desk, working) == "cancelled"
