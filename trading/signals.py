@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import secrets
 from decimal import Decimal
 from typing import Any
@@ -23,6 +24,7 @@ from trading.receiving import TASK
 from trading.sealing import seal_secrets, signing_secrets
 from trading.sources.proof import PREFIX, token_hash
 
+ONE_PRESS = dt.timedelta(seconds=10)
 AT_ONCE = 2  # secrets of a source that hold at the same time
 Proof = SignalSource.Proof
 
@@ -161,11 +163,14 @@ def send_again(signal: Signal, *, actor: Any) -> Signal:
     """The same words as a new signal of now, by hand; it makes orders of its own.
 
     Its own times are left out: it is as old as the press of the button. Raises Conflict for a body that
-    was no signal.
+    was no signal, and for a second press right after the first.
     """
+    Signal.objects.select_for_update(of=("self",)).get(pk=signal.pk)
     if not signal.draft:
         raise Conflict(f"{signal} was not understood: there is nothing to send again")
     now = timezone.now()
+    if signal.replays.filter(received_at__gt=now - ONE_PRESS).exists():
+        raise Conflict(f"{signal} was sent again just now: look at what became of it first")
     times = ("fired_at", "bar_at", "id")
     again = Signal.objects.create(
         source=signal.source,

@@ -10,6 +10,7 @@ from accounts.models import Account, Position
 from brokers.models import Quote
 from risk import kill_switch
 from tests.factories import make_account, make_strategy
+from tradershub.core.errors import Conflict
 from trading import pipeline, receiving, services, signals, sweeper
 from trading.models import Gate, Order, Route, Signal, SignalSource
 from trading.sources.draft import Draft, Habits
@@ -137,6 +138,17 @@ def test_sent_again_by_hand_it_is_a_new_signal_with_orders_of_its_own(charts, de
     assert again.replay_of == first
     assert Order.objects.count() == 2
     assert Order.objects.values("client_order_id").distinct().count() == 2
+
+
+def test_a_second_press_right_after_the_first_sends_nothing(charts, desk):
+    first = charts.send()
+    again = signals.send_again(first, actor=desk.owner)
+    with pytest.raises(Conflict, match="just now"):
+        signals.send_again(first, actor=desk.owner)
+
+    Signal.objects.filter(pk=again.pk).update(received_at=timezone.now() - signals.ONE_PRESS)
+    signals.send_again(first, actor=desk.owner)
+    assert first.replays.count() == 2
 
 
 # -- Exits, turns, targets ---------------------------------------------------------------------
