@@ -11,7 +11,7 @@ from brokers.models import Quote
 from risk import kill_switch
 from tests.factories import make_account, make_strategy
 from tradershub.core.errors import Conflict
-from trading import pipeline, receiving, services, signals, sweeper
+from trading import pipeline, receiving, services, signals, sweeper, tasks
 from trading.models import Gate, Order, Route, Signal, SignalSource
 from trading.sources.draft import Draft, Habits
 from trading.sources.generic import read
@@ -203,6 +203,30 @@ def test_a_part_of_it_is_closed_oldest_first_and_never_more_than_is_held(charts)
 
     charts.send(action="close_long", size="99")
     assert not Position.objects.filter(open_volume__gt=0).exists()
+
+
+def test_an_exit_that_another_worker_takes_first_runs_after_its_entry(charts):
+    charts.signal()
+    exit_signal = charts.signal(action="close", size=None)
+    tasks.run_signal(exit_signal.pk)
+
+    assert [signal.state for signal in Signal.objects.order_by("pk")] == ["ordered", "ordered"]
+    assert charts.orders() == [("buy", D(1), False, "not_sent")]
+
+
+def test_an_earlier_signal_that_fails_holds_up_no_exit(charts, monkeypatch):
+    charts.send()
+    bad = charts.signal()
+    understood = pipeline.normalise
+
+    def normalise(signal, *args, **kwargs):
+        if signal.pk == bad.pk:
+            raise ZeroDivisionError
+        return understood(signal, *args, **kwargs)
+
+    monkeypatch.setattr(pipeline, "normalise", normalise)
+    tasks.run_signal(charts.signal(action="close", size=None).pk)
+    assert charts.orders()[1][2:] == (True, "queued")
 
 
 @pytest.mark.parametrize("action", ["close", "close_long", "close_short"])
