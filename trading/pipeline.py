@@ -131,7 +131,10 @@ def _order(facts: SignalFacts, plans: list[Plan], *, by: str) -> None:
             except Conflict as over:
                 log.info("nothing_to_cancel", order=order.client_order_id, why=over.message)
     for order in orders:
-        services.decide(order)
+        try:
+            services.decide(order)
+        except journal.Lost as moved:
+            log.info("moved_meanwhile", order=order.client_order_id, why=moved.message)
 
 
 def _hold(orders: list[Order]) -> None:

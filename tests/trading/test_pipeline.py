@@ -105,6 +105,21 @@ def test_a_death_after_the_orders_are_written_leaves_them_to_be_decided(charts, 
     assert [o.state for o in Order.objects.all()] == ["queued"]
 
 
+def test_an_order_that_was_stopped_meanwhile_leaves_the_others_to_be_decided(charts, monkeypatch):
+    charts.send()
+    charts.send()
+    decided = services.decide
+
+    def decide(order, **kwargs):
+        if order.leg == 0:
+            services.cancel(order, actor="a stop")
+        decided(order, **kwargs)
+
+    monkeypatch.setattr(services, "decide", decide)
+    pipeline.run(charts.signal(action="close", size=None))
+    assert [row[3] for row in charts.orders()[2:]] == ["not_sent", "queued"]
+
+
 def test_dry_run_shows_what_it_would_do_and_does_nothing(charts):
     SignalSource.objects.update(mode="dry_run")
     charts.source.refresh_from_db()
