@@ -12,6 +12,8 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from django.db.models import QuerySet
+
 from accounts.market import Market, market_on
 from accounts.models import Account
 from accounts.valuation import state_of
@@ -69,20 +71,35 @@ class Unfit(Exception):
 def route(
     draft: Draft, strategy: Strategy, instrument: Instrument, *, at: dt.datetime
 ) -> list[Plan]:
-    """A plan for each account that the strategy is routed to and that may take it, in order of the routes."""
-    return [_plan(draft, strategy, instrument, r, at=at) for r in routes_of(strategy, draft)]
+    """A plan for each account that the strategy is routed to and that may take it, in order of the routes.
+
+    An exit goes, too, where the route was shut since: what the strategy still holds there is closed.
+    """
+    routes = routes_of(strategy, draft)
+    plans = [_plan(draft, strategy, instrument, r, at=at) for r in routes]
+    if draft.is_exit:
+        shut = _routes(strategy, draft).exclude(pk__in=[route.pk for route in routes])
+        found = (_plan(draft, strategy, instrument, r, at=at) for r in shut)
+        plans += [plan for plan in found if plan.refusal is None]
+    return plans
 
 
 def routes_of(strategy: Strategy, draft: Draft) -> list[Route]:
     """The routes that are on: Testing goes to paper only, and a signal may name one account."""
-    rows = Route.objects.filter(strategy=strategy, enabled=True, account__status="open")
+    rows = _routes(strategy, draft).filter(enabled=True)
     if strategy.status == Strategy.Status.TESTING:
         rows = rows.filter(account__kind=Account.Kind.PAPER)
     if strategy.platforms:
         rows = rows.filter(account__connection__platform__in=strategy.platforms)
+    return list(rows)
+
+
+def _routes(strategy: Strategy, draft: Draft) -> QuerySet[Route]:
+    """All routes to open accounts, or to the one that the signal names."""
+    rows = Route.objects.filter(strategy=strategy, account__status="open")
     if draft.account:
         rows = rows.filter(account__number=draft.account)
-    return list(rows.select_related("account__broker", "account__connection").order_by("id"))
+    return rows.select_related("account__broker", "account__connection").order_by("id")
 
 
 def _plan(

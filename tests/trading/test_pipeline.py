@@ -445,6 +445,21 @@ def test_no_route_is_said(charts):
     assert charts.send().code == "NO_ROUTE"
 
 
+@pytest.mark.parametrize("shut", ["route", "testing", "platforms"])
+def test_an_exit_goes_where_the_route_was_shut_since(charts, shut):
+    charts.send()
+    if shut == "route":
+        Route.objects.update(enabled=False)
+    charts.strategy.status = "testing" if shut == "testing" else "live"
+    charts.strategy.platforms = ["mt5"] if shut == "platforms" else []
+    charts.strategy.save()
+
+    assert charts.send().code == "NO_ROUTE"
+    assert charts.send(action="close", size=None).state == "ordered"
+    assert not Position.objects.filter(open_volume__gt=0).exists()
+    assert charts.send(action="close", size=None).code == "NO_ROUTE"
+
+
 def test_testing_goes_to_paper_only(charts):
     charts.strategy.status = "testing"
     charts.strategy.save()
