@@ -55,6 +55,7 @@ def made() -> tuple[Account, SignalSource, str]:
         owner=owner,
         name="Bench",
         currency="USD",
+        always_open=True,
         deposit=Decimal(10_000_000),
         leverage=100,
     )
@@ -90,19 +91,20 @@ def forget() -> None:
     Signal.objects.filter(state=Signal.State.RECEIVED).update(state=Signal.State.DRY)
 
 
-def words(name: str) -> dict[str, str]:
-    return {"id": name, "symbol": "EURUSD", "action": "buy", "size": "0.01"}
+def words(name: str, number: int = 1) -> dict[str, str]:
+    """Each of another size: the same order twice within seconds is refused as a duplicate."""
+    return {"id": name, "symbol": "EURUSD", "action": "buy", "size": f"{Decimal(number) / 100}"}
 
 
 # -- The whole way -----------------------------------------------------------------------------
 def hub(account: Account, source: SignalSource, token: str, scale: float) -> list[Measure]:
     with running() as address:
         wait_for(lambda: Quote.objects.filter(symbol__broker=account.broker).exists())
-        wait_for(lambda: not waiting())
+        wait_for(lambda: account.deals.exists() and not waiting())
         sent = send_steadily(
             f"{address}/api/v1/signals/{source.uid}/{token}", seconds=max(2, int(SECONDS * scale))
         )
-        wait_for(lambda: answered(sent) == len(sent))
+        wait_for(lambda: len(latencies(sent)) == len(sent))
         times = sorted(latencies(sent))
     vendor = connection.vendor
     median, slowest = statistics.median(times), times[int(len(times) * 0.99) - 1]
@@ -172,7 +174,7 @@ def send_steadily(address: str, *, seconds: int) -> dict[str, float]:
         time.sleep(max(0.0, begun + number / A_SECOND - time.monotonic()))
         name = f"way-{number}"
         sent[name] = timezone.now().timestamp()
-        answer = client.post(address, json=words(name))
+        answer = client.post(address, json=words(name, number + 1))
         assert answer.status_code == 202, answer.text
 
     with httpx.Client(timeout=10) as client, ThreadPoolExecutor(8) as pool:
@@ -180,12 +182,10 @@ def send_steadily(address: str, *, seconds: int) -> dict[str, float]:
     return sent
 
 
-def answered(sent: dict[str, float]) -> int:
-    return len(latencies(sent))
-
-
 def latencies(sent: dict[str, float]) -> list[float]:
     """Milliseconds from the first byte to the platform's answer, of those that have one."""
+    blocked = Order.objects.filter(state=Order.State.BLOCKED).first()
+    assert blocked is None, blocked.reason
     rows = Order.objects.filter(origin_kind="signal", answered_at__isnull=False)
     found = {
         origin.rpartition("id:")[2]: at
