@@ -22,7 +22,7 @@ from risk.models import Limit, RiskEvent
 from tests.factories import make_account, make_broker, make_strategy, make_symbol
 from tests.routes import operations
 from tradershub.core.api_keys import create_key
-from trading.models import Order, Route, Signal, SignalSource
+from trading.models import Flattening, Order, Route, Signal, SignalSource
 
 pytestmark = pytest.mark.django_db
 
@@ -75,12 +75,13 @@ def fill(administrator):
 
 
 def traded(account, name: str, at: dt.datetime) -> None:
-    """A connection, a strategy and its route, a source, its signal and the order it became."""
+    """A connection, a strategy and its route, a source, its signal and the order it became; a flattening."""
     owner, symbol = account.owner, make_symbol(account)
     Connection.objects.create(owner=owner, broker=account.broker, platform="manual", name=name)
     strategy = make_strategy(owner, f"s{name}")
     Route.objects.create(strategy=strategy, account=account)
     source = SignalSource.objects.create(owner=owner, name=name, strategy=strategy)
+    Flattening.objects.create(account=account, asked_at=at, next_at=at)
     sent = {"key": name, "body": "{}", "body_hash": name, "mode": "live"}
     Signal.objects.create(source=source, received_at=at, last_delivery_at=at, **sent)
     Order.objects.create(
