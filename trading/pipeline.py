@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -93,6 +94,7 @@ def _in_words(found: Plan) -> str:
         for leg in found.legs
     ]
     parts += [f"cancel {order.client_order_id}" for order in found.cancels]
+    parts += [f"no entry: {found.left_out}"] if found.left_out else []
     return ", ".join(parts)
 
 
@@ -145,12 +147,14 @@ def _hold(orders: list[Order]) -> None:
 
 def _checked(signal: Signal, plan: Plan) -> Plan:
     """The plan, or the refusal of an account at which one of its orders cannot be asked for."""
-    try:
-        for place, leg in enumerate(plan.legs):
+    for place, leg in enumerate(plan.legs):
+        try:
             _row(signal, leg, place)
-    except BadInput as wrong:
-        why = Check(rule="order", passed=False, code="BAD_ORDER", text=wrong.message)
-        return Plan(plan.account, refusal=why)
+        except BadInput as wrong:
+            if place:  # closings come first and are made without what follows, too
+                return replace(plan, legs=plan.legs[:place], left_out=wrong.message)
+            why = Check(rule="order", passed=False, code="BAD_ORDER", text=wrong.message)
+            return Plan(plan.account, refusal=why)
     return plan
 
 

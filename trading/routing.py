@@ -21,6 +21,7 @@ from brokers.adapters.messages import Duration, Kind
 from brokers.models import BrokerSymbol, Instrument, Quote
 from risk.facts import Check
 from strategies.models import Strategy
+from tradershub.core.formats import plain
 from tradershub.finance.decimals import ZERO
 from tradershub.finance.sides import OPPOSITE, Side
 from tradershub.finance.sizing import SizeIn
@@ -52,12 +53,16 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one account is to do. cancels: working orders to take back. refusal: why it does nothing."""
+    """What one account is to do. cancels: working orders to take back. refusal: why it does nothing.
+
+    left_out: why it only closes, and what should have followed cannot.
+    """
 
     account: Account
     legs: tuple[Leg, ...] = ()
     cancels: tuple[Order, ...] = ()
     refusal: Check | None = None
+    left_out: str = ""
 
 
 class Unfit(Exception):
@@ -111,10 +116,25 @@ def _plan(
         if draft.intent is Intent.CANCEL:
             return Plan(account, cancels=desk.working())
         unsent = desk.unsent(draft)
-        legs = () if unsent and not desk.holds(draft) else tuple(desk.legs(draft))
-        return Plan(account, legs=legs, cancels=unsent)
+        if unsent and not desk.holds(draft):
+            return Plan(account, cancels=unsent)
+        legs, left_out = _as_far(desk.legs(draft))
+        return Plan(account, legs=legs, cancels=unsent, left_out=left_out)
     except Unfit as unfit:
         return Plan(account, refusal=unfit.check)
+
+
+def _as_far(legs: Iterator[Leg]) -> tuple[tuple[Leg, ...], str]:
+    """The legs, and why the entry is not among them: closings come first and are made without it, too."""
+    found: list[Leg] = []
+    try:
+        for leg in legs:
+            found.append(leg)
+    except Unfit as unfit:
+        if not found:
+            raise
+        return tuple(found), unfit.check.text
+    return tuple(found), ""
 
 
 def _symbol(account: Account, instrument: Instrument, draft: Draft) -> BrokerSymbol:
@@ -260,8 +280,8 @@ class _Desk:
             "price": draft.price if draft.kind is not Kind.MARKET else None,
             "limit_price": draft.limit_price,
             "distance": draft.distance,
-            "stop_loss": _level(draft.stop_loss, side, entry, terms, is_stop=True),
-            "take_profit": _level(draft.take_profit, side, entry, terms, is_stop=False),
+            "stop_loss": _sound(draft.stop_loss, side, entry, terms, is_stop=True),
+            "take_profit": _sound(draft.take_profit, side, entry, terms, is_stop=False),
             "trail": distance_of(draft.trail, entry=entry, terms=terms) if draft.trail else None,
             "duration": draft.duration.value,
             "expires_at": draft.expires_at if draft.duration is Duration.GTD else None,
@@ -353,3 +373,16 @@ def _level(
         raise Unfit(
             "LEVEL", f"Its {'stop' if is_stop else 'target'} cannot be had: {error}"
         ) from error
+
+
+def _sound(
+    level: Level | None, side: Side, entry: Decimal, terms: ContractTerms, *, is_stop: bool
+) -> Decimal | None:
+    """The price of an entry's level. Raises Unfit, too, for one at which it would close at once."""
+    found = _level(level, side, entry, terms, is_stop=is_stop)
+    word, below = "stop" if is_stop else "target", (side == "buy") == is_stop
+    if found is not None and not (found < entry if below else found > entry):
+        where = "below" if below else "above"
+        text = f"Expected the {word} of a {side} {where} {plain(entry)}, found {plain(found)}"
+        raise Unfit("LEVEL", text)
+    return found

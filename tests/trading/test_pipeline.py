@@ -518,10 +518,53 @@ def test_without_a_price_nothing_is_computed(charts):
 
 
 def test_an_order_that_cannot_be_asked_for_is_the_accounts_refusal(charts):
-    signal = charts.send(stop_loss="1.2", take_profit="1.1")
+    signal = charts.send(order="limit", price="1.05", expires_at="2020-01-01T00:00:00Z")
 
     assert (signal.state, signal.code) == ("refused", "BAD_ORDER")
     assert not Order.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ({"stop_loss": "1.2"}, "LEVEL"),
+        ({"take_profit": "1.05"}, "LEVEL"),
+        ({"action": "sell", "stop_loss": "1.05"}, "LEVEL"),
+        ({"stop_loss": "1.05", "take_profit": "1.2"}, ""),
+        ({"order": "limit", "price": "1.05", "stop_loss": "1.04"}, ""),
+    ],
+)
+def test_a_stop_or_target_on_the_wrong_side_is_no_order(charts, words, code):
+    assert charts.send(**words).code == code
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"action": "sell", "turns": "true", "size": "0.001"},
+        {"action": "sell", "turns": "true", "stop_loss": "1.05"},
+        {
+            "action": "sell",
+            "turns": "true",
+            "order": "limit",
+            "price": "1.2",
+            "expires_at": "2020-01-01T00:00:00Z",
+        },
+        {"action": "target", "size": "-1", "stop_loss": "1.05"},
+    ],
+)
+def test_a_turn_closes_even_where_its_entry_cannot_be(charts, words):
+    charts.send(size="2")
+    signal = charts.send(**words)
+
+    assert charts.orders()[1:] == [("sell", D(2), True, "filled")]
+    assert "no entry: " in signal.planned[0]
+
+
+def test_a_level_that_comes_with_an_exit_holds_it_up_on_no_side(charts):
+    charts.send(size="2")
+    for stop in ("1.05", "1.2"):
+        assert charts.send(action="close", size="1", stop_loss=stop).state == "ordered"
 
 
 def test_a_draft_is_kept_whole():
