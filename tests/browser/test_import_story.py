@@ -240,7 +240,7 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(desk, workbook, dark):
         page.go_back()
 
 
-def tab_to(page: Page, condition: str, most: int = 60) -> None:
+def tab_to(page: Page, condition: str, most: int = 120) -> None:
     for _ in range(most):
         page.keyboard.press("Tab")
         if page.evaluate(f"(() => {{ const e = document.activeElement; return {condition}; }})()"):

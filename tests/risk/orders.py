@@ -154,7 +154,7 @@ class Desk:
             "symbol_id": self.symbol.pk,
             "instrument_id": self.instrument.pk,
             "origin": f"form:{next(_numbers)}",
-            "lots": d("0.1") + d(next(_numbers)) / 100,  # no two alike by chance
+            "lots": d("0.1") + d(next(_numbers) % 100) / 100,  # no two alike by chance
             "margin": d(10),
         }
 
