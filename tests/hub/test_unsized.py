@@ -12,6 +12,8 @@ import re
 import pytest
 from django.contrib.auth.models import User
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 
 from accounts.models import StatementImport
 from tests.hub.test_hub import Hub, environment, manage, wait_for  # noqa: F401 (a fixture)
@@ -67,7 +69,12 @@ def send(key, settings):
         parts = application(environ, lambda status, headers: said.append(status))
         return int(said[0][:3]), json.loads(b"".join(parts))
 
-    return call
+    # As Django's own client does: the test's connection is not the request's to close.
+    for moment in (request_started, request_finished):
+        moment.disconnect(close_old_connections)
+    yield call
+    for moment in (request_started, request_finished):
+        moment.connect(close_old_connections)
 
 
 def test_a_file_in_chunks_is_received(send):
