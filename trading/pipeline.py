@@ -37,36 +37,40 @@ def run(signal: Signal, *, approved_by: str = "") -> None:
     if signal.state != (State.WAITING if approved_by else State.RECEIVED):
         return
     facts = normalise(signal, draft_from_plain(signal.draft), at=timezone.now())
-    if refusal := _first_refusal(facts):
-        end(facts, State.REFUSED, refusal, by=approved_by)
+    refusal, gates = _asked(facts)
+    if refusal:
+        end(facts, State.REFUSED, refusal, gates=gates, by=approved_by)
         return
 
     found = route(facts.draft, facts.strategy, facts.instrument, at=facts.at)
     plans = [_checked(signal, plan) for plan in found]
-    _note_plans(signal, plans, facts.at)
+    gates += [_note_of(signal, plan, facts.at) for plan in plans]
     if refusal := _nobody_follows(plans):
-        end(facts, State.REFUSED, refusal, by=approved_by)
+        end(facts, State.REFUSED, refusal, gates=gates, by=approved_by)
     elif signal.mode == Mode.DRY_RUN:
-        end(facts, State.DRY, plans=plans)
+        end(facts, State.DRY, plans=plans, gates=gates)
     elif signal.mode == Mode.APPROVAL and not approved_by:
-        end(facts, State.WAITING, plans=plans)
+        end(facts, State.WAITING, plans=plans, gates=gates)
     else:
-        _order(facts, plans, by=approved_by)
+        _order(facts, plans, gates, by=approved_by)
 
 
-def _first_refusal(facts: SignalFacts) -> Check | None:
-    """The first gate that says no; each one asked leaves a row."""
+def _asked(facts: SignalFacts) -> tuple[Check | None, list[Gate]]:
+    """What the first gate said that says no; and a row for each one asked, to be written with the end."""
+    rows: list[Gate] = []
     for name, gate in GATES.items():
         word = gate(facts)
-        _note(facts.signal, name, word, facts.at)
+        rows.append(_note(facts.signal, name, word, facts.at))
         if word.code:
-            figures = word.figures or {}
-            return Check(rule=name, passed=False, code=word.code, text=word.text, figures=figures)
-    return None
+            said = Check(
+                rule=name, passed=False, code=word.code, text=word.text, figures=word.figures or {}
+            )
+            return said, rows
+    return None, rows
 
 
-def _note(signal: Signal, name: str, word: Word, at: dt.datetime) -> None:
-    Gate.objects.create(
+def _note(signal: Signal, name: str, word: Word, at: dt.datetime) -> Gate:
+    return Gate(
         signal=signal,
         at=at,
         name=name,
@@ -77,15 +81,14 @@ def _note(signal: Signal, name: str, word: Word, at: dt.datetime) -> None:
     )
 
 
-def _note_plans(signal: Signal, plans: Iterable[Plan], at: dt.datetime) -> None:
-    for found in plans:
-        if found.refusal:
-            said = Word(
-                f"{found.account}: {found.refusal.text}", found.refusal.code, found.refusal.figures
-            )
-        else:
-            said = Word(f"{found.account}: {_in_words(found)}", figures=_figures(found))
-        _note(signal, "route", said, at)
+def _note_of(signal: Signal, found: Plan, at: dt.datetime) -> Gate:
+    if found.refusal:
+        said = Word(
+            f"{found.account}: {found.refusal.text}", found.refusal.code, found.refusal.figures
+        )
+    else:
+        said = Word(f"{found.account}: {_in_words(found)}", figures=_figures(found))
+    return _note(signal, "route", said, at)
 
 
 def _in_words(found: Plan) -> str:
@@ -111,7 +114,7 @@ def _nobody_follows(plans: list[Plan]) -> Check | None:
     return None
 
 
-def _order(facts: SignalFacts, plans: list[Plan], *, by: str) -> None:
+def _order(facts: SignalFacts, plans: list[Plan], gates: list[Gate], *, by: str) -> None:
     """All orders of the signal, and what it takes back, are rows before the first order is judged on its own.
 
     Who dies in between leaves them to the sweeper. A second run finds the signal ended and adds none.
@@ -120,7 +123,7 @@ def _order(facts: SignalFacts, plans: list[Plan], *, by: str) -> None:
     cancelled = [order for found in plans for order in found.cancels]
     with transaction.atomic():
         _hold(cancelled)
-        if not end(facts, State.ORDERED, plans=plans, by=by):
+        if not end(facts, State.ORDERED, plans=plans, gates=gates, by=by):
             return
         orders = [
             journal.open_order(_row(facts.signal, leg, place), actor=actor)
@@ -199,9 +202,13 @@ def end(
     why: Check = PASSED,
     *,
     plans: Iterable[Plan] = (),
+    gates: Iterable[Gate] = (),
     by: str = "",
 ) -> bool:
-    """Bring the signal to its end, or to a person; False where somebody else did so first."""
+    """Bring the signal to its end, or to a person; False where somebody else did so first.
+
+    gates: what each said, kept with the end.
+    """
     signal = facts.signal
     changes = {
         "state": state,
@@ -216,6 +223,7 @@ def end(
     with transaction.atomic():
         if not Signal.objects.filter(pk=signal.pk, state=signal.state).update(**changes):
             return False
+        Gate.objects.bulk_create(gates)
         record(
             f"signal.{state}",
             actor=by or signal.source.name,

@@ -26,7 +26,7 @@ from tradershub.core.fields import LotsField
 from tradershub.core.formats import plain
 from tradershub.core.once import new_token
 from tradershub.core.queue import EXECUTION, enqueue
-from tradershub.core.validation import cleaned
+from tradershub.core.validation import cleaned_fields
 from tradershub.finance.decimals import ZERO, to_decimal
 from tradershub.finance.sides import OPPOSITE
 from trading import journal, lanes, tickets
@@ -107,7 +107,7 @@ def new_order(
         **_exact(details | {"lots": lots}),
     )
     _check(order)
-    return cleaned(order)
+    return cleaned_fields(order, known=("account", "symbol"))
 
 
 def order_from(account: Account, origin: Origin) -> Order | None:
@@ -121,6 +121,8 @@ def id_from(account: Account, origin: Origin) -> str:
 
 
 def _symbol(account: Account, symbol: BrokerSymbol | str) -> BrokerSymbol:
+    if isinstance(symbol, BrokerSymbol) and symbol.broker_id == account.broker_id:
+        return symbol
     theirs = BrokerSymbol.objects.filter(broker=account.broker_id)
     name = symbol.name if isinstance(symbol, BrokerSymbol) else symbol
     found = theirs.filter(name=name).first()
