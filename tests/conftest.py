@@ -7,6 +7,8 @@ import os
 import pytest
 from django.db import connection
 
+from accounts.statements import bounded
+from tests.reading_here import answer_here
 from tradershub.core.append_only import unprotect
 
 PROTECTED = (
@@ -43,6 +45,14 @@ def django_db_setup(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         for table in PROTECTED:
             unprotect(connection, table)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def files_read_here():
+    """A child process for each file would cost more than what is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bounded, "answer_of_child", answer_here)
+        yield
 
 
 def pytest_collection_modifyitems(config, items):

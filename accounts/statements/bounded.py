@@ -67,19 +67,19 @@ def read_in_child(
     second how far the child is; what it raises ends the child.
     """
     request = {"do": READ, "mapping": mapping}
-    with _answer(path, request, Bounds(memory_mb, seconds), tell) as output:
+    with answer_of_child(path, request, Bounds(memory_mb, seconds), tell) as output:
         return wire.read(output)
 
 
 def suggest_in_child(path: Path, *, bounds: Bounds) -> dict[str, Any]:
     """`mapping.suggest_file` in a child process: the likeliest mapping, as JSON can hold it."""
-    with _answer(path, {"do": SUGGEST}, bounds) as output:
+    with answer_of_child(path, {"do": SUGGEST}, bounds) as output:
         return dict(json.load(output))
 
 
 def fits_in_child(path: Path, saved: list[dict[str, Any]], *, bounds: Bounds) -> list[int]:
     """`mapping.fits` in a child process: which of the saved mappings the file has the headings of."""
-    with _answer(path, {"do": FITS, "saved": saved}, bounds) as output:
+    with answer_of_child(path, {"do": FITS, "saved": saved}, bounds) as output:
         return [int(place) for place in json.load(output)]
 
 
@@ -90,14 +90,14 @@ def preview_in_child(
 
     None instead of a statement while a question of the mapping is open.
     """
-    with _answer(path, {"do": PREVIEW, "mapping": mapping, "rows": rows}, bounds) as output:
+    with answer_of_child(path, {"do": PREVIEW, "mapping": mapping, "rows": rows}, bounds) as output:
         raw = json.loads(output.readline())
         lines = list(output)
         return raw, wire.read(lines) if lines else None
 
 
 @contextmanager
-def _answer(
+def answer_of_child(
     path: Path, request: dict[str, Any], bounds: Bounds, tell: Tell | None = None
 ) -> Iterator[IO[str]]:
     """What the child wrote, once it has ended well. Raises NotAStatement with its sentence or ours."""
@@ -121,10 +121,11 @@ def _answer(
         if child.returncode == 0 and not passed:
             yield output
         else:
-            raise _failure(child.returncode, passed, output, bounds)
+            raise failure(child.returncode, passed, output, bounds)
 
 
-def _failure(status: int, passed: str, output: IO[str], bounds: Bounds) -> NotAStatement:
+def failure(status: int, passed: str, output: IO[str], bounds: Bounds) -> NotAStatement:
+    """Why a child that ended with this status, or at that bound, has no answer."""
     if status == REFUSED:
         return _refusal(output)
     if passed == TOO_SLOW or status == -_CPU_SIGNAL:

@@ -171,11 +171,8 @@ def _mapper() -> Any:
 JOBS = {READ: read, SUGGEST: suggest, FITS: fits, PREVIEW: preview}
 
 
-def main(path: Path, request: dict[str, Any]) -> int:
+def answer(path: Path, request: dict[str, Any]) -> int:
     """Do what is asked of the file, write the answer; a status of its own for each kind of failure."""
-    gc.disable()  # the process ends before garbage matters; collecting would cost a fifth of its time
-    METER.tell_to(sys.stderr)
-    limit_this_process(memory_mb=request["memory_mb"], seconds=request["seconds"])
     try:
         JOBS[request["do"]](path, request)
     except NotAStatement as error:
@@ -185,6 +182,13 @@ def main(path: Path, request: dict[str, Any]) -> int:
     except MemoryError:
         return OUT_OF_MEMORY
     return 0
+
+
+def main(path: Path, request: dict[str, Any]) -> int:
+    gc.disable()  # the process ends before garbage matters; collecting would cost a fifth of its time
+    METER.tell_to(sys.stderr)
+    limit_this_process(memory_mb=request["memory_mb"], seconds=request["seconds"])
+    return answer(path, request)
 
 
 if __name__ == "__main__":

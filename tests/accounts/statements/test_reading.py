@@ -18,6 +18,7 @@ from accounts.statements.meter import Reading
 from accounts.statements.reading import read_in_child, read_statement
 from tests.accounts.statements.mt5_pages import DEPOSIT, Report, write_xlsx
 
+answer_of_child = bounded.answer_of_child  # before other tests' stand-in takes its place
 OPTIMISED = (
     '<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">'
     "<DocumentProperties><Title>Tester Optimizator Results</Title></DocumentProperties></Workbook>"
@@ -40,6 +41,11 @@ TESTER = (
     "<table><tr><td><b>Strategy Tester Report</b></td></tr><tr><td>Expert:</td><td>Some EA</td></tr>"
     "</table>"
 )
+
+
+@pytest.fixture(autouse=True)
+def children_read(monkeypatch):
+    monkeypatch.setattr(bounded, "answer_of_child", answer_of_child)
 
 
 def refusal(content: bytes | str, tmp_path: Path) -> str:
