@@ -17,7 +17,8 @@ from brokers import vault
 from brokers.adapters.settings import secret_names
 from brokers.models import Connection
 from brokers.platforms import PLATFORMS
-from tradershub.core.crypto import Unreadable, decrypt, encrypt
+from tradershub.core import sealing
+from tradershub.core.crypto import Unreadable
 
 PREFIX = "CONNECTION_"  # so that no connection can name the hub's own keys
 NAME = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
@@ -35,10 +36,7 @@ class SecretsUnavailable(Exception):
 
 def seal(connection: Connection, values: Mapping[str, str]) -> str:
     """The secrets as the database keeps them: readable for this connection alone, "" for none."""
-    if not values:
-        return ""
-    content = {"connection": str(connection.uid), "values": dict(values)}
-    return encrypt(json.dumps(content).encode()).decode("ascii")
+    return sealing.seal(values, kind="connection", uid=str(connection.uid))
 
 
 def unsealed(connection: Connection) -> dict[str, str]:
@@ -52,15 +50,12 @@ def expected(connection: Connection) -> list[str]:
 
 
 def _from_database(connection: Connection) -> dict[str, str]:
-    if not connection.sealed:
-        return {}
     try:
-        content = json.loads(decrypt(connection.sealed.encode("ascii")))
+        return sealing.unseal(connection.sealed, kind="connection", uid=str(connection.uid))
+    except sealing.OfAnother as error:
+        raise SecretsUnavailable("Its secrets were sealed for another connection") from error
     except Unreadable as error:
         raise SecretsUnavailable("Its secrets cannot be read with any key in FIELD_KEYS") from error
-    if content["connection"] != str(connection.uid):
-        raise SecretsUnavailable("Its secrets were sealed for another connection")
-    return {str(name): str(value) for name, value in content["values"].items()}
 
 
 # -- By reference ------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ import structlog
 from django.db import OperationalError, connection, transaction
 from django.db.models import F
 
-from accounts.models import Account
+from accounts.models import Account, Topic
+from accounts.notify import Words, tell
 from risk import counters, kill_switch, situation
 from risk.allowances import SHARED, Allowance, Need, counter_scope, needs_of, parts_of
 from risk.conversion import BrokerRates, ages
@@ -489,3 +490,8 @@ def _latch(question: Question, verdict: Verdict, account: Account) -> None:
                 figures=check.figures,
                 at=question.order.at,
             )
+            words = Words(
+                check.text, "New entries are refused until its window ends or you let it go on."
+            )
+            key = f"limit:{limit.id}:{limit.window_key}:{question.order.at.timestamp():.0f}"
+            tell(Topic.LIMIT, key, words, owner_id=account.owner_id)

@@ -12,7 +12,8 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import Account
+from accounts.models import Account, Topic
+from accounts.notify import Words, tell
 from risk.change_control import check_owner, needs_step_up
 from risk.facts import Standing
 from risk.hooks import kill_switch_engaged
@@ -199,7 +200,31 @@ def _changed(scope: Scope, actor: Any, *, engaged: bool, reason: str) -> KillSwi
         details={"scope": scope.kind.value, "key": scope.key, "epoch": row.epoch},
         owner=scope.owner_id,
     )
+    _notify(scope, row)
     return row
+
+
+def _notify(scope: Scope, row: KillSwitch) -> None:
+    """Whom it concerns is told, in the same transaction."""
+    what = "Stopped" if row.engaged else "Released"
+    because = f" Reason: {row.reason}." if row.reason else ""
+    more = " Nothing is sent but cancels and closes." if row.engaged else ""
+    words = Words(f"{what}: {in_words(scope)}", f"By {row.by}.{because}{more}")
+    key = f"stop:{row.pk}:{row.epoch}:{row.changed_at.timestamp():.6f}"
+    tell(Topic.STOP, key, words, owner_id=scope.owner_id)
+
+
+def in_words(scope: Scope) -> str:
+    """What is stopped, as its person calls it."""
+    match scope.kind:
+        case ScopeKind.ALL:
+            return "everybody's trading"
+        case ScopeKind.OWNER:
+            return "all of your accounts"
+        case ScopeKind.ACCOUNT:
+            account = Account.objects.select_related("broker").get(pk=scope.key)
+            return account.name or f"account …{account.number[-3:]} at {account.broker}"
+    return f"{scope.kind.value} {scope.key.partition(':')[2]}"
 
 
 def _tell(scope: Scope, epoch: int) -> None:

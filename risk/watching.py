@@ -12,7 +12,8 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import Q
 
-from accounts.models import Account
+from accounts.models import Account, Topic
+from accounts.notify import Words, tell
 from risk import counters, situation
 from risk.counters import Counter
 from risk.facts import LimitFact, Missing
@@ -121,3 +122,6 @@ def _tell(
         "limit.broken", actor="risk", target=limit, summary=text, details=figures,
         owner=account.owner_id,
     )  # fmt: skip
+    words = Words(text, "New entries are refused until its window ends or you let it go on.")
+    key = f"limit:{limit.pk}:{fact.window_key}:{at.timestamp():.0f}"
+    tell(Topic.LIMIT, key, words, owner_id=account.owner_id)

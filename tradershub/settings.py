@@ -257,6 +257,27 @@ VAULT_MOUNT = env("VAULT_MOUNT", default="") or "secret"
 VAULT_PATH = env("VAULT_PATH", default="") or "tradershub"
 VAULT_SECONDS = env.seconds("VAULT_SECONDS", default=60)
 
+# -- Notifications (docs/notifications.md) --------------------------------------------------------
+# Where the services are, so that a sandbox can have its own.
+TELEGRAM_API = web_address(
+    "TELEGRAM_API", env("TELEGRAM_API", default="") or "https://api.telegram.org"
+)
+SLACK_HOOKS = web_address(
+    "SLACK_HOOKS", env("SLACK_HOOKS", default="") or "https://hooks.slack.com"
+)
+CHAT_SECONDS = env.count("CHAT_SECONDS", default=25, most=50)  # a question for news stays open
+UNKNOWN_SECONDS = env.seconds("UNKNOWN_SECONDS", default=30)  # then an unknown outcome is told
+NOTIFY_SECONDS = env.seconds("NOTIFY_SECONDS", default=0.5)  # between two looks at what is due
+EMAIL_BACKEND = "accounts.channels.email.VettedBackend"
+EMAIL_HOST = env("EMAIL_HOST", default="")
+EMAIL_PORT = env.count("EMAIL_PORT", default=587, most=65535)
+EMAIL_HOST_USER = env("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_SSL = env.switch("EMAIL_USE_SSL", default=EMAIL_PORT == 465)
+EMAIL_USE_TLS = env.switch("EMAIL_USE_TLS", default=not EMAIL_USE_SSL)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env("EMAIL_FROM", default="") or EMAIL_HOST_USER or "tradershub@localhost"
+
 # -- Risk --------------------------------------------------------------------------------------
 # How old a figure may be that an order is judged by, and what holds where no limit says otherwise (docs/risk.md).
 RISK_QUOTE_SECONDS = env.seconds("RISK_QUOTE_SECONDS", default=30)

@@ -22,7 +22,7 @@ from brokers.adapters.messages import AccountReport, Ack, PositionReport
 from brokers.connecting import note_error, note_success, open_adapter
 from risk import kill_switch
 from tradershub.core.failpoints import failpoint
-from trading import journal, lanes, reconcile, reports, sync, tickets
+from trading import journal, lanes, reconcile, reports, sync, telling, tickets
 from trading.lanes import Claim, Held, LeaseLost
 from trading.models import Lane, Order, OrderAttempt
 from trading.states import State
@@ -192,8 +192,9 @@ def _count(account: Account, answer: Answer) -> None:
     if account.connection is None:
         return
     if isinstance(answer, Unavailable | OutcomeUnknown):
-        if answer.code not in ("LATE", "STOP"):
-            note_error(account.connection.platform, answer.message)
+        failed = answer.code not in ("LATE", "STOP")
+        if failed and note_error(account.connection.platform, answer.message):
+            telling.platform_off(account.connection.platform)
     else:
         note_success(account.connection.platform)
 

@@ -30,7 +30,7 @@ from risk.kill_switch import Scope, ScopeKind
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput, Conflict, HubError
 from tradershub.finance.sides import OPPOSITE
-from trading import execution, reports, services
+from trading import execution, reports, services, telling
 from trading.following import AWAY
 from trading.ids import Origin
 from trading.mirroring import book_news
@@ -77,6 +77,7 @@ def _ask(account: Account, actor: Any) -> Flattening:
             "account.flatten", actor=actor, target=account, owner=account.owner_id,
             summary=f"{account}: cancel every order, close every position",
         )  # fmt: skip
+        telling.flattening_begun(row)
     else:
         Flattening.objects.filter(pk=row.pk).update(tries=0, next_at=now)
     return row
@@ -290,6 +291,8 @@ def _go_on(row: Flattening, *, words: str, **found: Any) -> None:
     before, now = (row.orders, row.positions), (found.get("orders"), found.get("positions"))
     has_moved = bool(found) and now != before
     tries = 0 if has_moved else row.tries + 1
+    if words:
+        telling.not_flat_yet(row, words)
     pause = min(2 ** min(tries, LONGEST_PAUSE), LONGEST_PAUSE) * settings.FLATTEN_SECONDS
     _still_open(row).update(
         state=State.WORKING,
@@ -310,6 +313,7 @@ def _end(row: Flattening, state: State, *, actor: Any, words: str, **found: Any)
         target=row.account, owner=row.account.owner_id,
         summary=f"{row.account}: {words or 'flat, by the word of its broker'}",
     )  # fmt: skip
+    telling.flattening_over(row, state, words)
     return True
 
 

@@ -20,7 +20,7 @@ from brokers.adapters.paper import PaperAdapter
 from brokers.connecting import open_adapter
 from brokers.feeds import Feed, feed_of, keep_quotes
 from brokers.models import Connection
-from trading import leases
+from trading import leases, telling
 from trading.mirroring import look
 
 log = structlog.get_logger("trading.keeper")
@@ -182,13 +182,17 @@ class Following:
 def note_fault(connection: Connection, words: str) -> None:
     """Keep why the connection does not answer, for its page and the dashboard."""
     mine = Connection.objects.filter(pk=connection.pk)
-    if mine.exclude(fault=words[:300]).update(fault=words[:300]):
+    if mine.filter(fault="").update(fault=words[:300]):
+        telling.link_dead(connection, words)
+        log.warning("connection_dead", connection=connection.pk, name=connection.name, why=words)
+    elif mine.exclude(fault=words[:300]).update(fault=words[:300]):
         log.warning("connection_dead", connection=connection.pk, name=connection.name, why=words)
 
 
 def note_answer(connection: Connection) -> None:
     mine = Connection.objects.filter(pk=connection.pk)
     if mine.exclude(fault="").update(fault=""):
+        telling.link_back(connection)
         log.info("connection_answers", connection=connection.pk, name=connection.name)
     mine.update(seen_at=timezone.now())
 

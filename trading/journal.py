@@ -17,6 +17,7 @@ from risk import gate
 from risk.facts import Verdict
 from tradershub.core.audit import plain, record
 from tradershub.core.errors import Conflict
+from trading import telling
 from trading.models import Order, OrderAttempt, OrderCheck, OrderEvent
 from trading.states import ENDED, OPEN, OVER, State, rule_of
 
@@ -68,6 +69,7 @@ def move(
     _note(order, origin, rule, at=now, code=code, text=text, actor=actor, details=details or {})
     if _is_told(origin, target):
         _tell(order, origin, rule, actor=actor, text=text)
+    telling.moved(order, origin, target)
 
 
 @transaction.atomic
@@ -193,6 +195,8 @@ def settle(
     mine = OrderAttempt.objects.filter(pk=attempt.pk, outcome=attempt.outcome, fence=attempt.fence)
     if not mine.update(**changes):
         return False
+    before = attempt.outcome
     for name, value in changes.items():
         setattr(attempt, name, value)
+    telling.request_settled(attempt, before)
     return True

@@ -14,6 +14,7 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections, connections
 
+from accounts import outbox
 from accounts.models import Account
 from brokers.models import Connection
 from brokers.platforms import PLATFORMS
@@ -28,6 +29,7 @@ NAME = "keeper"
 TICK = 0.25  # seconds between two looks at the threads
 PAUSE = 2.0  # seconds before a database that is away is asked again
 PATIENCE = 3.0  # seconds that threads may take to end
+MOST_SENDERS = 16
 MOST_FLATTENED = 32  # accounts at once: each has a connection to the database
 
 
@@ -73,7 +75,7 @@ class Keeper:
     def __init__(self, stopping: threading.Event) -> None:
         self.stopping = stopping
         self.followed: dict[int, tuple[Following, Thread]] = {}
-        turns = (sweep, look_into_folders, Flattened().flatten)
+        turns = (sweep, look_into_folders, Flattened().flatten, Senders().send)
         self.chores = [Thread(turn.__name__, turn, stopping) for turn in turns]
         self.assigns = Clock("LOOK_SECONDS")
         self.beats = Clock("HEARTBEAT_SECONDS")
@@ -184,6 +186,34 @@ class Flattened:
         for _, row, begun in self.running.values():
             if time.monotonic() - begun > limit:
                 flattening.note_silence(row, limit)
+
+
+class Senders:
+    """Messages that are due, a thread for each channel: one that hangs holds up no other, and no order."""
+
+    def __init__(self) -> None:
+        self.running: dict[int, threading.Thread] = {}
+
+    def send(self) -> float:
+        """Begin what is due; seconds until the next look."""
+        self.running = {pk: thread for pk, thread in self.running.items() if thread.is_alive()}
+        for pk in outbox.due():
+            if pk not in self.running and len(self.running) < MOST_SENDERS:
+                thread = threading.Thread(
+                    target=_send, args=(pk,), name=f"channel {pk}", daemon=True
+                )
+                self.running[pk] = thread
+                thread.start()
+        return float(settings.NOTIFY_SECONDS)
+
+
+def _send(pk: int) -> None:
+    try:
+        outbox.work(pk)
+    except AWAY as error:
+        log.warning("database_unreachable", channel=pk, error=str(error).strip()[:200])
+    finally:
+        connections.close_all()
 
 
 def _round(row: Flattening) -> None:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from risk.facts import Check
 from tradershub.core.audit import plain, record
 from tradershub.core.errors import BadInput, Conflict
-from trading import journal, services
+from trading import journal, services, telling
 from trading.gates import GATES, SignalFacts, Word, normalise
 from trading.ids import Origin
 from trading.models import Gate, Order, Signal, SignalSource
@@ -232,6 +232,8 @@ def end(
             details={"key": signal.key, "code": why.code},
             owner=signal.source.owner,
         )
+        if state == State.REFUSED:
+            telling.signal_refused(signal, why)
     for name, value in changes.items():
         setattr(signal, name, value)
     return True

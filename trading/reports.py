@@ -14,22 +14,22 @@ from typing import Any, NamedTuple
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import Account, Deal
+from accounts.models import Account
 from brokers.adapters.messages import DealReport, OrderReport
 from risk import gate
 from tradershub.core.audit import record
 from tradershub.finance.decimals import ZERO
-from trading import journal
+from trading import journal, telling
 from trading.ids import is_client_order_id
 from trading.models import Lane, Order
+from trading.queries import deals_of
 from trading.states import OPEN, PENDING, SAID, Standing, State, after_report
 
 log = structlog.get_logger("trading.reports")
 TRIES = 5
-LOOK_BACK = dt.timedelta(days=31)  # a deal may be older than our row of its order, after a restore
 LATE = "LATE"
 
 
@@ -46,15 +46,6 @@ def booked_of(order: Order) -> Filled:
     lots = sum((volume for volume, _ in rows), ZERO)
     worth = sum((volume * price for volume, price in rows), ZERO)
     return Filled(lots, round(worth / lots, 9) if lots else None)
-
-
-def deals_of(order: Order) -> QuerySet[Deal]:
-    """The executions of the order that are booked."""
-    of_it = Q(client_order_id=order.client_order_id)
-    if order.broker_order_id:
-        of_it |= Q(broker_order_id=order.broker_order_id, client_order_id="")
-    deals = Deal.objects.filter(of_it, account=order.account_id, kind=Deal.Kind.TRADE)
-    return deals.filter(symbol=order.symbol_id, at__gte=order.received_at - LOOK_BACK)
 
 
 def take_deals(account: Account, deals: Iterable[DealReport], *, actor: Any = "mirror") -> None:
@@ -227,6 +218,7 @@ def halt(account: Account, *, because: str, actor: Any = "hub") -> None:
     """Let no further order of the account out until a person says so."""
     halted = Lane.objects.filter(account=account, halted=False)
     if halted.update(halted=True, halted_because=because[:300]):
+        telling.lane_halted(account, because)
         record(
             "lane.halt", actor=actor, target=account, owner=account.owner_id,
             summary=f"{account}: no order goes out. {because}",

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Model
 
-from accounts.models import StatementFile
+from accounts.models import Channel, StatementFile
 from brokers.models import Connection
 from tradershub.core import crypto
 from tradershub.core.audit import record
@@ -23,6 +23,7 @@ from trading.models import SignalSource
 # Every field that holds something encrypted; tests/hub/test_rotate_keys.py finds one that is missing.
 SEALED: tuple[tuple[type[Model], str], ...] = (
     (Connection, "sealed"),
+    (Channel, "sealed"),
     (SignalSource, "sealed"),
     (StatementFile, "data"),
 )
@@ -36,7 +37,7 @@ class Count:
 
 
 class Command(BaseCommand):
-    help = "Encrypt connections' secrets, signals' secrets and statement files anew with the first field key."
+    help = "Encrypt secrets of connections, channels and signals and statement files anew with the first field key."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

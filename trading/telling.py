@@ -1,0 +1,267 @@
+"""What a person is told of orders, signals, accounts and connections: when, under which key, in which words.
+
+One call stands at each place where such a thing happens; here it becomes a row of the outbox, or nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import Account, Topic
+from accounts.notify import Words, drop, settle, tell
+from brokers.models import Connection
+from brokers.platforms import PLATFORMS
+from risk.facts import Check
+from tradershub.core.formats import lots, plain, signed
+from tradershub.finance.decimals import ZERO
+from trading.models import Flattening, Order, OrderAttempt, Signal
+from trading.queries import deals_of
+from trading.states import MAYBE, OPEN, State
+
+PART_SECONDS = 10.0  # a part that filled is told alone only where the rest takes longer
+TROUBLE_SECONDS = 20.0
+BY_A_PERSON = ("OPERATOR", "KILL_SWITCH")  # they know, or are told once of all
+SHOWN_FIGURES = 6
+DOUBT = {State.UNKNOWN: "unknown", State.QUARANTINED: "quarantined"}
+
+
+# -- Orders ------------------------------------------------------------------------------------
+def moved(order: Order, origin: State, target: State) -> None:
+    """The order came from that state to this one, just now."""
+    if origin in DOUBT:
+        _settled(order, origin, target)
+    if target == State.FILLED or order.filled and target in (State.CANCELLED, State.EXPIRED):
+        _drop(order, "partial")
+        _say(_side(order), order, target, lambda: _filled(order, target))
+    elif target == State.PARTIAL and origin in OPEN | {State.SENDING}:
+        _say(_side(order), order, target, lambda: _filled(order, target), after=PART_SECONDS)
+    elif target == State.BLOCKED:
+        _say(Topic.REFUSED, order, target, lambda: _blocked(order))
+    elif target in (State.REJECTED, State.EXPIRED, State.NOT_SENT):
+        if order.code not in BY_A_PERSON:
+            _say(Topic.REJECTED, order, target, lambda: _lost(order))
+    elif target == State.UNKNOWN:
+        after = float(settings.UNKNOWN_SECONDS)
+        _say(Topic.UNKNOWN, order, target, lambda: _unknown(order), after=after)
+    elif target == State.QUARANTINED:
+        _say(Topic.UNKNOWN, order, target, lambda: _quarantined(order))
+
+
+def _say(topic: Topic, order: Order, target: State, words: Any, *, after: float = 0.0) -> None:
+    tell(topic, _key(order, target), words, owner_id=order.account.owner_id, after=after)
+
+
+def _drop(order: Order, what: str) -> None:
+    drop(_key(order, what), owner_id=order.account.owner_id)
+
+
+def _key(order: Order, what: str) -> str:
+    return f"order:{order.pk}:{what}"
+
+
+def _side(order: Order) -> Topic:
+    return Topic.EXIT if order.reduces else Topic.ENTRY
+
+
+def _filled(order: Order, target: State) -> Words:
+    whole = target == State.FILLED
+    size = lots(order.filled) if whole else f"{lots(order.filled)} of {lots(order.lots)}"
+    word = "Exit" if order.reduces else "Entry"
+    how = f"{word} filled" if whole else f"{word} partly filled"
+    title = f"{how}: {order.side} {size} {order.symbol.name} at {plain(order.average_price)}"
+    lines = [_where(order), _levels(order), _profit(order)]
+    if target in (State.CANCELLED, State.EXPIRED):
+        lines.append(f"The rest is {order.get_state_display().lower()}.")
+    return _words(title, *lines)
+
+
+def _levels(order: Order) -> str:
+    pairs = (("stop", order.stop_loss), ("target", order.take_profit))
+    return ", ".join(f"{name} {plain(price)}" for name, price in pairs if price is not None)
+
+
+def _profit(order: Order) -> str:
+    """Of the order's own deals, with what they cost; an entry that closed nothing has none."""
+    rows = deals_of(order).values_list("profit", "swap", "commission", "fee", "tax", "currency")
+    found = list(rows)
+    if not order.reduces and not any(row[0] for row in found):
+        return ""
+    totals: dict[str, Decimal] = {}
+    for *parts, currency in found:
+        totals[currency] = sum((part or ZERO for part in parts), totals.get(currency, ZERO))
+    return ", ".join(f"profit {signed(sum_, name)} {name}" for name, sum_ in totals.items())
+
+
+def _blocked(order: Order) -> Words:
+    check = order.checks.filter(passed=False).order_by("-id").first()
+    return _words(
+        f"Refused: {_asked(order)}",
+        order.reason,
+        _figures(check.figures if check else {}),
+        _where(order),
+    )
+
+
+def _lost(order: Order) -> Words:
+    word = {State.REJECTED: "Rejected by the broker", State.EXPIRED: "Expired"}
+    state = word.get(State(order.state), "Not sent")
+    return _words(f"{state}: {_asked(order)}", order.reason, _where(order))
+
+
+def _unknown(order: Order) -> Words:
+    return _words(
+        f"Outcome unknown: {_asked(order)}",
+        "It was sent and the answer is lost. The hub asks the broker, and sends nothing again.",
+        order.reason,
+        _where(order),
+    )
+
+
+def _quarantined(order: Order) -> Words:
+    return _words(
+        f"Look at your broker: {_asked(order)}",
+        order.reason,
+        "Nobody knows whether the broker has this order. Look there, then settle it on the order's page.",
+        _where(order),
+    )
+
+
+def _settled(order: Order, origin: State, target: State) -> None:
+    key, owner = _key(order, DOUBT[origin]), order.account.owner_id
+    if target in MAYBE:
+        drop(key, owner_id=owner)
+        return
+    state = order.get_state_display().lower()
+    settle(
+        key, lambda: _words(f"Settled: {_asked(order)} is {state}", order.reason), owner_id=owner
+    )
+
+
+def request_settled(attempt: OrderAttempt, before: str) -> None:
+    """A change, a cancel or stops: its answer is lost, or came after all. Orders tell of themselves."""
+    Action, Outcome = OrderAttempt.Action, OrderAttempt.Outcome  # noqa: N806
+    if attempt.action in (Action.PLACE, Action.CLOSE):
+        return
+    key, owner = f"request:{attempt.pk}", attempt.account.owner_id
+    what = str(attempt.order or f"position {attempt.position_ref}")
+    doing = attempt.get_action_display()
+    if attempt.outcome == Outcome.UNKNOWN and before != Outcome.UNKNOWN:
+        words = Words(f"Outcome unknown: {doing.lower()} {what}", attempt.text)
+        tell(Topic.UNKNOWN, key, words, owner_id=owner, after=float(settings.UNKNOWN_SECONDS))
+    elif before == Outcome.UNKNOWN and attempt.outcome != Outcome.UNKNOWN:
+        state = attempt.get_outcome_display().lower()
+        settle(
+            key, Words(f"Settled: {doing.lower()} {what}: {state}", attempt.text), owner_id=owner
+        )
+
+
+# -- Signals -----------------------------------------------------------------------------------
+def signal_refused(signal: Signal, why: Check) -> None:
+    """No order comes of the signal."""
+
+    def words() -> Words:
+        return _words(
+            f"Signal refused: {signal.source.name}, number {signal.pk}",
+            why.text,
+            _figures(why.figures),
+        )
+
+    tell(Topic.REFUSED, f"signal:{signal.pk}", words, owner_id=signal.source.owner_id)
+
+
+# -- Flattening --------------------------------------------------------------------------------
+def flattening_begun(row: Flattening) -> None:
+    words = Words(
+        f"Flattening: {named(row.account)}",
+        f"Asked by {row.asked_by}. Orders are being cancelled and positions closed.",
+    )
+    tell(Topic.STOP, f"flatten:{row.pk}:begun", words, owner_id=row.account.owner_id)
+
+
+def not_flat_yet(row: Flattening, words: str) -> None:
+    """A round found an obstacle; told once, where it is still there in a while."""
+    said = Words(f"Not flat: {named(row.account)}", words)
+    key, owner = f"flatten:{row.pk}:trouble", row.account.owner_id
+    tell(Topic.STOP, key, said, owner_id=owner, after=TROUBLE_SECONDS)
+
+
+def flattening_over(row: Flattening, state: str, words: str) -> None:
+    owner = row.account.owner_id
+    drop(f"flatten:{row.pk}:trouble", owner_id=owner)
+    if state == Flattening.State.FLAT:
+        said = Words(
+            f"Flat: {named(row.account)}", "No order and no position, by the word of its broker."
+        )
+    else:
+        said = Words(f"Not flat, and left so: {named(row.account)}", words)
+    tell(Topic.STOP, f"flatten:{row.pk}:over", said, owner_id=owner)
+
+
+def lane_halted(account: Account, because: str) -> None:
+    words = Words(f"No order goes out: {named(account)}", because)
+    mark = hashlib.sha256(because.encode()).hexdigest()[:12]
+    key = f"lane:{account.pk}:{timezone.now():%Y%m%d%H%M}:{mark}"
+    tell(Topic.LINK, key, words, owner_id=account.owner_id)
+
+
+# -- Connections and platforms -----------------------------------------------------------------
+def link_dead(connection: Connection, words: str) -> None:
+    said = Words(f"No answer: {connection.name}", words)
+    tell(Topic.LINK, _link_key(connection, "dead"), said, owner_id=connection.owner_id)
+
+
+def link_back(connection: Connection) -> None:
+    said = Words(f"It answers again: {connection.name}")
+    tell(Topic.LINK, _link_key(connection, "back"), said, owner_id=connection.owner_id)
+
+
+def _link_key(connection: Connection, what: str) -> str:
+    return f"link:{connection.pk}:{what}:{timezone.now().timestamp():.3f}"
+
+
+def platform_off(key: str) -> None:
+    """All who have channels hear of it; whose connection failed, and how, stays between it and its owner."""
+    words = Words(
+        f"Switched off: {PLATFORMS.label(key)}",
+        f"{settings.PLATFORM_ERRORS_IN_ROW} errors in a row. No order goes there until a person switches "
+        "it on again.",
+    )
+    tell(Topic.LINK, f"platform:{key}:{timezone.now().timestamp():.0f}", words, owner_id=None)
+
+
+# -- Small parts -------------------------------------------------------------------------------
+def named(account: Account) -> str:
+    """As its person calls it; of a number only the end."""
+    return account.name or f"account …{account.number[-3:]} at {account.broker}"
+
+
+def _asked(order: Order) -> str:
+    word = "close" if order.reduces else order.side
+    return f"{word} {lots(order.lots)} {order.symbol.name}"
+
+
+def _where(order: Order) -> str:
+    strategy = f", strategy {order.strategy}" if order.strategy else ""
+    return f"{named(order.account)}{strategy}"
+
+
+def _figures(figures: Mapping[str, Any]) -> str:
+    """ "lots: 3, limit: 2": what the rule judged by."""
+    shown = [
+        f"{name.replace('_', ' ')}: {value}"
+        for name, value in figures.items()
+        if not name.endswith("_id")
+        and not isinstance(value, dict | list)
+        and value not in ("", None)
+    ]
+    return ", ".join(shown[:SHOWN_FIGURES])
+
+
+def _words(title: str, *lines: str) -> Words:
+    return Words(title, "\n".join(line for line in lines if line))
