@@ -1,4 +1,4 @@
-"""Many rows into one table at once, exact on both databases: COPY on PostgreSQL, executemany on SQLite.
+"""Rows into one table at once, exact on both databases: many by COPY on PostgreSQL, else by executemany.
 
 A transaction must be open. Rows are tuples in the order of the columns.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -24,6 +24,7 @@ Convert = Callable[[Any], Any]
 UNIT = Decimal(1).scaleb(-SCALE)
 NUMERIC_END = Decimal(10) ** 15  # numeric(24, 9)
 CHUNK = 10_000
+SOME = 50  # rows for which a table to copy them through is not worth its making
 OFFSET = len("+00:00")
 
 
@@ -42,15 +43,24 @@ def insert(
     names = _quoted(columns)
     table = model._meta.db_table
     conflict = f"ON CONFLICT ({_quoted(unique)}) DO {_on_conflict(update)}" if unique else ""
-    stored = _stored(model, columns, rows)
+    rows, some = _told_apart(rows)
+    copies = connection.vendor == "postgresql" and not some
+    stored = _stored(model, columns, rows, for_copy=copies)
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
+        if copies:
             _copy(cursor, table, names, stored, conflict)
             return
         places = ", ".join(["%s"] * len(columns))
         statement = f"INSERT INTO {table} ({names}) VALUES ({places}) {conflict}"  # noqa: S608 (our own names)
         for chunk in stored:
             cursor.executemany(statement, chunk)
+
+
+def _told_apart(rows: Iterable[Row]) -> tuple[Iterable[Row], bool]:
+    """The rows, and whether they are only some."""
+    rest = iter(rows)
+    first = list(islice(rest, SOME + 1))
+    return chain(first, rest), len(first) <= SOME
 
 
 def _quoted(names: Sequence[str]) -> str:
@@ -90,10 +100,10 @@ def _copy_into(cursor: Any, table: str, names: str, rows: Iterator[Rows]) -> Non
 
 
 def _stored(
-    model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]
+    model: type[models.Model], columns: Sequence[str], rows: Iterable[Row], *, for_copy: bool
 ) -> Iterator[Rows]:
     """The rows as the database takes them, in pieces."""
-    converts = [_convert(model, name) for name in columns]
+    converts = [_convert(model, name, for_copy=for_copy) for name in columns]
     wanted = [(n, convert) for n, convert in enumerate(converts) if convert is not None]
     for chunk in chunks(rows):
         yield _converted(chunk, wanted)
@@ -114,17 +124,17 @@ def _column(values: Sequence[Any], convert: Convert) -> Iterable[Any]:
     return map(convert, values)
 
 
-def _convert(model: type[models.Model], name: str) -> Convert | None:
+def _convert(model: type[models.Model], name: str, *, for_copy: bool) -> Convert | None:
     """What a value of that column goes through on its way into the database."""
     on_sqlite = connection.vendor == "sqlite"
     field = model._meta.get_field(name)
     if isinstance(field, ExactDecimalField):
-        return (_Scaled() if on_sqlite else _Exact()).__getitem__
+        return (_Scaled() if on_sqlite else _Exact(NOTHING if for_copy else None)).__getitem__
     if on_sqlite and isinstance(field, models.DateTimeField):
         return _moment_text
     if on_sqlite and isinstance(field, models.DateField):
         return str
-    return None if on_sqlite else _copy_text
+    return _copy_text if for_copy else None
 
 
 # How COPY reads what it takes for a mark of its own.
@@ -159,11 +169,15 @@ class _Scaled(_Known):
 
 
 class _Exact(_Known):
-    """The value as text, where numeric keeps it as it is."""
+    """The value as text, where numeric keeps it as it is. nothing: what stands for no value."""
 
-    def of(self, value: Decimal | None) -> str:
+    def __init__(self, nothing: str | None) -> None:
+        super().__init__()
+        self._nothing = nothing
+
+    def of(self, value: Decimal | None) -> str | None:
         if value is None:
-            return NOTHING
+            return self._nothing
         if not value.is_finite() or abs(value) >= NUMERIC_END:
             raise ValidationError(f"{value:f} is too large: expected less than {NUMERIC_END:f}")
         if value and value.quantize(UNIT) != value:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NamedTuple
 
 from accounts.models import Position
-from brokers.contracts import contracts_on
-from brokers.models import BrokerSymbol, Instrument
+from brokers.contracts import contracts_of, terms_on
+from brokers.models import BrokerSymbol, Instrument, SymbolTerms
 from brokers.rate_table import RateTable
 from brokers.rates import Rate
 from tradershub.finance.decimals import ONE, post_money
@@ -34,11 +34,12 @@ class Gain(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """contracts: by symbol id; a symbol without usable terms is not in it."""
+    """contracts: by symbol id; a symbol without usable terms is not in it. terms: the rows they are made from."""
 
     day: dt.date
     contracts: dict[int, ContractTerms]
     rates: RateTable
+    terms: dict[int, SymbolTerms] = field(default_factory=dict)
 
     def gain(self, position: Position, *, price: Decimal, lots: Decimal, currency: str) -> Gain:
         """What closing lots of the position at the price earns in that currency, without swap and commission.
@@ -73,4 +74,6 @@ def market_on(day: dt.date, symbols: Collection[BrokerSymbol], currencies: Itera
     """Terms of the symbols, and rates between those currencies and the ones the symbols are quoted in."""
     instruments = [symbol.instrument for symbol in symbols if symbol.instrument]
     wanted = {code for i in instruments for code in (i.base, i.quote)} | set(currencies)
-    return Market(day, contracts_on(symbols, day), RateTable(wanted, start=day, end=day))
+    terms = terms_on(symbols, day)
+    rates = RateTable(wanted, start=day, end=day)
+    return Market(day, contracts_of(terms, symbols), rates, terms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from brokers.models import Broker, BrokerSymbol, Instrument, SymbolTerms
 from tradershub.finance.decimals import ZERO, Rounding
@@ -42,11 +42,25 @@ def contracts_on(symbols: Collection[BrokerSymbol], day: dt.date) -> dict[int, C
 
     Left out: a symbol without terms, without an instrument, or without the tick value that its mode needs.
     """
-    mapped = {symbol.pk: symbol for symbol in symbols if symbol.instrument_id}
+    return contracts_of(terms_on(symbols, day), symbols)
+
+
+def terms_on(symbols: Collection[BrokerSymbol], day: dt.date) -> dict[int, SymbolTerms]:
+    """The rows in force on that day by symbol id, of symbols with an instrument."""
+    mapped = [symbol.pk for symbol in symbols if symbol.instrument_id]
+    if not mapped:
+        return {}
     rows = SymbolTerms.objects.filter(symbol__in=mapped, valid_from__lte=day)
-    newest_last = rows.order_by("valid_from")
-    contracts = {row.symbol_id: contract(row, mapped[row.symbol_id]) for row in newest_last}
-    return {pk: terms for pk, terms in contracts.items() if _is_usable(terms)}
+    return {row.symbol_id: row for row in rows.order_by("valid_from")}
+
+
+def contracts_of(
+    terms: Mapping[int, SymbolTerms], symbols: Collection[BrokerSymbol]
+) -> dict[int, ContractTerms]:
+    """These rows as contracts, usable ones only."""
+    mapped = {symbol.pk: symbol for symbol in symbols}
+    found = {pk: contract(row, mapped[pk]) for pk, row in terms.items()}
+    return {pk: contract for pk, contract in found.items() if _is_usable(contract)}
 
 
 def _is_usable(terms: ContractTerms) -> bool:

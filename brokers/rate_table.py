@@ -6,6 +6,7 @@ import datetime as dt
 from bisect import bisect_right
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import cached_property
 
 from brokers.models import FxRate
 from brokers.rates import PIVOT, Rate
@@ -13,29 +14,36 @@ from brokers.rates import PIVOT, Rate
 # The ECB publishes none on weekends and holidays; an older rate than this is not the day's any more.
 OLDEST = dt.timedelta(days=14)
 ONE = Decimal(1)
+Series = tuple[list[dt.date], list[Decimal]]
 
 
 class RateTable:
-    """The last reference rate known on each day between two days, read with one query."""
+    """The last reference rate known on each day between two days, read with one query at the first need."""
 
     def __init__(self, currencies: Iterable[str], *, start: dt.date, end: dt.date) -> None:
-        self._days: dict[str, list[dt.date]] = {}
-        self._rates: dict[str, list[Decimal]] = {}
-        wanted = set(currencies) - {PIVOT}
-        found = FxRate.objects.filter(
-            currency__in=wanted, day__gte=start - OLDEST, day__lte=end
-        ).order_by("day")
-        for currency, day, rate in found.values_list("currency", "day", "rate"):
-            self._days.setdefault(currency, []).append(day)
-            self._rates.setdefault(currency, []).append(rate)
-        self._fill_missing(wanted, end)
+        self._wanted = set(currencies) - {PIVOT}
+        self._start, self._end = start, end
 
-    def _fill_missing(self, wanted: set[str], end: dt.date) -> None:
-        """A currency without a rate in the span: its last one before, however old; each use says its day."""
-        for currency in wanted - self._days.keys():
-            last = FxRate.objects.filter(currency=currency, day__lte=end).order_by("-day").first()
-            if last:
-                self._days[currency], self._rates[currency] = [last.day], [last.rate]
+    @cached_property
+    def _series(self) -> dict[str, Series]:
+        found = FxRate.objects.filter(
+            currency__in=self._wanted, day__gte=self._start - OLDEST, day__lte=self._end
+        ).order_by("day")
+        series: dict[str, Series] = {}
+        for currency, day, rate in found.values_list("currency", "day", "rate"):
+            days, rates = series.setdefault(currency, ([], []))
+            days.append(day)
+            rates.append(rate)
+        return series | self._older(self._wanted - series.keys())
+
+    def _older(self, missing: set[str]) -> dict[str, Series]:
+        """Of currencies without a rate in the span the last one before, however old; each use says its day."""
+        found = {}
+        for currency in missing:
+            rows = FxRate.objects.filter(currency=currency, day__lte=self._end)
+            if last := rows.order_by("-day").first():
+                found[currency] = ([last.day], [last.rate])
+        return found
 
     def rate(self, source: str, target: str, on: dt.date) -> Rate | None:
         """Units of target for one of source; None where one of the two has no rate on or before that day."""
@@ -54,5 +62,6 @@ class RateTable:
     def _per_euro(self, currency: str, on: dt.date) -> Rate | None:
         if currency == PIVOT:
             return Rate(ONE, on)
-        n = bisect_right(self._days.get(currency, []), on)
-        return Rate(self._rates[currency][n - 1], self._days[currency][n - 1]) if n else None
+        days, rates = self._series.get(currency, ([], []))
+        n = bisect_right(days, on)
+        return Rate(rates[n - 1], days[n - 1]) if n else None

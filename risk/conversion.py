@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from functools import cached_property
 
 from django.conf import settings
 
@@ -35,20 +36,23 @@ def _number(value: float) -> Decimal:
 
 
 class BrokerRates:
-    """Rates at one broker at one moment, from one read of its quotes.
+    """Rates at one broker at one moment, from one read of its quotes at the first need.
 
     Called as risk.facts.Rates: raises Missing where nothing is known or everything is too old.
     """
 
     def __init__(self, broker_id: int, *, at: dt.datetime) -> None:
-        self._at, self._ages = at, ages()
+        self._broker_id, self._at, self._ages = broker_id, at, ages()
+
+    @cached_property
+    def _quotes(self) -> dict[tuple[str, str], Figure]:
         rows = Quote.objects.filter(
-            symbol__broker=broker_id, symbol__instrument__category__in=PAIRS
+            symbol__broker=self._broker_id, symbol__instrument__category__in=PAIRS
         ).order_by("at")
         found = rows.values_list(
             "symbol__instrument__base", "symbol__instrument__quote", "bid", "ask", "at"
         )
-        self._quotes = {(base, quote): Figure((b + a) / 2, t) for base, quote, b, a, t in found}
+        return {(base, quote): Figure((b + a) / 2, t) for base, quote, b, a, t in found}
 
     def __call__(self, source: str, target: str) -> Decimal:
         found = self.figure(source, target)

@@ -38,16 +38,17 @@ def patience() -> Iterator[None]:
     if connection.vendor != "postgresql":
         yield
         return
+    patient = f"{int(settings.RISK_LOCK_SECONDS * 1000)}ms"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('lock_timeout')")
+        cursor.execute(GROW_PATIENT, [patient])
         before = cursor.fetchone()[0]
-        _set_patience(cursor, f"{int(settings.RISK_LOCK_SECONDS * 1000)}ms")
         yield
-        _set_patience(cursor, before)
+        cursor.execute(AS_BEFORE, [before])
 
 
-def _set_patience(cursor: object, value: str) -> None:
-    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [value])  # type: ignore[attr-defined]
+# PostgreSQL evaluates what is selected from left to right.
+GROW_PATIENT = "SELECT current_setting('lock_timeout'), set_config('lock_timeout', %s, true)"
+AS_BEFORE = "SELECT set_config('lock_timeout', %s, true)"
 
 
 def lock(wanted: Iterable[Counter]) -> dict[tuple[str, str], Usage]:
@@ -62,12 +63,13 @@ def lock(wanted: Iterable[Counter]) -> dict[tuple[str, str], Usage]:
     return {(row.scope, row.key): row for row in found}
 
 
-def take(usage: Usage, allowance: Allowance, *, reservation: Reservation) -> bool:
+def take(
+    usage: Usage, allowance: Allowance, *, reservation: Reservation, held: Hold | None
+) -> bool:
     """Hold the order's part; False where used + reserved + part would pass the ceiling.
 
-    A reservation that holds a part already is topped up to the larger of both.
+    held: the part that the reservation holds already; it is topped up to the larger of both.
     """
-    held = Hold.objects.filter(reservation=reservation, usage=usage).first()
     amount = _up(allowance.amount)
     more = amount if held is None else max(amount - held.amount, ZERO)
     used = _up(allowance.used)
@@ -95,10 +97,9 @@ def seed(usage: Usage, parts: Collection[tuple[Reservation, Decimal]]) -> None:
     Usage.objects.filter(pk=usage.pk).update(since=usage.since)
 
 
-def own_part(usage: Usage, reservation: Reservation) -> Decimal:
+def own_hold(usage: Usage, reservation: Reservation) -> Hold | None:
     """What the reservation itself holds of the counter."""
-    hold = Hold.objects.filter(usage=usage, reservation=reservation).first()
-    return ZERO if hold is None else hold.left
+    return Hold.objects.filter(usage=usage, reservation=reservation).order_by().first()
 
 
 def latch(counter: Counter, *, at: dt.datetime) -> bool:
@@ -138,9 +139,13 @@ def give_back(reservation: Reservation) -> None:
 
 def locked_reservation(client_order_id: str) -> Reservation | None:
     """The reservation that still holds something, its counters locked; None where there is none."""
-    mine = Usage.objects.filter(holds__reservation__client_order_id=client_order_id)
-    ids = list(mine.values_list("pk", flat=True))
-    list(Usage.objects.filter(pk__in=ids).order_by("scope", "key").select_for_update())
+    holds = Hold.objects.filter(
+        reservation__client_order_id=client_order_id, reservation__over_at=None
+    )
+    ids = list(holds.order_by().values_list("usage_id", flat=True))
+    if ids:
+        locked = Usage.objects.filter(pk__in=ids).order_by("scope", "key").select_for_update()
+        list(locked.values_list("pk"))
     found = Reservation.objects.filter(client_order_id=client_order_id, over_at=None)
     return found.select_for_update().first()
 

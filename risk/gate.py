@@ -106,10 +106,11 @@ def may_send_message(*, account_id: int, at: dt.datetime, cancels: bool = False)
     cancels: a cancel or a close, which have a reserve of their own that orders cannot use up. Counted by
     whole windows, so that two windows side by side let twice as many through at their common edge.
     """
+    of_messages = Limit.objects.filter(kind=Kind.MESSAGES, enabled=True)
+    if not of_messages.exists():
+        return True
     account = Account.objects.get(pk=account_id)
-    limits = Limit.objects.filter(kind=Kind.MESSAGES, enabled=True).filter(
-        situation.of_account(account)
-    )
+    limits = of_messages.filter(situation.of_account(account))
     with transaction.atomic():
         return all(_counted(limit, account, at=at, cancels=cancels) for limit in limits)
 
@@ -331,8 +332,9 @@ def _taken(
         usage = usages[(allowance.scope, allowance.key)]
         if usage.since is None:
             counters.seed(usage, _held_before(allowance, question))
-        others = usage.reserved - counters.own_part(usage, reservation)
-        fits = counters.take(usage, allowance, reservation=reservation)
+        held = counters.own_hold(usage, reservation)
+        others = usage.reserved - (held.left if held else ZERO)
+        fits = counters.take(usage, allowance, reservation=reservation, held=held)
         say = within_allowance if fits else over_allowance
         checks.append(say(allowance, reserved=others))
     return checks
@@ -389,25 +391,29 @@ def _lowered(question: Question, usage: Usage, limit: LimitFact) -> Check:
 def _reservation(question: Question) -> Reservation:
     """The order's row: a new one, or that of the order which is amended."""
     order = question.order
-    row, _ = Reservation.objects.update_or_create(
-        client_order_id=order.client_order_id,
-        defaults={
-            "account_id": order.account_id,
-            "symbol_id": order.symbol_id,
-            "instrument_id": order.instrument_id,
-            "intent": order.intent.value,
-            "side": order.side,
-            "lots": order.lots,
-            "strategy": order.strategy,
-            "origin": order.origin[:120],
-            "parent": order.parent,
-            "automatic": order.automatic,
-            "fingerprint": situation.fingerprint(order),
-            "ask": situation.ask_json(question.ask),
-            "epoch": question.standing.epoch,
-            "at": order.at,
-        },
-    )
+    asked = {
+        "account_id": order.account_id,
+        "symbol_id": order.symbol_id,
+        "instrument_id": order.instrument_id,
+        "intent": order.intent.value,
+        "side": order.side,
+        "lots": order.lots,
+        "strategy": order.strategy,
+        "origin": order.origin[:120],
+        "parent": order.parent,
+        "automatic": order.automatic,
+        "fingerprint": situation.fingerprint(order),
+        "ask": situation.ask_json(question.ask),
+        "epoch": question.standing.epoch,
+        "at": order.at,
+    }
+    mine = Reservation.objects.filter(client_order_id=order.client_order_id)
+    row = mine.select_for_update().first()
+    if row is None:
+        return Reservation.objects.create(client_order_id=order.client_order_id, **asked)
+    for name, value in asked.items():
+        setattr(row, name, value)
+    row.save(update_fields=list(asked))
     if row.over_at is not None:
         raise ValueError(f"The reservation of {order.client_order_id} is over: expected a new id")
     return row

@@ -242,15 +242,18 @@ def _lock(*, shared: bool) -> None:
     SQLite has one writer at a time anyway: its transactions begin with the write lock.
     """
     rows = KillSwitch.objects.filter(scope=ScopeKind.ALL, key="")
-    if not rows.exists():
-        KillSwitch.objects.bulk_create([KillSwitch(scope=ScopeKind.ALL)], ignore_conflicts=True)
     if transaction.get_connection().vendor != "postgresql":
         return
-    if not shared:
-        list(rows.select_for_update())
-        return
+    found = _share if shared else rows.select_for_update().values_list("pk").first
+    if not found():
+        KillSwitch.objects.bulk_create([KillSwitch(scope=ScopeKind.ALL)], ignore_conflicts=True)
+        found()
+
+
+def _share() -> Any:
     with transaction.get_connection().cursor() as cursor:
         cursor.execute("SELECT 1 FROM risk_killswitch WHERE scope = 'all' AND key = '' FOR SHARE")
+        return cursor.fetchone()
 
 
 def _concerning(account: Account, strategy: str, source: str) -> Q:

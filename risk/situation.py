@@ -124,7 +124,7 @@ def completed(
         filled = replace(filled, rate=rates.figure(order.quote, order.currency))
     wants_equity = any(is_of_equity(limit) for limit in limits) and order.equity is None
     if wants_equity or order.free_margin is None:
-        filled = _with_account(filled, state_of(account, at=order.at))
+        filled = _with_account(filled, state_of(account, at=order.at, base=account.currency))
     return filled
 
 

@@ -25,7 +25,7 @@ from tradershub.core.failpoints import failpoint
 from trading import journal, lanes, reconcile, reports, sync, telling, tickets
 from trading.lanes import Claim, Held, LeaseLost
 from trading.models import Lane, Order, OrderAttempt
-from trading.states import State
+from trading.states import PENDING, State
 
 log = structlog.get_logger("trading.execution")
 Action, Outcome = OrderAttempt.Action, OrderAttempt.Outcome
@@ -220,7 +220,8 @@ def _take(attempt: OrderAttempt, ack: Ack) -> None:
     if attempt.action == Action.AMEND:
         besides = tickets.terms_of(lanes.ticket_asked(attempt))
     found = reports.take_order(attempt.account, ack.order, actor="broker", **besides)
-    reports.resume(found or order)
+    if found is None or State(found.state) in PENDING:
+        reports.resume(found or order)
 
 
 def _failed(claim: Claim, error: AdapterError) -> None:

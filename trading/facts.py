@@ -165,7 +165,7 @@ def _costs(
     price: Decimal | None,
 ) -> Decimal:
     """The commission of a round turn by the symbol's terms, positive, in the account's currency."""
-    terms = in_force(SymbolTerms.objects.filter(symbol=symbol), market.day)
+    terms = market.terms.get(symbol.pk)
     if terms is None or contract is None or price is None or symbol.instrument is None:
         return ZERO
     scheme, each = SymbolTerms.Commission, terms.commission_rate

@@ -66,14 +66,21 @@ def take(account: Account) -> Held | None:
     failpoint("lane.before_take")
     holder = f"{socket.gethostname()[:20]}.{os.getpid()}.{uuid.uuid4().hex[:12]}"
     with transaction.atomic():
-        lane = lane_of(account)
-        free = Lane.objects.filter(Q(holder="") | Q(until__lt=Now()), pk=lane.pk)
-        if not free.update(holder=holder, fence=F("fence") + 1, until=_later()):
+        if not _seize(account, holder):
             return None
-        lane.refresh_from_db()
+        fence = Lane.objects.values_list("fence", flat=True).get(account=account)
         _doubt_what_was_left(account)
     failpoint("lane.taken")
-    return Held(account, holder, lane.fence)
+    return Held(account, holder, fence)
+
+
+def _seize(account: Account, holder: str) -> bool:
+    free = Lane.objects.filter(Q(holder="") | Q(until__lt=Now()), account=account)
+    ours = {"holder": holder, "fence": F("fence") + 1, "until": _later()}
+    if free.update(**ours):
+        return True
+    _, is_new = Lane.objects.get_or_create(account=account)
+    return is_new and bool(free.update(**ours))
 
 
 def lane_of(account: Account) -> Lane:
@@ -125,8 +132,19 @@ def next_place(account: Account) -> int:
 # -- What is due -------------------------------------------------------------------------------
 def is_due(account: Account) -> bool:
     """Whether a worker would find something to do."""
+    if not _has_work(account):
+        return False
     work = (_next_look, _next_request, _next_queued, _left_open)
     return any(found(account) is not None for found in work)
+
+
+def _has_work(account: Account) -> bool:
+    """Whether there is anything at all that is queued, asked for or unsettled: one question for most lanes."""
+    queued = Order.objects.filter(account=OuterRef("pk"), state=State.QUEUED)
+    asked = OrderAttempt.objects.filter(
+        account=OuterRef("pk"), outcome__in=[Outcome.WAITING, Outcome.OPEN, Outcome.UNKNOWN]
+    )
+    return Account.objects.filter(Exists(queued) | Exists(asked), pk=account.pk).exists()
 
 
 def _left_open(account: Account) -> OrderAttempt | None:
@@ -175,11 +193,12 @@ def _next_queued(account: Account) -> Order | None:
     A lane that is halted lets exits pass, too. An order that waits for another try holds up all behind it, but
     an entry no exit.
     """
-    doubtful = Order.objects.filter(account=account, state__in=Order.MAYBE)
-    free = ~Q(symbol__in=list(doubtful.values_list("symbol_id", flat=True)))
-    if Lane.objects.filter(account=account, halted=True).exists():
-        free = Q(pk__in=[])
-    queued = Order.objects.filter(free | Q(reduces=True), account=account, state="queued")
+    halted = Lane.objects.filter(account=account, halted=True)
+    doubtful = Order.objects.filter(
+        account=account, symbol=OuterRef("symbol"), state__in=Order.MAYBE
+    )
+    free = ~Exists(halted) & ~Exists(doubtful)
+    queued = Order.objects.filter(Q(reduces=True) | free, account=account, state="queued")
     queued = queued.select_related("account", "symbol").order_by("lane_seq")
     order, now = queued.first(), timezone.now()
     if order is None or order.not_before is None or order.not_before <= now:
@@ -219,7 +238,7 @@ def _claim(held: Held, until: float, watermark: str) -> Any:
 
 def _claim_order(held: Held, order: Order, until: float, watermark: str) -> Any:
     """T5, or T4 where it may not go any more."""
-    now = timezone.now()
+    now, order.account = timezone.now(), held.account
     if not order.reduces and now > order.received_at + dt.timedelta(seconds=settings.STALE_SECONDS):
         text = f"It waited longer than {settings.STALE_SECONDS:g} s and is not sent so late"
         journal.move(order, State.NOT_SENT, code="STALE", text=text)
@@ -237,7 +256,7 @@ def _claim_order(held: Held, order: Order, until: float, watermark: str) -> Any:
     attempt = OrderAttempt.objects.create(
         account=order.account,
         order=order,
-        number=order.attempts.count() + 1,
+        number=order.attempts.count() + 1 if order.claimed_at else 1,
         action=Action.CLOSE if order.position_ref else Action.PLACE,
         position_ref=order.position_ref,
         asked=tickets.to_plain(tickets.ticket_of(order)),

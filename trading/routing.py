@@ -29,7 +29,7 @@ from tradershub.finance.terms import ContractTerms
 from trading.facts import point_value, rate_to_account
 from trading.holdings import Holding, held_by
 from trading.models import Order, Route
-from trading.sizing import Basis, Sized, distance_of, lots_of, price_of
+from trading.sizing import OF_EQUITY, Basis, Sized, distance_of, lots_of, price_of
 from trading.sources.draft import Draft, Intent, Level, Size
 from trading.states import BEFORE
 
@@ -309,14 +309,14 @@ class _Desk:
 
     def _sized(self, size: Size, draft: Draft, side: Side) -> Sized:
         terms, price = self._terms(), self._price(draft, side)
-        basis = self._basis(terms, price)
+        basis = self._basis(terms, price, wants_equity=size.unit in OF_EQUITY)
         stop = _level(draft.stop_loss, side, price, terms, is_stop=True)
         sized = lots_of(size, basis, share=self.share, stop=stop)
         if isinstance(sized, Check):
             raise Unfit(sized.code, sized.text, **sized.figures)
         return sized
 
-    def _basis(self, terms: ContractTerms, price: Decimal) -> Basis:
+    def _basis(self, terms: ContractTerms, price: Decimal, *, wants_equity: bool) -> Basis:
         worth = point_value(terms)
         if worth is None:
             raise Unfit("NO_TERMS", f"{self.symbol.name} has no value of a tick")
@@ -326,7 +326,7 @@ class _Desk:
             point_value=worth,
             price=price,
             rate=rate.value if rate else None,
-            equity=state_of(self.account, at=self.at).equity,
+            equity=self._equity if wants_equity else None,
         )
 
     def _terms(self) -> ContractTerms:
@@ -338,6 +338,10 @@ class _Desk:
     @cached_property
     def _market(self) -> Market:
         return market_on(self.at.date(), [self.symbol], [self.account.currency])
+
+    @cached_property
+    def _equity(self) -> Decimal | None:
+        return state_of(self.account, at=self.at, base=self.account.currency).equity
 
     @cached_property
     def _quote(self) -> Quote | None:

@@ -155,3 +155,4 @@ WAYS: dict[SizeIn, Callable[[Decimal, Basis, Decimal | None], Raw]] = {
     SizeIn.PERCENT_EQUITY: _by_equity,
     SizeIn.PERCENT_RISK: _by_risk,
 }
+OF_EQUITY = frozenset({SizeIn.PERCENT_EQUITY, SizeIn.PERCENT_RISK})

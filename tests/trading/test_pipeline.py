@@ -495,7 +495,7 @@ def test_sizes_become_lots_down_to_the_step(charts, words, lots):
 
 def test_percent_of_equity_and_of_risk_need_the_equity(charts, monkeypatch):
     monkeypatch.setattr(
-        "trading.routing.state_of", lambda account, at: type("S", (), {"equity": D(10000)})
+        "trading.routing.state_of", lambda account, at, base: type("S", (), {"equity": D(10000)})
     )
     charts.send(size="100", size_in="percent_equity")
     charts.send(size="1", size_in="percent_risk", stop_loss_pips="50")

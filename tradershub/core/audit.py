@@ -62,7 +62,7 @@ def record(
     actor: a user, or the name of a program. target: a row, or words. owner: the user whose books
     are concerned, or their id. Values in details under names such as "password" are hidden.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         _lock_the_chain()
         previous = AuditEntry.objects.order_by("-seq").values("seq", "hash").first()
         entry = AuditEntry(
