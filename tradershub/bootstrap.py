@@ -50,7 +50,7 @@ def test(arguments: list[str]) -> int:
     """Run the tests that this machine can pass, and say which were left out and why."""
     install(DEVELOPMENT)
     left_out = missing_parts()
-    parallel = [] if any(word.startswith("-n") for word in arguments) else ["-n", workers()]
+    parallel = [] if any(word.startswith("-n") for word in arguments) else parallel_words()
     marks = [f"not {mark}" for mark in ("browser", "processes") if mark in left_out]
     unwanted = ["-m", " and ".join(marks)] if marks else []
     status = call("-m", "pytest", *parallel, *unwanted, *arguments)
@@ -164,8 +164,10 @@ def wait_through_interrupts(hub: subprocess.Popen[bytes]) -> int:
             continue  # the hub has heard it too, and is stopping
 
 
-def workers() -> str:
-    return str(max(2, min(8, os.cpu_count() or 2)))
+def parallel_words() -> list[str]:
+    """A worker more than processors, for tests of processes wait much; who is done takes from who is not."""
+    workers = min(8, (os.cpu_count() or 1) + 1)
+    return ["-n", str(workers), "--dist", "worksteal"]
 
 
 def missing_parts() -> dict[str, str]:
