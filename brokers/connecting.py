@@ -19,6 +19,7 @@ from brokers.models import Broker, Connection, Platform
 from brokers.platforms import PLATFORMS
 from brokers.secrets import SecretsUnavailable, expected, place, seal, unsealed, variables
 from brokers.sessions import open_session
+from tradershub.core import net
 from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
 from tradershub.core.errors import BadInput, Conflict, NotAllowed
@@ -45,6 +46,7 @@ def open_adapter(connection: Connection, number: str) -> Adapter:
             number=number,
             live=connection.live,
             secrets=unsealed(connection),
+            client=net.client,
         )
     except (KeyError, ImportError) as error:
         what = f"{connection.platform} cannot be used on this machine: {error}"

@@ -154,7 +154,8 @@ def _apply(
     )
     if after.state in OPEN and not (order.broker_order_id or broker_order_id):
         after = Standing(state=before.state, filled=after.filled, resume=before.resume)
-    changes = _changes(order, after, filled, broker_order_id) | besides
+    number = _number_of(order, report, broker_order_id)
+    changes = _changes(order, after, filled, number) | besides
     _use(order, after)
     if after.state != before.state:
         text, code = _why(report, before)
@@ -172,9 +173,19 @@ def _changes(order: Order, after: Standing, filled: Filled, broker_order_id: str
         "filled": after.filled,
         "average_price": filled.average if filled.average is not None else order.average_price,
         "resume_state": resume,
-        "broker_order_id": order.broker_order_id or broker_order_id,
+        "broker_order_id": broker_order_id,
     }
     return {name: value for name, value in wanted.items() if value != getattr(order, name)}
+
+
+def _number_of(order: Order, report: OrderReport | None, told: str) -> str:
+    """The broker's number of the order now. A change may give it another, which its own report tells.
+
+    A deal tells the number that filled, maybe an older one.
+    """
+    if report is not None and report.client_id == order.client_order_id:
+        return report.broker_order_id or order.broker_order_id
+    return order.broker_order_id or told
 
 
 def _use(order: Order, after: Standing) -> None:

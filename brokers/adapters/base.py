@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
+import httpx
+
+from brokers.adapters.errors import Unavailable
 from brokers.adapters.messages import (
     AccountReport,
     Ack,
@@ -45,15 +48,24 @@ class Settings:
     """What a connection must know; platforms derive from it. Fields: str, int, bool, Decimal."""
 
 
+def no_way_out(**_: Any) -> httpx.Client:
+    raise Unavailable("No way out of the hub was handed in", code="platform")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """The connection as an adapter sees it. number: the account it speaks for. live: real money."""
+    """The connection as an adapter sees it. number: the account it speaks for. live: real money.
+
+    client: opens the hub's guarded HTTP client, with the arguments of `tradershub.core.net.client`; a
+    platform on the web uses no other.
+    """
 
     settings: Any
     number: str
     live: bool
     deadline: float = 5.0  # seconds an order may take
     secrets: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    client: Callable[..., httpx.Client] = no_way_out
 
 
 class Adapter(ABC):
@@ -98,7 +110,10 @@ class Adapter(ABC):
 
     @abstractmethod
     def amend(self, broker_order_id: str, ticket: OrderTicket) -> Ack:
-        """Make a working order what `ticket` says, of the same symbol, side and kind."""
+        """Make a working order what `ticket` says, of the same symbol, side and kind.
+
+        The answer has the number under which it works from now on; an older one still means it.
+        """
 
     @abstractmethod
     def cancel(self, broker_order_id: str) -> Ack:

@@ -146,7 +146,9 @@ class AdapterContract:
             adapter.place(asked)
         assert refusal.value.message
         assert refusal.value.code
-        assert adapter.find_by_client_id(asked.client_id).found is None
+        # Some platforms keep what they refused, and say so later.
+        found = adapter.find_by_client_id(asked.client_id).found
+        assert found is None or found.order.status is Status.REJECTED
         assert (adapter.positions(), self.deals(adapter)[0]) == ([], before)
 
     # -- Our own ids ---------------------------------------------------------------------------
@@ -182,9 +184,21 @@ class AdapterContract:
         order = adapter.place(asked).order.broker_order_id
         price = self.bid - 5 * self.step
         changed = self.limit(client_id=asked.client_id, price=price)
-        assert adapter.amend(order, changed).order.price == price
+        ack = adapter.amend(order, changed)
+        assert (ack.order.price, ack.order.status) == (price, Status.WORKING)
+        (works,) = adapter.working_orders()
+        assert (works.broker_order_id, works.price) == (ack.order.broker_order_id, price)
         bench.move(self.symbol, price - 2 * self.step, price - self.step)
         assert self.position(adapter).open_price <= price
+        assert adapter.working_orders() == []
+
+    def test_an_amended_order_answers_to_the_number_it_had(self, adapter):
+        asked = self.limit()
+        order = adapter.place(asked).order.broker_order_id
+        for steps in (5, 6):
+            price = self.bid - steps * self.step
+            adapter.amend(order, self.limit(client_id=asked.client_id, price=price))
+        assert adapter.cancel(order).order.status is Status.CANCELLED
         assert adapter.working_orders() == []
 
     def test_a_cancelled_order_works_no_more(self, adapter, bench):

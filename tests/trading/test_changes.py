@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from accounts.models import Position
+from brokers.adapters.messages import DealReport
 from risk import kill_switch
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.reports.needs import what_needs
@@ -45,6 +46,25 @@ def test_a_working_order_is_cancelled(desk, working, risk):
     assert (risk.held, working.resume_state) == (set(), "")
     with pytest.raises(Conflict, match="cancelled already"):
         services.cancel(working, actor=desk.owner)
+
+
+def test_an_order_that_a_change_renumbered_is_the_same_order(desk, working):
+    stated = reports_of(desk, working)
+    reports.take_order(desk.account, replace(stated, broker_order_id="77"))
+    working.refresh_from_db()
+    assert working.broker_order_id == "77"
+    # A deal of the number it had tells of a fill, not of a number.
+    report = DealReport(
+        deal_id="9", kind="trade", at=stated.placed_at, currency="USD",
+        client_id=working.client_order_id, broker_order_id=stated.broker_order_id,
+    )  # fmt: skip
+    reports.take_deals(desk.account, [report])
+    working.refresh_from_db()
+    assert working.broker_order_id == "77"
+
+
+def reports_of(desk, order):
+    return desk.adapter.find_by_client_id(order.client_order_id).found.order
 
 
 def test_an_order_in_the_queue_is_cancelled_without_the_broker(desk, risk):
