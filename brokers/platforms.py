@@ -4,5 +4,6 @@ from tradershub.core.registry import Registry
 
 PLATFORMS = Registry(
     paper=("Paper", "brokers.adapters.paper.PaperAdapter"),
+    oanda=("OANDA", "brokers.adapters.oanda.OandaAdapter"),
     manual=("By hand", "brokers.adapters.manual.ManualAdapter"),
 )

@@ -248,7 +248,8 @@ class AccountReport:
 class SymbolReport:
     """A tradable symbol and its contract today. base: "" where the thing traded is no currency.
 
-    Swap rates are in the unit of `swap_mode` (points, money, interest), negative when the trader pays.
+    Swap rates are in the unit of `swap_mode` (points, money, interest as percent a year), negative when the
+    trader pays. swap_days: nights charged by weekday, Monday first; empty where the platform does not say.
     """
 
     name: str
@@ -259,6 +260,7 @@ class SymbolReport:
     swap_mode: str = ""
     swap_long: Decimal = ZERO
     swap_short: Decimal = ZERO
+    swap_days: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
