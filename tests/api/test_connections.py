@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from brokers.models import Connection
+from brokers.platforms import PLATFORMS
 from brokers.secrets import unsealed
 from tests.api.conftest import Program
 from tests.brokers.example_platform import CANARY, KEY, add_example, settings_given
@@ -96,7 +97,7 @@ def test_no_answer_and_no_log_has_a_secret(administrator, given, change, caplog,
 
 def test_a_platform_says_what_it_asks_for_and_can_do(administrator):
     found = {one["key"]: one for one in administrator.get("platforms").json()["data"]}
-    assert {"paper", "manual", KEY} == set(found)
+    assert {*PLATFORMS} == set(found)
     fields = {field["name"]: field for field in found[KEY]["settings"]}
     assert fields["host"]["required"] and not fields["host"]["secret"]
     assert fields["token"]["secret"] and fields["token"]["default"] is None
