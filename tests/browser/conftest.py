@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlparse
+from weakref import WeakKeyDictionary
 
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Frame, Page, Request, sync_playwright
 
 from tests.factories import make_owner
 
@@ -23,6 +25,7 @@ from tests.factories import make_owner
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 DESKTOP, PHONE = (1280, 900), (375, 800)
+PATIENCE, QUIET = 30.0, 0.1  # seconds
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,13 +71,51 @@ def open_page(
         context.add_cookies([_session_cookie(owner, live_server.url)])
         page = context.new_page()
         _watch(page, live_server.url, faults)
-        page.goto(live_server.url + path, wait_until="networkidle")
+        page.goto(live_server.url + path)
+        at_rest(page)
         return page
 
     yield open_
     for context in contexts:
         context.close()
     assert not faults
+
+
+class Traffic:
+    """What a page has asked for and waits for, and when it last did."""
+
+    def __init__(self, page: Page) -> None:
+        self.waited_for: set[Request] = set()
+        self.last = time.monotonic()
+        page.on("framenavigated", self._leave)
+        page.on("request", self._ask)
+        page.on("requestfinished", self._have)
+        page.on("requestfailed", self._have)
+
+    def _leave(self, frame: Frame) -> None:
+        """What the page before still waited for, nobody does any more."""
+        if frame.parent_frame is None:
+            self.waited_for.clear()
+
+    def _ask(self, request: Request) -> None:
+        self.waited_for.add(request)
+        self.last = time.monotonic()
+
+    def _have(self, request: Request) -> None:
+        self.waited_for.discard(request)
+        self.last = time.monotonic()
+
+
+_traffic: WeakKeyDictionary[Page, Traffic] = WeakKeyDictionary()
+
+
+def at_rest(page: Page) -> None:
+    """Wait until the page is loaded and asks for nothing more; `networkidle` takes half a second to say so."""
+    page.wait_for_load_state("load")
+    traffic, until = _traffic[page], time.monotonic() + PATIENCE
+    while traffic.waited_for or time.monotonic() < traffic.last + QUIET:
+        assert time.monotonic() < until, [request.url for request in traffic.waited_for]
+        page.wait_for_timeout(QUIET * 200)
 
 
 def _session_cookie(user: object, url: str) -> dict[str, str]:
@@ -85,6 +126,7 @@ def _session_cookie(user: object, url: str) -> dict[str, str]:
 
 
 def _watch(page: Page, url: str, faults: list[str]) -> None:
+    _traffic[page] = Traffic(page)
     host = urlparse(url).netloc
     page.on("pageerror", lambda error: faults.append(f"script error: {error}"))
     page.on(

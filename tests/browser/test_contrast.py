@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browser.conftest import at_rest
 from tests.reports.books import make_books
 
 PAGES = ("/", "/reports/trades/", "/reports/breaks/", "/reports/health/")
@@ -53,6 +54,6 @@ def test_text_has_contrast_and_controls_have_labels(open_page, owner, live_serve
     page = open_page("/", dark=dark)
     for path in PAGES:
         page.goto(live_server.url + path)
-        page.wait_for_load_state("networkidle")
+        at_rest(page)
         assert page.evaluate(POOR_CONTRAST) == [], path
         assert page.evaluate(UNLABELLED) == [], path

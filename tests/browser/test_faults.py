@@ -6,7 +6,7 @@ import pytest
 from django.template.loader import render_to_string
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, at_rest
 from tests.browser.test_contrast import POOR_CONTRAST
 
 LIMITS = {"megabytes": 2, "upload_megabytes": 200, "files": 200, "request_id": "a1" * 16}
@@ -20,7 +20,8 @@ def show(page, live_server, name):
         route.fulfill(body=html, content_type="text/html")
 
     page.route("**/fault", answer)
-    page.goto(f"{live_server.url}/fault", wait_until="networkidle")
+    page.goto(f"{live_server.url}/fault")
+    at_rest(page)
     page.unroute("**/fault", answer)
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, at_rest
 from tests.reports.books import make_books
 
 PAGES = ("/", "/reports/equity/", "/reports/trades/", "/reports/positions/", "/reports/statement/",
@@ -25,7 +25,7 @@ def test_no_page_scrolls_sideways_or_breaks_the_policy(open_page, books, size):
     page = open_page("/", size=size)
     for path in PAGES:
         page.goto(page.url.split("/", 3)[0] + "//" + page.url.split("/", 3)[2] + path)
-        page.wait_for_load_state("networkidle")
+        at_rest(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0], path
         expect(page.get_by_text("Recording only")).to_be_visible()
 

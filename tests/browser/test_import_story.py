@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from accounts.models import Account, Deal, StatementImport
 from brokers import catalogue
 from brokers.models import Instrument
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, at_rest
 from tests.factories import make_account
 from tradershub.example import write_example
 
@@ -72,14 +72,14 @@ def desk(open_page, live_server, dialogs):
 def drop(page: Page, name: str, data: bytes) -> None:
     with page.expect_navigation():
         page.evaluate(DROP, [name, base64.b64encode(data).decode()])
-    page.wait_for_load_state("networkidle")
+    at_rest(page)
 
 
 def choose(page: Page, *files: tuple[str, bytes]) -> None:
     payload = [{"name": n, "mimeType": "application/octet-stream", "buffer": d} for n, d in files]
     with page.expect_navigation():
         page.set_input_files("#files", payload)
-    page.wait_for_load_state("networkidle")
+    at_rest(page)
 
 
 def packed(files: dict[str, bytes]) -> bytes:
@@ -93,7 +93,7 @@ def packed(files: dict[str, bytes]) -> bytes:
 def press(page: Page, words: str) -> None:
     with page.expect_navigation():
         page.get_by_role("button", name=words).click()
-    page.wait_for_load_state("networkidle")
+    at_rest(page)
 
 
 def overflow(page: Page) -> int:
@@ -118,7 +118,8 @@ def test_a_dropped_report_is_shown_booked_seen_and_undone(desk, live_server, wor
     expect(page.locator(".notice[role=status]")).to_contain_text("Booked")
     account = Account.objects.get()
     assert (account.number, account.broker.name) == ("50481127", "Northgate Markets Ltd")
-    page.goto(live_server.url, wait_until="networkidle")
+    page.goto(live_server.url)
+    at_rest(page)
     expect(page.locator(".cards .card")).to_contain_text("50481127")
     expect(page.locator(".figure-lead .figure-value")).not_to_have_text("–")
 
@@ -127,7 +128,8 @@ def test_a_dropped_report_is_shown_booked_seen_and_undone(desk, live_server, wor
     assert "out of the books" in dialogs[0]
     expect(page.locator(".page-lead")).to_contain_text("Undone")
     assert not Deal.objects.exists()
-    page.goto(live_server.url, wait_until="networkidle")
+    page.goto(live_server.url)
+    at_rest(page)
     expect(page.locator(".cards .card-value")).to_contain_text("0.00")
 
 
@@ -235,7 +237,7 @@ def test_a_phone_shows_it_all_without_scrolling_sideways(desk, workbook, dark):
     assert overflow(page) <= 0
     for name in (workbook[0], "trades.csv"):
         page.get_by_role("link", name=name).click()
-        page.wait_for_load_state("networkidle")
+        at_rest(page)
         assert overflow(page) <= 0, name
         page.go_back()
 
@@ -254,14 +256,14 @@ def test_the_keyboard_alone_is_enough(desk, live_server, workbook):
     page.keyboard.press("g")
     with page.expect_navigation():
         page.keyboard.press("i")
-    page.wait_for_load_state("networkidle")
+    at_rest(page)
     tab_to(page, 'e.id === "files"')
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
     name, data = workbook
     with page.expect_navigation():
         chooser.value.set_files([{"name": name, "mimeType": "", "buffer": data}])
-    page.wait_for_load_state("networkidle")
+    at_rest(page)
     tab_to(page, 'e.closest(".files-table a") !== null')
     with page.expect_navigation():
         page.keyboard.press("Enter")
@@ -279,7 +281,7 @@ def test_an_unknown_symbol_of_a_known_broker_is_mapped_on_the_page(desk, owner):
     page.get_by_label("for").select_option(str(account.pk))
     choose(page, ("trades.csv", TABLE.format(note="").replace("EURUSD", "Fiber").encode()))
     page.get_by_role("link", name="trades.csv").click()
-    page.wait_for_load_state("networkidle")
+    at_rest(page)
     answer_all(page)
     press(page, "Read the table like this")
     page.get_by_label("Fiber").select_option(str(euro.pk))

@@ -14,7 +14,7 @@ from accounts.models import Position
 from accounts.papers import open_paper_account
 from brokers.catalogue import instruments
 from brokers.models import BrokerSymbol, Instrument, Quote
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, at_rest
 from tests.browser.test_contrast import POOR_CONTRAST, UNLABELLED
 from trading import execution, services
 from trading.models import Order
@@ -112,7 +112,8 @@ def test_it_fits_a_phone(open_page, symbol, position, dark, live_server):
     name = "dark" if dark else "light"
     for path in ("ticket/", "orders/", f"positions/{position.pk}/", "reports/positions/"):
         if path != "ticket/":
-            page.goto(f"{live_server.url}/{path}", wait_until="networkidle")
+            page.goto(f"{live_server.url}/{path}")
+            at_rest(page)
         is_readable(page)
         shoot(page, f"phone-{path.replace('/', '-')}{name}")
 
@@ -136,6 +137,12 @@ def test_a_position_is_closed_from_its_table_by_keyboard(open_page, symbol, posi
     shoot(page, "orders")
 
 
+def just_answered(page):
+    """Now is time to write: SQLite in memory refuses a page that asks meanwhile, as a file would not."""
+    with page.expect_response("**"):
+        pass
+
+
 def test_pages_follow_what_happens_by_themselves(
     open_page, account, symbol, position, owner, monkeypatch
 ):
@@ -145,10 +152,13 @@ def test_pages_follow_what_happens_by_themselves(
     )
     page = open_page(f"/orders/{order.pk}/")
     assert page.inner_text("#live-state .figure-lead .figure-value") == "Queued"
+    just_answered(page)
     execution.pump(account)
     page.wait_for_selector("#live-state >> text=Working")
     page.wait_for_selector("#live-actions >> text=Change")
+    page.close()
     held = open_page("/reports/positions/")
     held.wait_for_selector("td >> text=+250.00")
+    just_answered(held)
     quoted(symbol, "1.2", "1.2001")
     held.wait_for_selector("td >> text=+5,250.00".replace(",", "\u202f"))
