@@ -80,7 +80,7 @@ def _send_next(channel: Channel, now: dt.datetime) -> None:
     try:
         kind: ChannelKind = CHANNELS.load(channel.kind)(line_of(channel))
     except (Unreadable, KeyError) as error:
-        _switch_off(channel, f"Its secrets cannot be read: {error}")
+        switch_off(channel, f"Its secrets cannot be read: {error}")
         return
     waiting = list(
         rows.filter(state=State.DUE, next_at__lte=now).order_by("-urgent", "id")[:TOGETHER]
@@ -132,7 +132,7 @@ def _deliver(
         _pause(channel, kind.pace, fault=refusal.message)
     except Refused as refusal:
         _mark(batch, State.FAILED, refusal.message)
-        _switch_off(channel, refusal.message)
+        switch_off(channel, refusal.message)
     except Exception as error:
         log.exception("channel_failed", channel=channel.pk)
         _again(channel, batch, Later(f"It failed: {type(error).__name__}; the log says more"))
@@ -167,7 +167,7 @@ def _pause(channel: Channel, seconds: float, **changes: object) -> None:
 
 
 @transaction.atomic
-def _switch_off(channel: Channel, why: str) -> None:
+def switch_off(channel: Channel, why: str) -> None:
     """Until a person has seen to it; the person's other channels say so."""
     mine = Channel.objects.filter(pk=channel.pk, enabled=True)
     if not mine.update(enabled=False, fault=why[:300]):

@@ -95,7 +95,7 @@ def edit_channel(
     **changes: Any,
 ) -> Channel:
     """Change it; what is not given stays, secrets too. Another bot must connect its chat anew. Raises BadInput."""
-    channel = Channel.objects.select_for_update().get(pk=channel.pk)
+    channel = Channel.objects.select_for_update(no_key=True).get(pk=channel.pk)
     before = state_of(channel, (*changes, "topics", "settings"))
     for name, value in changes.items():
         setattr(channel, name, value.strip() if name == "name" else value)
@@ -135,7 +135,6 @@ def switch_channel(channel: Channel, *, on: bool, actor: Any) -> Channel:
 @transaction.atomic
 def delete_channel(channel: Channel, *, actor: Any) -> None:
     """Forget it with its secrets and with what was said by it."""
-    channel = Channel.objects.select_for_update().get(pk=channel.pk)
     record(
         "channel.delete", actor=actor, target=channel, owner=channel.owner,
         summary=f"Deleted {channel} and its secrets",
@@ -259,7 +258,7 @@ def connect_chat(channel: Channel, *, chat: int, name: str, person: int, person_
 @transaction.atomic
 def disconnect_chat(channel: Channel, *, actor: Any) -> Channel:
     """No chat is told and none may command, until one connects itself again."""
-    channel = Channel.objects.select_for_update().get(pk=channel.pk)
+    channel = Channel.objects.select_for_update(no_key=True).get(pk=channel.pk)
     if channel.chat is None:
         raise Conflict("No chat is connected")
     _forget_chat(channel)

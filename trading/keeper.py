@@ -21,6 +21,7 @@ from brokers.platforms import PLATFORMS
 from tradershub.core import signs
 from tradershub.core.tasks import here, record_beat
 from trading import dropfolder, flattening, leases, sweeper
+from trading.chatting import Chats
 from trading.following import AWAY, Clock, Following, note_fault
 from trading.models import Flattening
 
@@ -75,7 +76,8 @@ class Keeper:
     def __init__(self, stopping: threading.Event) -> None:
         self.stopping = stopping
         self.followed: dict[int, tuple[Following, Thread]] = {}
-        turns = (sweep, look_into_folders, Flattened().flatten, Senders().send)
+        self.chats = Chats(holder(), stopping)
+        turns = (sweep, look_into_folders, Flattened().flatten, Senders().send, self.chats.tend)
         self.chores = [Thread(turn.__name__, turn, stopping) for turn in turns]
         self.assigns = Clock("LOOK_SECONDS")
         self.beats = Clock("HEARTBEAT_SECONDS")

@@ -124,10 +124,11 @@ def post(
     secrets: Sequence[str],
     timeout: float = net.TIMEOUT,
     trusted: Sequence[str] = (),
+    largest: int = net.LARGEST,
 ) -> httpx.Response:
     """The service's answer, whatever it says. Raises Later where there is none, never with a secret."""
     try:
-        with net.client(timeout=timeout, trusted=trusted) as client:
+        with net.client(timeout=timeout, trusted=trusted, largest=largest) as client:
             return client.post(url, json=body)
     except net.AddressRefused as error:
         raise Refused(net.redacted(str(error), secrets)) from None

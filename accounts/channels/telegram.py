@@ -33,6 +33,7 @@ from tradershub.core import net
 TOKEN = re.compile(r"([0-9]{5,16}):[A-Za-z0-9_-]{30,80}")
 LONGEST = 4096  # UTF-16 units, after its tags are read
 PUBLIC = "https://api.telegram.org"
+LARGEST = 2**20  # bytes of an answer: twenty of the longest messages that strangers may send
 GONE = (401, 403, 404)
 
 
@@ -63,13 +64,15 @@ class Bot:
     def __init__(self, token: str) -> None:
         self.token = token
 
-    def call(self, method: str, *, timeout: float = net.TIMEOUT, **given: Any) -> Any:
+    def call(self, method: str, *, patience: float = net.TIMEOUT, **given: Any) -> Any:
+        """The method's result. patience: seconds until it must have answered."""
         address = hub.TELEGRAM_API
         answer = post(
             f"{address.rstrip('/')}/bot{self.token}/{method}",
             given,
             secrets=[self.token],
-            timeout=timeout,
+            timeout=patience,
+            largest=LARGEST,
             trusted=[] if address == PUBLIC else [place_of(address)],
         )
         try:

@@ -58,7 +58,7 @@ class Channel(OwnedModel):
     name = models.CharField(max_length=80)
     settings = models.JSONField(default=dict, blank=True)
     sealed = models.TextField(blank=True, editable=False)
-    topics = models.JSONField(default=all_topics)
+    topics = models.JSONField(default=all_topics, blank=True)
     enabled = models.BooleanField(default=True)
     fault = models.CharField(max_length=300, blank=True, editable=False)
     sent_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -150,6 +150,7 @@ def test_what_may_pass_is_tried_again_later_each_time(owner, chat, clock, kind):
     assert texts(chat) == ["Filled"] and channel.fault == ""
 
 
+@pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
 def test_a_service_that_hangs_holds_up_no_other_channel(chat, monkeypatch):
     owner, hangs = make_owner(), threading.Event()
@@ -221,6 +222,22 @@ def test_killed_between_sending_and_marking_it_is_sent_again(owner, chat, monkey
     assert texts(chat) == ["Filled", "Filled"] and states() == ["sent"]
 
 
+def test_a_channel_that_is_being_sent_by_is_left_alone(owner, chat, monkeypatch):
+    channel = telegram(owner)
+    say(owner, "One", "Two")
+    send = Telegram.send
+
+    def meanwhile(kind, parts):
+        assert outbox.due() == []
+        outbox.work(channel.pk)
+        return send(kind, parts)
+
+    monkeypatch.setattr(Telegram, "send", meanwhile)
+    outbox.work(channel.pk)
+    assert texts(chat) == ["One"] and states() == ["due", "sent"]
+
+
+@pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
 def test_two_senders_at_once_send_it_once(chat):
     owner = make_owner()

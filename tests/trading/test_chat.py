@@ -1,0 +1,246 @@
+"""Commands from a chat: only from where and whom they may come, once each, and nothing that loosens."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+
+import pytest
+from django.contrib.auth.models import Group
+
+from accounts import notify, subscribing
+from accounts.models import Channel, Notification
+from risk import kill_switch
+from tests.accounts.chats import CHAT, chat_server, send_all, telegram, texts
+from tests.factories import make_account, make_owner
+from tradershub.core.errors import Conflict
+from tradershub.core.models import AuditEntry
+from tradershub.roles import set_up_groups
+from trading import chat as commands
+from trading import services
+from trading.chatting import Chats, Ear, to_hear
+from trading.models import Flattening, Order
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def server(settings, tmp_path):
+    settings.CHAT_SECONDS, settings.DATA_DIR = 0, tmp_path
+    with chat_server(settings) as served:
+        yield served
+
+
+@pytest.fixture
+def trader(desk):
+    return member(desk.owner, "Trader")
+
+
+def member(person, group):
+    set_up_groups()
+    person.is_staff = True
+    person.save()
+    person.groups.set([Group.objects.get(name=group)])
+    return person
+
+
+def heard(channel):
+    """What was written since, read by the hub, and its answers sent."""
+    Ear(channel.pk, "test").turn()
+    send_all(rounds=4)
+    channel.refresh_from_db()
+
+
+def answers(server, channel, *texts_said, **how):
+    """What the hub answers to that."""
+    before = len(server.seen)
+    for text in texts_said:
+        server.say(text, **how)
+    heard(channel)
+    return "\n".join(texts(server)[before:])
+
+
+def test_a_chat_connects_itself_with_the_code_once(server, trader):
+    channel = telegram(trader, chat=None)
+    assert to_hear() == []
+    code = subscribing.new_code(channel, actor=trader)
+    assert to_hear() == [channel.pk]
+    assert answers(server, channel, "hello", "/start WRONGCODE9", chat=5, person=5) == ""
+    said = answers(server, channel, f"/start {code.lower()}", chat=7, person=8, name="Ada's phone")
+    assert said.startswith("Connected")
+    assert (channel.chat, channel.chat_name) == (7, "Ada's phone")
+    assert [one["id"] for one in channel.people] == [8] and channel.code == ""
+    assert answers(server, channel, code, chat=9, person=9) == ""
+    channel.refresh_from_db()
+    assert channel.chat == 7
+
+
+def test_a_code_ends(server, trader):
+    channel = telegram(trader, chat=None)
+    code = subscribing.new_code(channel, actor=trader)
+    Channel.objects.update(code_until=channel.created_at)
+    assert answers(server, channel, code) == ""
+    assert channel.chat is None
+
+
+def test_strangers_are_ignored_and_written_down_once(server, trader):
+    channel = telegram(trader)
+    said = answers(server, channel, "/stop", "/status", chat=666, person=CHAT)
+    assert said == "" and not kill_switch.engaged_for(trader).engaged
+    assert AuditEntry.objects.filter(action="channel.stranger").count() == 1
+    assert "Only who sent" in answers(server, channel, "/stop", chat=CHAT, person=666)
+    assert not kill_switch.engaged_for(trader).engaged
+
+
+def test_status_and_positions_of_the_owner_only(server, trader, desk):
+    make_account(owner=make_owner(), name="Somebody else's")
+    channel = telegram(trader)
+    services.place_by_hand(desk.account, actor=trader, symbol="EURUSD", side="buy", lots="0.5")
+    desk.pump()
+    Channel.objects.update(topics=[])
+    said = answers(server, channel, "/status")
+    assert said.startswith("Trading is on") and "equity" in said and "Orders open: 0." in said
+    assert "Somebody" not in said
+    assert "position" in answers(server, channel, "/positions@hub_bot").lower()
+    assert "/flatten" in answers(server, channel, "/help")
+    assert "Not understood" in answers(server, channel, "release everything")
+
+
+def test_stop_stops_at_once_also_when_it_comes_late(server, trader, desk):
+    channel = telegram(trader, topics=["stop"])
+    waiting = desk.place("0.5")
+    said = answers(server, channel, "/stop", at=time.time() - 3600)
+    assert "Stopped: all of your accounts" in said and "Reason: /stop from Phone" in said
+    assert kill_switch.engaged_for(trader).engaged
+    assert desk.state(waiting) == "not_sent"
+    assert not kill_switch.standing(make_account()).engaged
+
+
+def test_stop_of_one_account_by_its_number(server, trader, desk):
+    other = make_account(owner=trader, name="Tokyo")
+    channel = telegram(trader, topics=[])
+    assert "Stopped: Tokyo" in answers(server, channel, "/stop tokyo")
+    assert kill_switch.standing(other).engaged and not kill_switch.standing(desk.account).engaged
+    assert "no open account or strategy" in answers(server, channel, "/stop Osaka")
+
+
+def test_an_update_is_done_once_however_often_it_comes(server, trader):
+    channel = telegram(trader, topics=[])
+    number = server.say("/stop")
+    update = server.updates[-1]
+    for _ in range(3):
+        commands.take(channel, update)
+    assert kill_switch.engaged_for(trader).engaged
+    assert Notification.objects.filter(key=f"reply:{number}").count() == 1
+    assert AuditEntry.objects.filter(action="kill_switch.engage").count() == 1
+
+
+def test_flatten_asks_first_and_does_it_with_the_number_once(server, trader, desk):
+    channel = telegram(trader, topics=[])
+    question = answers(server, channel, "/flatten")
+    number = re.search(r"/flatten (\d{4})", question)[1]
+    assert not Flattening.objects.exists() and not kill_switch.engaged_for(trader).engaged
+    wrong = f"{(int(number) + 1) % 10000:04d}"
+    assert "not the number" in answers(server, channel, f"/flatten {wrong}")
+    assert "not the number" in answers(server, channel, f"/flatten {number}")
+    number = re.search(r"/flatten (\d{4})", answers(server, channel, "/flatten"))[1]
+    assert "being made flat" in answers(server, channel, f"/flatten {number}")
+    assert Flattening.objects.get().account == desk.account
+    assert kill_switch.engaged_for(trader).engaged
+
+
+def test_an_old_command_is_not_done(server, trader, desk):
+    channel = telegram(trader)
+    assert "too long ago" in answers(server, channel, "/flatten", at=time.time() - 600)
+
+
+def test_who_may_only_look_may_not_stop(server, desk):
+    viewer = member(desk.owner, "Viewer")
+    channel = telegram(viewer)
+    assert "may not use /stop" in answers(server, channel, "/stop")
+    assert "Trading is on" in answers(server, channel, "/status")
+    viewer.is_active = False
+    viewer.save()
+    assert "may not use the hub" in answers(server, channel, "/status")
+
+
+def test_commands_can_be_switched_off(server, trader):
+    channel = telegram(trader, commands=False)
+    assert "switched off" in answers(server, channel, "/stop")
+    assert not kill_switch.engaged_for(trader).engaged
+
+
+def test_a_command_that_fails_answers_so_and_is_not_tried_for_ever(server, trader, monkeypatch):
+    channel = telegram(trader)
+    broken = {"/status": ((), lambda *_: Order.objects.get(pk=-1))}
+    monkeypatch.setattr(commands, "COMMANDS", commands.COMMANDS | broken)
+    assert "It failed: DoesNotExist" in answers(server, channel, "/status")
+    assert channel.heard == server.updates[-1]["update_id"] + 1
+
+
+def test_another_keeper_does_not_ask_as_well(server, trader):
+    channel = telegram(trader)
+    server.say("/help")
+    assert Ear(channel.pk, "one")._hold(channel) and not Ear(channel.pk, "two")._hold(channel)
+    assert Ear(channel.pk, "two").turn() == 1.0
+    channel.refresh_from_db()
+    assert channel.heard == 0
+
+
+def test_a_bot_whose_token_is_wrong_is_switched_off(server, trader, monkeypatch):
+    channel = telegram(trader)
+    monkeypatch.setattr("brokers.simulators.chat.TOKEN", re.compile("never"))
+    Ear(channel.pk, "test").turn()
+    channel.refresh_from_db()
+    assert not channel.enabled and "Unauthorized" in channel.fault
+
+
+def test_a_deaf_chat_is_told_elsewhere_and_so_is_its_return(server, trader, settings, monkeypatch):
+    channel = telegram(trader)
+    ear = Ear(channel.pk, "test")
+    address, settings.TELEGRAM_API = settings.TELEGRAM_API, "http://127.0.0.1:9"
+    ear.turn()
+    assert not ear.is_told
+    ear.failing_since -= 61
+    ear.turn()
+    settings.TELEGRAM_API = address
+    ear.turn()
+    titles = list(Notification.objects.order_by("id").values_list("title", flat=True))
+    assert titles == ["Commands are not heard: Phone", "Commands are heard again: Phone"]
+
+
+def test_another_bot_must_connect_its_chat_anew(server, trader):
+    channel = telegram(trader)
+    token = "300003:AAE-another_bot-0123456789abcdef-0123456789"
+    channel = subscribing.edit_channel(channel, actor=trader, secrets={"token": token})
+    assert channel.chat is None and channel.people == []
+    with pytest.raises(Conflict, match="No chat is connected"):
+        subscribing.send_test(channel, actor=trader)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_keeper_hears_a_stop_while_it_asks_and_answers_it(server, desk, settings, monkeypatch):
+    """The long question to Telegram is open when the command is written."""
+    settings.CHAT_SECONDS = 5
+    owner = member(desk.owner, "Trader")
+    notify.forget()
+    channel = telegram(owner, topics=[])
+    stopping, done, take = threading.Event(), threading.Event(), commands.take
+    monkeypatch.setattr(commands, "take", lambda *given: take(*given) or done.set())
+    chats = Chats("test", stopping)
+    chats.tend()
+    with server.news:
+        assert server.news.wait_for(lambda: server.asking, 5)
+    server.say("/stop")
+    [thread] = chats.running.values()
+    assert done.wait(5)
+    stopping.set()
+    server.closing = True
+    with server.news:
+        server.news.notify_all()
+    thread.join(5)
+    assert kill_switch.engaged_for(owner).engaged
+    send_all()
+    assert "Stopped: all of your accounts" in texts(server)[0]
+    assert channel.pk in to_hear()
