@@ -339,6 +339,10 @@ SETTLE_SECONDS = env.seconds("SETTLE_SECONDS", default=10, above=ORDER_SECONDS)
 ABSENCE_SECONDS = env.seconds("ABSENCE_SECONDS", default=5)
 QUARANTINE_SECONDS = env.seconds("QUARANTINE_SECONDS", default=300, above=SETTLE_SECONDS)
 RETRY_SECONDS = env.seconds("RETRY_SECONDS", default=2)
+# A worker leaves the lane to the next one after so long, well before its task would be ended by force.
+PUMP_SECONDS = env.seconds("PUMP_SECONDS", default=20)
+# For so long a signal waits for the one before it, which another worker has begun; then it runs both.
+GIVE_WAY_SECONDS = env.seconds("GIVE_WAY_SECONDS", default=0.5)
 STALE_SECONDS = env.seconds("STALE_SECONDS", default=60)  # an entry, or a price, is too old then
 # The ids of orders follow from it: changed, an order sent before would not be known again.
 ORDER_ID_KEY = env("ORDER_ID_KEY", default="") or kept_secret(DATA_DIR / "order_id_key")

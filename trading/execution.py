@@ -22,6 +22,7 @@ from brokers.adapters.messages import AccountReport, Ack, PositionReport
 from brokers.connecting import note_error, note_success, open_adapter
 from risk import kill_switch
 from tradershub.core.failpoints import failpoint
+from tradershub.core.queue import EXECUTION, enqueue
 from trading import journal, lanes, reconcile, reports, sync, telling, tickets
 from trading.lanes import Claim, Held, LeaseLost
 from trading.models import Lane, Order, OrderAttempt
@@ -42,13 +43,17 @@ class Way:
 
 
 def pump(account: Account) -> None:
-    """Work the account's lane: settle what is unknown, send what is due. Safe at any time, by anyone."""
+    """Work the account's lane: settle what is unknown, send what is due. Safe at any time, by anyone.
+
+    A lane that never comes to rest is handed on to the next worker after PUMP_SECONDS.
+    """
+    until = time.monotonic() + settings.PUMP_SECONDS
     while lanes.is_due(account):
         held = lanes.take(account)
         if held is None:
             return
         try:
-            worked = _work(held)
+            worked = _work(held, until)
         except LeaseLost as lost:
             log.warning("lease_lost", account=account.pk, why=str(lost))
             return
@@ -56,10 +61,16 @@ def pump(account: Account) -> None:
             lanes.let_go(held)
         if not worked:
             return
+        if time.monotonic() > until:
+            enqueue("trading.tasks.pump", account.pk, cluster=EXECUTION, keep_result=False)
+            return
 
 
-def _work(held: Held) -> bool:
-    """Whether anything was sent or ended; what was only looked for has its next turn later."""
+def _work(held: Held, until: float) -> bool:
+    """Whether anything was sent or ended; what was only looked for has its next turn later.
+
+    until: time.monotonic() after which no other claim is made.
+    """
     way, worked = way_to(held.account), False
     try:
         for attempt in lanes.unsettled(held.account):
@@ -68,6 +79,8 @@ def _work(held: Held) -> bool:
         while claim := lanes.claim_next(held, watermark=way.watermark):
             record(claim, ask(way, claim))
             worked = True
+            if time.monotonic() > until:
+                break
     finally:
         if way.adapter:
             with suppress(AdapterError):

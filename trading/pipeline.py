@@ -11,6 +11,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import Account
 from risk.facts import Check
 from tradershub.core.audit import plain, record
 from tradershub.core.errors import BadInput, Conflict
@@ -32,15 +33,19 @@ NOBODY = Check(
 )
 
 
-def run(signal: Signal, *, approved_by: str = "") -> None:
-    """Turn a stored signal into queued orders. Ends early with a stated reason; safe to run twice."""
+def run(signal: Signal, *, approved_by: str = "", pumps: bool = False) -> Account | None:
+    """Turn a stored signal into queued orders. Ends early with a stated reason; safe to run twice.
+
+    pumps: the caller works the lane of the account that is returned himself, at once, so that no worker is
+    woken for it; should he die before, the sweeper finds what is queued.
+    """
     if signal.state != (State.WAITING if approved_by else State.RECEIVED):
-        return
+        return None
     facts = normalise(signal, draft_from_plain(signal.draft), at=timezone.now())
     refusal, gates = _asked(facts)
     if refusal:
         end(facts, State.REFUSED, refusal, gates=gates, by=approved_by)
-        return
+        return None
 
     found = route(facts.draft, facts.strategy, facts.instrument, at=facts.at)
     plans = [_checked(signal, plan) for plan in found]
@@ -52,7 +57,8 @@ def run(signal: Signal, *, approved_by: str = "") -> None:
     elif signal.mode == Mode.APPROVAL and not approved_by:
         end(facts, State.WAITING, plans=plans, gates=gates)
     else:
-        _order(facts, plans, gates, by=approved_by)
+        return _order(facts, plans, gates, by=approved_by, pumps=pumps)
+    return None
 
 
 def _asked(facts: SignalFacts) -> tuple[Check | None, list[Gate]]:
@@ -114,37 +120,51 @@ def _nobody_follows(plans: list[Plan]) -> Check | None:
     return None
 
 
-def _order(facts: SignalFacts, plans: list[Plan], gates: list[Gate], *, by: str) -> None:
+def _order(
+    facts: SignalFacts, plans: list[Plan], gates: list[Gate], *, by: str, pumps: bool
+) -> Account | None:
     """All orders of the signal, and what it takes back, are rows before the first order is judged on its own.
 
-    Who dies in between leaves them to the sweeper. A second run finds the signal ended and adds none.
+    Who dies in between leaves them to the sweeper. A second run finds the signal ended and adds none. An order
+    that is alone is judged with the signal's end in one transaction.
     """
     actor = by or f"signal {facts.signal.pk}"
     cancelled = [order for found in plans for order in found.cancels]
+    legs = [(leg, place) for found in plans for place, leg in enumerate(found.legs)]
+    own = legs[0][0].account if pumps and legs else None
     with transaction.atomic():
         _hold(cancelled)
-        if not end(facts, State.ORDERED, plans=plans, gates=gates, by=by):
-            return
+        if not _ended(facts, State.ORDERED, PASSED, plans=plans, gates=gates, by=by):
+            return None
         orders = [
-            journal.open_order(_row(facts.signal, leg, place), actor=actor)
-            for found in plans
-            for place, leg in enumerate(found.legs)
+            journal.open_order(_row(facts.signal, leg, place), actor=actor) for leg, place in legs
         ]
+        if len(orders) == 1 and not cancelled:
+            _decide(orders.pop(), own)
+        _tell(facts.signal, State.ORDERED, PASSED, by=by)
         for order in cancelled:
             try:
                 services.cancel(order, actor=actor)
             except Conflict as over:
                 log.info("nothing_to_cancel", order=order.client_order_id, why=over.message)
     for order in orders:
-        try:
-            services.decide(order)
-        except journal.Lost as moved:
-            log.info("moved_meanwhile", order=order.client_order_id, why=moved.message)
+        _decide(order, own)
+    return own
+
+
+def _decide(order: Order, own: Account | None) -> None:
+    """own: the account whose lane needs no wake-up."""
+    try:
+        services.decide(order, wakes=order.account != own)
+    except journal.Lost as moved:
+        log.info("moved_meanwhile", order=order.client_order_id, why=moved.message)
 
 
 def _hold(orders: list[Order]) -> None:
     """Lock them before the audit log is, as everybody does who moves an order."""
     ids = [order.pk for order in orders]
+    if not ids:
+        return
     list(Order.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
 
 
@@ -209,6 +229,22 @@ def end(
 
     gates: what each said, kept with the end.
     """
+    with transaction.atomic():
+        if not _ended(facts, state, why, plans=plans, gates=gates, by=by):
+            return False
+        _tell(facts.signal, state, why, by=by)
+    return True
+
+
+def _ended(
+    facts: SignalFacts,
+    state: Signal.State,
+    why: Check,
+    *,
+    plans: Iterable[Plan],
+    gates: Iterable[Gate],
+    by: str,
+) -> bool:
     signal = facts.signal
     changes = {
         "state": state,
@@ -220,20 +256,22 @@ def end(
         "decided_by": by[:150],
         "planned": [f"{found.account}: {_in_words(found)}" for found in plans if not found.refusal],
     }
-    with transaction.atomic():
-        if not Signal.objects.filter(pk=signal.pk, state=signal.state).update(**changes):
-            return False
-        Gate.objects.bulk_create(gates)
-        record(
-            f"signal.{state}",
-            actor=by or signal.source.name,
-            target=signal,
-            summary=f"{signal}: {state.label.lower()} {why.text}".strip()[:300],
-            details={"key": signal.key, "code": why.code},
-            owner=signal.source.owner,
-        )
-        if state == State.REFUSED:
-            telling.signal_refused(signal, why)
+    if not Signal.objects.filter(pk=signal.pk, state=signal.state).update(**changes):
+        return False
+    Gate.objects.bulk_create(gates)
     for name, value in changes.items():
         setattr(signal, name, value)
     return True
+
+
+def _tell(signal: Signal, state: Signal.State, why: Check, *, by: str) -> None:
+    record(
+        f"signal.{state}",
+        actor=by or signal.source.name,
+        target=signal,
+        summary=f"{signal}: {state.label.lower()} {why.text}".strip()[:300],
+        details={"key": signal.key, "code": why.code},
+        owner=signal.source.owner,
+    )
+    if state == State.REFUSED:
+        telling.signal_refused(signal, why)

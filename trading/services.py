@@ -132,8 +132,11 @@ def _symbol(account: Account, symbol: BrokerSymbol | str) -> BrokerSymbol:
 
 
 @transaction.atomic
-def decide(order: Order, *, actor: Any = "hub") -> None:
-    """Every rule is asked (T2, T3): the order gets its turn, or ends with the reason. Safe to repeat."""
+def decide(order: Order, *, actor: Any = "hub", wakes: bool = True) -> None:
+    """Every rule is asked (T2, T3): the order gets its turn, or ends with the reason. Safe to repeat.
+
+    wakes: False where the caller works the lane himself as soon as this is committed.
+    """
     if order.state != Order.State.RECEIVED:
         return
     now = timezone.now()
@@ -156,7 +159,8 @@ def decide(order: Order, *, actor: Any = "hub") -> None:
         holds=True,
         lane_seq=lanes.next_place(order.account),
     )
-    wake(order.account)
+    if wakes:
+        wake(order.account)
 
 
 def wake(account: Account) -> None:

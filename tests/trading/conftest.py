@@ -22,7 +22,7 @@ def no_queue(monkeypatch):
 @pytest.fixture
 def fast(settings):
     settings.SETTLE_SECONDS = settings.ORDER_SECONDS = 0.0
-    settings.ABSENCE_SECONDS = settings.RETRY_SECONDS = 0.0
+    settings.ABSENCE_SECONDS = settings.RETRY_SECONDS = settings.GIVE_WAY_SECONDS = 0.0
 
 
 @pytest.fixture

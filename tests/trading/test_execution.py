@@ -43,6 +43,16 @@ def test_an_order_at_the_market_is_sent_filled_and_booked(desk, risk):
     assert len(desk.ledger.placed) == 1
 
 
+def test_a_lane_that_never_rests_is_handed_on(desk, settings, monkeypatch):
+    woken = []
+    monkeypatch.setattr(execution, "enqueue", lambda name, pk, **kwargs: woken.append(pk))
+    first, second = desk.place("1"), desk.place("2")
+    settings.PUMP_SECONDS = 0
+    desk.pump()
+    assert (desk.state(first), desk.state(second)) == ("filled", "queued")
+    assert woken == [desk.account.pk]
+
+
 def test_an_order_that_risk_refuses_is_blocked_with_the_figures(desk, risk):
     risk.refusing = "MAX_LOTS"
     order = desk.place()

@@ -89,20 +89,61 @@ def test_a_signal_that_runs_twice_makes_its_orders_once(charts, desk):
 
 
 def test_a_death_after_the_orders_are_written_leaves_them_to_be_decided(charts, monkeypatch):
-    signal = charts.signal()
-
-    def die(order, **kwargs):
-        raise SystemExit
-
+    charts.send()
+    charts.send()
+    signal = charts.signal(action="close", size=None)
     with monkeypatch.context() as patched:
         patched.setattr(services, "decide", die)
         with pytest.raises(SystemExit):
             pipeline.run(signal)
-    order = Order.objects.get()
-    assert (order.state, Signal.objects.get().state) == ("received", "ordered")
-    services.decide(order)
-    pipeline.run(Signal.objects.select_related("source__owner", "source__strategy").get())
-    assert [o.state for o in Order.objects.all()] == ["queued"]
+    signal.refresh_from_db()
+    assert (signal.state, [row[3] for row in charts.orders()[2:]]) == ("ordered", ["received"] * 2)
+    for order in Order.objects.filter(state="received"):
+        services.decide(order)
+    pipeline.run(
+        Signal.objects.select_related("source__owner", "source__strategy").get(pk=signal.pk)
+    )
+    assert [row[3] for row in charts.orders()[2:]] == ["queued"] * 2
+
+
+def test_a_death_while_the_only_order_is_judged_takes_all_back(charts, monkeypatch):
+    signal = charts.signal()
+    with monkeypatch.context() as patched:
+        patched.setattr(services, "decide", die)
+        with pytest.raises(SystemExit):
+            pipeline.run(signal)
+    fresh = Signal.objects.select_related("source__owner", "source__strategy").get()
+    assert (fresh.state, Order.objects.count(), Gate.objects.count()) == ("received", 0, 0)
+    pipeline.run(fresh)
+    assert [order.state for order in Order.objects.all()] == ["queued"]
+
+
+def die(order, **kwargs):
+    raise SystemExit
+
+
+def test_the_worker_of_a_signal_sends_its_order_and_wakes_nobody(charts, desk, monkeypatch):
+    woken = []
+    monkeypatch.setattr(services, "enqueue", lambda *args, **kwargs: woken.append(args))
+    tasks.run_signal(charts.signal().pk)
+    assert [order.state for order in Order.objects.all()] == ["filled"]
+    assert woken == []
+
+
+def test_a_signal_waits_for_the_one_before_it_and_then_runs_both(charts, settings, monkeypatch):
+    settings.GIVE_WAY_SECONDS = 5
+    first, second = charts.signal(), charts.signal(size="2")
+    waited = []
+
+    def other_worker(seconds):
+        waited.append(seconds)
+        if len(waited) == 2:
+            pipeline.run(first)
+
+    monkeypatch.setattr(tasks.time, "sleep", other_worker)
+    tasks.run_signal(second.pk)
+    assert [lots for _, lots, *_ in charts.orders()] == [D(1), D(2)]
+    assert len(waited) == 2
 
 
 def test_an_order_that_was_stopped_meanwhile_leaves_the_others_to_be_decided(charts, monkeypatch):
@@ -241,7 +282,7 @@ def test_an_earlier_signal_that_fails_holds_up_no_exit(charts, monkeypatch):
 
     monkeypatch.setattr(pipeline, "normalise", normalise)
     tasks.run_signal(charts.signal(action="close", size=None).pk)
-    assert charts.orders()[1][2:] == (True, "queued")
+    assert charts.orders()[1][2:] == (True, "filled")
 
 
 @pytest.mark.parametrize("action", ["close", "close_long", "close_short"])
