@@ -209,3 +209,17 @@ def test_deals_tell_the_balance():
         d.do("close", position)
     assert d.figures.balance == 100_000 + sum(deal.money for deal in of(d.log, events.Filled))
     assert d.figures.balance == 100_000 - 6 * 3
+
+
+def test_reduce_first_closes_the_oldest_then_opens_what_is_left():
+    d = desk()
+    d.buy("1")
+    d.buy("2")
+    found = d.sell("5", reduce_first=True)
+    assert [(deal.closed, deal.lots) for deal in of(found, events.Filled)] == [
+        (1, 1),
+        (2, 2),
+        (0, 2),
+    ]
+    assert (d.position.side, d.position.lots) == ("sell", 2)
+    assert not d.account.orders

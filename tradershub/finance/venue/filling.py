@@ -42,7 +42,7 @@ def plan(account: Account, request: OrderRequest, lots: Decimal, *, order: int) 
     """The deals that an execution of `lots` makes; together fewer lots where it may only reduce.
 
     Netting holds one position a symbol and reverses it; hedging opens another, unless the request
-    names a position or reduces only, which closes the other side's oldest first.
+    names a position or reduces only or first, which closes the other side's oldest first.
     """
     if request.position is not None:
         named = account.positions.get(request.position)
@@ -51,7 +51,9 @@ def plan(account: Account, request: OrderRequest, lots: Decimal, *, order: int) 
         return _net(account, request, lots)
     if request.reduce_only:
         return _oldest_first(account, request, lots)
-    return [Part(account.positions.get(order), ZERO, lots)]
+    parts = _oldest_first(account, request, lots) if request.reduce_first else []
+    left = lots - sum((part.closes for part in parts), ZERO)
+    return [*parts, Part(account.positions.get(order), ZERO, left)] if left else parts
 
 
 def _net(account: Account, request: OrderRequest, lots: Decimal) -> list[Part]:

@@ -93,7 +93,8 @@ class OrderRequest:
     price: the limit, or the level at which a stop fires. bound: worst price accepted; a worse
     market cancels. position: number of the position to close (hedging). reduce_only: never opens.
     oco: name of a bracket; the first of its orders that fills cancels the others. client_id: the
-    client's own id. label, comment: kept, never read.
+    client's own id. label, comment: kept, never read. reduce_first (hedging): closes the other side's
+    oldest before it opens anything.
     """
 
     symbol: str
@@ -110,6 +111,7 @@ class OrderRequest:
     stops: Stops = NO_STOPS
     position: int | None = None
     reduce_only: bool = False
+    reduce_first: bool = False
     oco: str = ""
     client_id: str = ""
     label: str = ""
