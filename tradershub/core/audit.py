@@ -219,7 +219,7 @@ def note_late() -> list[int]:
     Does nothing where notes that were there are gone, so that this is found as it is, nor within a
     transaction, which may yet be taken back. Raises OSError.
     """
-    late = [] if connection.in_atomic_block else _note()
+    late = [] if connection.in_atomic_block else _note(late=True)
     if late:
         log.warning("audit_noted_late", first=late[0], last=late[-1])
     return late
@@ -249,21 +249,23 @@ def _publish(entry: AuditEntry) -> None:
     """
     log.info("audit", seq=entry.seq, action=entry.action, target=entry.target, hash=entry.hash)
     try:
-        _note(until=entry.seq)
+        if anchor.last() < entry.seq:  # else it was noted with another entry of its transaction
+            _note(late=False)
     except (OSError, DatabaseError):
         log.exception("audit_not_noted", seq=entry.seq)
 
 
-def _note(*, until: int | None = None) -> list[int]:
-    """Note what never had a note, up to that entry; returns the numbers. Raises OSError."""
+def _note(*, late: bool) -> list[int]:
+    """Note what is committed and never had a note; returns the numbers. Raises OSError.
+
+    late: nothing was committed just now; where notes that were there are gone, nothing is noted.
+    """
     with anchor.held():
         last = anchor.last()
         rows = AuditEntry.objects.filter(seq__gt=last).order_by("seq")
-        if until is not None:
-            rows = rows.filter(seq__lte=until)
         found = list(rows.values_list("seq", "hash", "noted"))
         gone = _once_noted(((seq, noted) for seq, _, noted in found), last=last)
-        if gone > last and until is None:
+        if gone > last and late:
             return []
         owed = [(seq, digest) for seq, digest, _ in found if seq > gone]
         if owed:
