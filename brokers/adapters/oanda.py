@@ -256,7 +256,9 @@ class OandaAdapter(Adapter):
             bears_ids = not self._is_linked()
             body = order_body(ticket, bears_ids=bears_ids)
             currency = self._currency
-        reply = self.web.send("POST", "orders", {"order": body}, expected=201)
+        reply = self.web.send(
+            "POST", "orders", {"order": body}, expected=201, name=ticket.client_id
+        )
         return self._told(reply, ticket.client_id, currency, named=bears_ids)
 
     def amend(self, broker_order_id: str, ticket: OrderTicket) -> Ack:
@@ -290,9 +292,11 @@ class OandaAdapter(Adapter):
         except Rejected as refusal:
             return self._over_already(number, refusal)
         with _understanding():
+            ended = reply["orderCancelTransaction"]
+            if ended["orderID"] != number:
+                raise ValueError("the answer is to another order")
             made = self.web.get(f"transactions/{number}")["transaction"]
-            ack = ack_of([made, *told_of(reply)], currency=currency)
-            return _given(ack)
+            return _given(ack_of([made, ended], currency=currency))
 
     def _over_already(self, number: str, refusal: Rejected) -> Ack:
         """What became of an order that cannot be cancelled; the refusal, where OANDA knows of none."""
@@ -339,16 +343,23 @@ class OandaAdapter(Adapter):
             currency, trades = self._currency, self._trades_of(ref)
         done: list[PositionReport] = []
         for trade in trades:
-            if changes := _stop_changes(trade, stops, currency):
-                try:
-                    self.web.send("PUT", f"trades/{trade['id']}/orders", changes, expected=200)
-                except AdapterError as error:
-                    if not done:
-                        raise
-                    text = f"{len(done)} of {len(trades)} trades carry them: {error.message}"
-                    raise OutcomeUnknown(text, code=error.code) from error
+            try:
+                self._protect(trade, stops, currency)
+            except AdapterError as error:
+                if not done:
+                    raise
+                text = f"{len(done)} of {len(trades)} trades carry them: {error.message}"
+                raise OutcomeUnknown(text, code=error.code) from error
             done.append(replace(trade_report(trade, currency=currency), stops=stops))
         return netted(done)[0]
+
+    def _protect(self, trade: Json, stops: Stops, currency: str) -> None:
+        changes = _stop_changes(trade, stops, currency)
+        if not changes:
+            return
+        reply = self.web.send("PUT", f"trades/{trade['id']}/orders", changes, expected=200)
+        if not told_of(reply):
+            raise OutcomeUnknown("OANDA's answer tells of no change", code="answer")
 
     def _trades_of(self, ref: str) -> list[Json]:
         """The open trades of a position, oldest first. Raises Rejected where it is closed.
@@ -380,7 +391,7 @@ class OandaAdapter(Adapter):
         with _understanding():
             told = told_of(reply)
             made = next((one for one in told if entry_kind(one)), {})
-            if named and client_of(made) != client_id:
+            if named and client_of(made) not in (client_id, ""):
                 raise ValueError("the answer is to another order")
             ack = _given(ack_of(told, currency=currency, client_id=client_id))
         if ack.order.status is Status.REJECTED:

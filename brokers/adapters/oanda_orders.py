@@ -164,7 +164,7 @@ def story_of(transactions: Iterable[Json], client_id: str, *, closes: str = "") 
 
 
 def _is_of(transaction: Json, client_id: str) -> bool:
-    """A closing of a trade bears no id of ours; OANDA notes that of the request."""
+    """By our id on it, or on the request: the closing of a trade has room for none of its own."""
     return client_id in (client_of(transaction), transaction.get("requestID"))
 
 
@@ -195,19 +195,34 @@ def ack_of(story: Iterable[Json], *, currency: str, client_id: str = "") -> Ack 
     filled = sum((_lots(fill) for fill in fills), ZERO)
     traded = sum((deal.lots * deal.price for deal in deals if deal.price), ZERO)
     over = end or (own_fills[-1] if own_fills else None)
-    code = str(end["reason"]) if end else ""
+    lots = _lots(last) + before
+    code, reason = _why(end, filled=filled, lots=lots, is_over=over is not None)
+    if code == LEFT_OVER:
+        status = Status.CANCELLED
     report = order_report(
         last,
         status=status,
         client_id=client_id,
-        lots=_lots(last) + before,
+        lots=lots,
         filled=filled,
         average_price=traded / filled if filled else None,
         done_at=moment(over["time"]) if over else None,
         code=code,
-        reason=f"OANDA ended it: {worded(code)}" if code else "",
+        reason=reason,
     )
     return Ack(order=report, deals=deals)
+
+
+LEFT_OVER = "LEFT_OVER"  # ours: OANDA says nothing of what its one fill left over
+
+
+def _why(end: Json | None, *, filled: Decimal, lots: Decimal, is_over: bool) -> tuple[str, str]:
+    """Code and sentence of an order that is over and did not fill whole; empty for any other."""
+    if end:
+        return str(end["reason"]), f"OANDA ended it: {worded(str(end['reason']))}"
+    if is_over and filled < lots:
+        return LEFT_OVER, f"OANDA filled {plain(filled)} of {plain(lots)}; the rest is gone"
+    return "", ""
 
 
 def _status(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from decimal import Decimal as D
 
 import httpx
@@ -13,6 +12,7 @@ from brokers.adapters.base import Line
 from brokers.adapters.errors import OutcomeUnknown, Rejected, Unavailable
 from brokers.adapters.messages import Kind, OrderTicket, Status, Stops, Tier
 from brokers.adapters.oanda import OandaAdapter, OandaSettings
+from tests.brokers.oanda_bench import Memory
 
 NUMBER = "101-004-1234567-001"
 TOKEN = "practice-token-0f3a"
@@ -42,24 +42,6 @@ TICKET = OrderTicket(
     client_id="c1", symbol="EUR_USD", side="sell", lots=D("1200.000"), kind=Kind.MARKET,
     bound=D("1.101800000"), stops=Stops(stop_loss=D("1.10650")), label="mr-1", comment="sig <8812>",
 )  # fmt: skip
-
-
-class Memory:
-    def __init__(self):
-        self.kept, self.wait = {}, 0.0
-
-    @contextmanager
-    def lock(self, name):
-        yield
-
-    def load(self, key):
-        return self.kept.get(key)
-
-    def store(self, key, value):
-        self.kept[key] = value
-
-    def take(self, bucket, *, per_second, burst):
-        return self.wait
 
 
 class Web:
@@ -128,6 +110,7 @@ TABLE = [
     ((302, {}), OutcomeUnknown, "302"),
     ((201, OTHER), OutcomeUnknown, "wrong_account"),
     ((201, {"orderCreateTransaction": {**CREATED, "units": "many"}}), OutcomeUnknown, "answer"),
+    ((201, {"result": ["unexpected"], "ok": True}), OutcomeUnknown, "answer"),
     (
         (201, {"orderCreateTransaction": {**CREATED, "clientExtensions": {"id": "c9"}}}),
         OutcomeUnknown,

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
 import time
 from collections.abc import Collection, Iterable, Iterator
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -154,6 +156,12 @@ class _Vetting(httpcore.NetworkBackend):
         raise AddressRefused(f"The hub does not connect to the socket {path}")
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom TLS trusts, read once a process: that takes as long as many an order."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class _Transport(httpx.HTTPTransport):
     def __init__(
         self,
@@ -163,9 +171,9 @@ class _Transport(httpx.HTTPTransport):
         largest: int | None,
         seconds: float | None,
     ) -> None:
-        super().__init__(trust_env=False)
+        super().__init__(verify=_certificates(), trust_env=False)
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=_certificates(),
             network_backend=_Vetting(ports=ports, trusted=trusted),
             keepalive_expiry=20,
         )
