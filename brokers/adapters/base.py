@@ -8,9 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, ClassVar
-
-import httpx
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from brokers.adapters.errors import Unavailable
 from brokers.adapters.messages import (
@@ -28,6 +26,9 @@ from brokers.adapters.messages import (
     SymbolReport,
 )
 from brokers.adapters.session import Session
+
+if TYPE_CHECKING:
+    from httpx import Client
 
 
 def setting(
@@ -48,7 +49,7 @@ class Settings:
     """What a connection must know; platforms derive from it. Fields: str, int, bool, Decimal."""
 
 
-def no_way_out(**_: Any) -> httpx.Client:
+def no_way_out(**_: Any) -> Client:
     raise Unavailable("No way out of the hub was handed in", code="platform")
 
 
@@ -65,7 +66,7 @@ class Line:
     live: bool
     deadline: float = 5.0  # seconds an order may take
     secrets: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
-    client: Callable[..., httpx.Client] = no_way_out
+    client: Callable[..., Client] = no_way_out
 
 
 class Adapter(ABC):

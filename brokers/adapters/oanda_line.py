@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
@@ -15,6 +15,9 @@ import httpx
 from brokers.adapters.base import Line, Settings, setting
 from brokers.adapters.errors import OutcomeUnknown, Rejected, Unavailable
 from brokers.adapters.session import Session
+
+if TYPE_CHECKING:
+    from httpx import Client
 
 HOSTS = {
     "practice": "https://api-fxpractice.oanda.com",
@@ -83,7 +86,7 @@ class OandaLine:
         if not TOKEN.fullmatch(self._token):
             raise Unavailable("OANDA needs a token, found none that can be sent", code="secrets")
         self._line, self._session = line, session
-        self._client: httpx.Client | None = None
+        self._client: Client | None = None
 
     def close(self) -> None:
         if self._client:
@@ -193,7 +196,7 @@ class OandaLine:
         }
         return self._opened().request(method, path, headers=headers, **options)
 
-    def _opened(self) -> httpx.Client:
+    def _opened(self) -> Client:
         if self._client is None:
             address = self._line.settings.address
             self._client = self._line.client(
