@@ -15,6 +15,7 @@ from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.queue import enqueue
+from tradershub.core.step_up import Kind, demand
 from tradershub.core.validation import cleaned
 
 FIXED = ("owner", "broker", "currency")
@@ -195,9 +196,14 @@ def check_may_connect(account: Account, connection: Connection | None) -> None:
 
 @transaction.atomic
 def switch_trading(account: Account, *, on: bool, actor: Any) -> Account:
-    """Let the hub send orders to this account, or none. Raises Conflict where that cannot be or is so."""
+    """Let the hub send orders to this account, or none. Raises Conflict where that cannot be or is so.
+
+    On, for real money, needs a second factor (StepUpNeeded).
+    """
     account = Account.objects.select_for_update().get(pk=account.pk)
     check_may_switch(account, on=on)
+    if on and account.is_for_real_money:
+        demand(actor, Kind.TRADING)
     account.may_trade = on
     account.save(update_fields=["may_trade"])
     word = "on" if on else "off"

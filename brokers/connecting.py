@@ -14,7 +14,13 @@ from django.utils import timezone
 
 from brokers.adapters.base import Adapter, Line, Settings
 from brokers.adapters.errors import Unavailable
-from brokers.adapters.settings import WrongSetting, described, from_plain, to_plain
+from brokers.adapters.settings import (
+    WrongSetting,
+    described,
+    from_plain,
+    secret_names,
+    to_plain,
+)
 from brokers.models import Broker, Connection, Platform
 from brokers.platforms import PLATFORMS
 from brokers.secrets import SecretsUnavailable, expected, place, seal, unsealed, variables
@@ -24,6 +30,7 @@ from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
 from tradershub.core.errors import BadInput, Conflict, NotAllowed
 from tradershub.core.persons import is_administrator
+from tradershub.core.step_up import Kind, demand
 from tradershub.core.validation import cleaned
 
 log = structlog.get_logger("brokers.connecting")
@@ -103,6 +110,8 @@ def open_connection(
         known = ", ".join(PLATFORMS)
         raise BadInput(f'Expected one of {known}, found "{platform[:40]}"', param="platform")
     _check_venue(platform, broker)
+    if _is_guarded(platform, live):
+        demand(actor, Kind.CONNECTION)
     connection = Connection(
         owner=owner,
         broker=broker,
@@ -152,7 +161,7 @@ def edit_connection(
 
     secrets: name -> text; an empty one stays as it is. With another store the secrets kept here are
     forgotten. Raises BadInput, and NotAllowed where another than an administrator refers to secrets
-    outside the database: these are the machine's.
+    outside the database: these are the machine's; StepUpNeeded where more than its name or last day changes.
     """
     connection = Connection.objects.select_for_update().get(pk=connection.pk)
     for name in FIXED:
@@ -160,6 +169,8 @@ def edit_connection(
             raise BadInput(f"The {name} of a connection is fixed: open another one", param=name)
     watched = [*changes, "store", "reference"]
     before = state_of(connection, watched) | {"settings": _in_words(connection.settings)}
+    kept = _what_counts(connection)
+    was_guarded = _is_guarded(connection.platform, connection.live)
     for name, value in changes.items():
         setattr(connection, name, value)
     if settings is not None:
@@ -172,6 +183,9 @@ def edit_connection(
         reference=connection.reference if reference is None else reference,
         secrets=secrets or {},
     )
+    is_guarded = was_guarded or _is_guarded(connection.platform, connection.live)
+    if is_guarded and (renewed or kept != _what_counts(connection)):
+        demand(actor, Kind.CONNECTION)
     cleaned(connection).save()
     after = changes_since({name: before[name] for name in watched}, connection)
     if before["settings"] != (now := _in_words(connection.settings)):
@@ -189,8 +203,10 @@ def edit_connection(
 
 @transaction.atomic
 def switch_connection(connection: Connection, *, on: bool, actor: Any) -> Connection:
-    """Let orders through, or none. Raises Conflict where it is so already."""
+    """Let orders through, or none. Raises Conflict where it is so already, StepUpNeeded to let them through."""
     word = "on" if on else "off"
+    if on and _is_guarded(connection.platform, connection.live):
+        demand(actor, Kind.TRADING)
     changed = Connection.objects.filter(pk=connection.pk, enabled=not on).update(enabled=on)
     if not changed:
         raise Conflict(f"{connection} is switched {word} already")
@@ -217,9 +233,11 @@ def check_may_delete(connection: Connection) -> None:
 
 @transaction.atomic
 def delete_connection(connection: Connection, *, actor: Any) -> None:
-    """Forget it with its secrets. Raises Conflict while accounts are connected by it."""
+    """Forget it with its secrets. Raises Conflict while accounts are connected by it, StepUpNeeded."""
     connection = Connection.objects.select_for_update().get(pk=connection.pk)
     check_may_delete(connection)
+    if _is_guarded(connection.platform, connection.live):
+        demand(actor, Kind.CONNECTION)
     record(
         "connection.delete",
         actor=actor,
@@ -301,6 +319,16 @@ def _check_reference(connection: Connection) -> None:
         raise BadInput(error.message, param="reference") from error
 
 
+def _is_guarded(platform: str, live: bool) -> bool:
+    """Whether a second factor stands before it: there are secrets, or real money."""
+    return live or bool(secret_names(PLATFORMS.load(platform).settings))
+
+
+def _what_counts(connection: Connection) -> tuple[Any, ...]:
+    """What decides where orders go and with whose rights."""
+    return (connection.live, connection.settings, connection.store, connection.reference)
+
+
 def _kind(connection: Connection) -> str:
     return "real money" if connection.live else "no real money"
 
@@ -329,8 +357,10 @@ def all_platforms() -> list[Platform]:
 
 @transaction.atomic
 def switch_platform(platform: Platform, *, on: bool, actor: Any, reason: str = "") -> Platform:
-    """Let orders through to it, or none. Raises Conflict where it is so already."""
+    """Let orders through to it, or none. Raises Conflict where it is so already, StepUpNeeded to let them through."""
     word = "on" if on else "off"
+    if on and _is_guarded(platform.key, live=False):
+        demand(actor, Kind.TRADING)
     since = None if on else timezone.now()
     changed = Platform.objects.filter(pk=platform.pk, enabled=not on).update(
         enabled=on, errors_in_row=0, disabled_at=since, disabled_because="" if on else reason[:300]

@@ -1,4 +1,4 @@
-"""Who may loosen what: lowering and stopping need nothing, raising and releasing need a person and a reason."""
+"""Who may loosen what: lowering and stopping need nothing, raising and releasing a person, a reason and a code."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from typing import Any
 
 from tradershub.core.errors import BadInput, NotAllowed
 from tradershub.core.persons import is_administrator
+from tradershub.core.step_up import Kind, demand
 
 SHORTEST_REASON = 8
 
 
-def needs_step_up(actor: Any, *, owner_id: int | None, reason: str) -> None:
+def needs_step_up(
+    actor: Any, *, owner_id: int | None, reason: str, kind: Kind = Kind.LOOSEN
+) -> None:
     """The one place that lets somebody loosen: raise a limit, release a switch, let a broken limit go on.
 
-    Today: the owner of what is loosened (an administrator for what binds everybody), with a typed reason.
-    A second factor will be asked for here and nowhere else. Raises NotAllowed, BadInput.
+    It takes the owner of what is loosened (an administrator for what binds everybody), a typed reason, and a
+    fresh second factor. Raises NotAllowed, BadInput, StepUpNeeded.
     """
     check_owner(actor, owner_id)
     if len(reason.strip()) < SHORTEST_REASON:
@@ -22,6 +25,7 @@ def needs_step_up(actor: Any, *, owner_id: int | None, reason: str) -> None:
             f"Expected a reason of at least {SHORTEST_REASON} characters, found {reason.strip()!r}",
             param="reason",
         )
+    demand(actor, kind)
 
 
 def check_owner(actor: Any, owner_id: int | None) -> None:

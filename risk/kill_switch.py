@@ -21,6 +21,7 @@ from risk.models import KillSwitch
 from tradershub.core.audit import record
 from tradershub.core.errors import NotAllowed
 from tradershub.core.persons import is_administrator
+from tradershub.core.step_up import Kind
 
 __all__ = ["ALL", "Scope", "ScopeKind", "Standing"]
 
@@ -112,10 +113,10 @@ def release(scope: Scope, *, actor: Any, reason: str) -> int:
     """Let the scope trade again; returns its epoch. What was stopped stays stopped.
 
     Releasing all takes the file away, too. Raises BadInput without a reason, NotAllowed for a scope that is
-    not this person's, OSError for a file that cannot be removed.
+    not this person's, StepUpNeeded, OSError for a file that cannot be removed.
     """
     _check(scope, actor)
-    needs_step_up(actor, owner_id=scope.owner_id, reason=reason)
+    needs_step_up(actor, owner_id=scope.owner_id, reason=reason, kind=Kind.RELEASE)
     with transaction.atomic():
         row = _changed(scope, actor, engaged=False, reason=reason)
         if scope == ALL:

@@ -9,6 +9,7 @@ from django.db import connection
 
 from accounts.statements import bounded
 from tests.reading_here import answer_here
+from tradershub.core import step_up
 from tradershub.core.append_only import unprotect
 
 PROTECTED = (
@@ -31,6 +32,13 @@ ANYWHERE = (
     "tests/api/test_ranges.py",
 )
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
+
+
+@pytest.fixture(autouse=True)
+def a_fresh_code_with_every_request(request, monkeypatch):
+    """Who acts in a test has proved it, but in the tests of the second factor itself."""
+    if not request.node.get_closest_marker("second_factor"):
+        monkeypatch.setattr(step_up, "proves", lambda proof, kind, about: True)
 
 
 def pytest_addoption(parser):

@@ -26,7 +26,7 @@ from tradershub.roles import set_up_groups
 
 pytestmark = pytest.mark.django_db
 
-PUBLIC = {"/health/live", "/health/ready", "/login/", "/logout/", "/jsi18n/"}
+PUBLIC = {"/health/live", "/health/ready", "/login/", "/login/code", "/logout/", "/jsi18n/"}
 MINE_IS_FOUND = {
     "/import/",
     "/orders/",

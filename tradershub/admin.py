@@ -11,17 +11,22 @@ from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import Account
+from tradershub.core import second_factor
 from tradershub.core.admin import HubAdmin
 from tradershub.core.api_keys import READ, SCOPES, create_key, revoke_key
+from tradershub.core.entries import EntryForm, entry_page
 from tradershub.core.models import ApiKey, Preference
+from tradershub.core.step_up import Kind, demand
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -37,6 +42,28 @@ def why_kept(person: User) -> str:
     )
 
 
+class ResetForm(EntryForm):
+    """Takes another person's second factor away."""
+
+    reason = forms.CharField(
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text="How you know that it is this person who asks",
+    )
+
+    def __init__(self, *args: Any, subject: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.person = subject
+        self.action = f"second_factor.reset {subject.pk}"
+
+    def carry_out(self) -> User:
+        second_factor.reset(self.person, actor=self.user, reason=self.values["reason"])
+        return self.person
+
+    def done(self, row: User) -> str:
+        return f"{row} has no second factor any more, and was logged out everywhere"
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin, HubAdmin):
     form = UserChangeForm
@@ -46,6 +73,49 @@ class UserAdmin(DjangoUserAdmin, HubAdmin):
     list_filter = ["is_active", "groups"]
     search_fields = ["username__istartswith", "last_name__istartswith"]
     actions = ["delete_selected"]
+    actions_detail = ["reset_second_factor"]
+
+    def refused_actions(self, row: User) -> set[str]:
+        return set() if second_factor.has_one(row) else {"reset_second_factor"}
+
+    @action(description="Reset the second factor", permissions=["reset"])
+    def reset_second_factor(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        person = self.row_of(request, object_id)
+        if not self.has_change_permission(request, person):
+            raise PermissionDenied
+        back = reverse("admin:auth_user_change", args=[person.pk])
+        return entry_page(
+            request,
+            ResetForm(request.POST or None, user=request.user, subject=person),
+            title=f"Reset the second factor of {person}?",
+            button="Reset it",
+            back=back,
+            crumbs=((str(person), back),),
+            lead="Until they set one up anew, the password alone logs them in, and all that needs a code stays shut.",
+            is_dangerous=True,
+        )
+
+    def has_reset_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        """Whose it may be is asked on the page; the theme has only the id."""
+        return request.user.has_perm("auth.change_user")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        demand(request.user, Kind.PERSON)
+        super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        demand(request.user, Kind.PERSON)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        demand(request.user, Kind.PERSON)
+        super().delete_queryset(request, queryset)
+
+    def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Whoever sets a person's password can log in as that person."""
+        if request.method == "POST":
+            demand(request.user, Kind.PERSON)
+        return super().user_change_password(request, *args, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Only a superuser makes superusers."""
@@ -82,6 +152,10 @@ class UserAdmin(DjangoUserAdmin, HubAdmin):
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, HubAdmin):
     search_fields = ["name__istartswith"]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        demand(request.user, Kind.PERSON)
+        super().save_model(request, obj, form, change)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, ...]:
         """Without its permissions: they are the group's content, and there are hundreds."""

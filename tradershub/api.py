@@ -51,6 +51,8 @@ from tradershub.core.errors import (
 )
 from tradershub.core.logs import current_request_id
 from tradershub.core.own_api import router as own
+from tradershub.core.second_factor import has_one
+from tradershub.core.step_up import HEADER, StepUpNeeded
 from tradershub.core.uploads import too_large, was_too_large
 from tradershub.core.validation import bad_input
 from trading.api import ROUTERS as TRADING
@@ -186,7 +188,9 @@ api = HubAPI(
     description=(
         "Decimals are texts, times are ISO 8601 in UTC. Lists answer `{data, next}`; pass `next` as "
         "`cursor` for the following page. Errors answer `{error: {type, code, message, param}}`. "
-        "Authenticate with `Authorization: Bearer KEY` or the session of a logged-in browser."
+        "Authenticate with `Authorization: Bearer KEY` or the session of a logged-in browser. What loosens or "
+        "moves real money by hand asks for a code of your second factor as `X-Step-Up: CODE`; without one it "
+        "answers 403 `step_up_required`, and does nothing."
     ),
     auth=[KeyAuth(), LoginAuth()],
     parser=BoundedParser(),
@@ -219,6 +223,14 @@ def _refused(request: HttpRequest, error: HubError) -> HttpResponse:
         message=error.message,
         param=error.param,
     )
+
+
+@api.exception_handler(StepUpNeeded)
+def _needs_step_up(request: HttpRequest, error: StepUpNeeded) -> HttpResponse:
+    sentence = f"{error.refusal or error.message}. Send it as {HEADER}"
+    if not has_one(request.user):
+        sentence = f"{error.message}, and you have none: set one up on the page Second factor"
+    return _answer(request, 403, kind="NotAllowed", code=error.code, message=sentence)
 
 
 @api.exception_handler(ValidationError)

@@ -82,6 +82,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("Audit", "report:audit", "verified_user", "u"),
         Entry("Health", "report:health", "monitor_heart", "h"),
         Entry("Preferences", "core.Preference", "tune"),
+        Entry("Second factor", "desk:security", "phonelink_lock"),
         Entry("API keys", "core.ApiKey", "key"),
         Entry("Users", "auth.User", "person"),
         Entry("Groups", "auth.Group", "group"),

@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "axes",
     "csp",
+    "django_otp",
     "django_q",
     "import_export",
     "ninja",
@@ -77,6 +78,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "tradershub.core.timezones.TimeZoneMiddleware",
+    "tradershub.core.confirming.StepUpMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 from unfold.sites import UnfoldAdminSite
 
 from accounts.models import Account
 from risk.kill_switch import engaged_for
+from tradershub.login import CodeNeeded, PasswordForm, wait_for_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,14 @@ class HubSite(UnfoldAdminSite):
 
     site_title = site_header = "TradersHub"
     index_title = "Tables"
+    login_form = PasswordForm
+
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """By the password; who has a second factor is asked for its code on the next page."""
+        try:
+            return super().login(request, extra_context)
+        except CodeNeeded as step:
+            return wait_for_code(request, step.person)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)

@@ -26,6 +26,8 @@ from tradershub.core.fields import LotsField
 from tradershub.core.formats import plain
 from tradershub.core.once import new_token
 from tradershub.core.queue import EXECUTION, enqueue
+from tradershub.core.step_up import Kind as Step
+from tradershub.core.step_up import demand
 from tradershub.core.validation import cleaned_fields
 from tradershub.finance.decimals import ZERO, to_decimal
 from tradershub.finance.sides import OPPOSITE
@@ -53,8 +55,11 @@ def place_by_hand(
 ) -> Order:
     """An order that a person asks for, decided at once: queued, or blocked with its reason.
 
-    token: of the form or request; the same one gets the order that it made. asked: as for `ask`.
+    token: of the form or request; the same one gets the order that it made. asked: as for `ask`. For real
+    money it needs a second factor (StepUpNeeded).
     """
+    if account.is_for_real_money:
+        demand(actor, Step.ORDER, account)
     return ask(
         account, actor=actor, symbol=symbol, origin=Origin(HAND, token or new_token()), **asked
     )
@@ -265,7 +270,8 @@ def cancel(order: Order, *, actor: Any) -> Order:
 def amend(order: Order, *, actor: Any, **changes: Any) -> OrderAttempt:
     """Change a working order (tickets.CHANGEABLE); the broker is asked in the order's turn.
 
-    Raises Conflict where it does not work at the broker, or where a rule refuses what it would become.
+    Raises Conflict where it does not work at the broker, or where a rule refuses what it would become;
+    StepUpNeeded where it would risk more real money.
     """
     order, changes = _locked(order), _exact(changes)
     if unknown := set(changes) - set(tickets.CHANGEABLE):
@@ -282,9 +288,28 @@ def amend(order: Order, *, actor: Any, **changes: Any) -> OrderAttempt:
         filled = plain(order.filled)
         raise BadInput(f"Expected more than the {filled} lots that are filled", param="lots")
     _check(wanted)
+    if order.account.is_for_real_money and _risks_more(order, wanted):
+        demand(actor, Step.ORDER, order.account)
     _ask_risk_anew(order, wanted)
     asked = tickets.to_plain(ticket_of(order, **changes))
     return _request(order, Action.AMEND, actor=actor, asked=asked)
+
+
+def _risks_more(before: Order, after: Order) -> bool:
+    """More lots, another market price to enter at, or a stop that is gone or farther away."""
+    if before.reduces:
+        return False
+    entry = ("price", "limit_price", "distance")
+    if after.lots > before.lots or any(getattr(before, n) != getattr(after, n) for n in entry):
+        return True
+    return _is_farther(before.side, before.stop_loss, after.stop_loss)
+
+
+def _is_farther(side: str, known: Decimal | None, wanted: Decimal | None) -> bool:
+    """Whether the stop of that side would let more be lost than the one that is known."""
+    if known is None or known == wanted:
+        return False
+    return wanted is None or (wanted < known if side == Order.Side.BUY else wanted > known)
 
 
 def _ask_risk_anew(order: Order, wanted: Order) -> None:
@@ -387,7 +412,10 @@ def closing_lots(account: Account, *, symbol: BrokerSymbol, side: str, ref: str)
 
 @transaction.atomic
 def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> OrderAttempt:
-    """Set stop_loss, take_profit and trail of an open position; those not given stay as they are known."""
+    """Set stop_loss, take_profit and trail of an open position; those not given stay as they are known.
+
+    Raises Conflict, BadInput; StepUpNeeded where a stop for real money goes, or goes farther away.
+    """
     position, stops = _locked_position(position), _exact(stops)
     if not position.open_volume:
         raise Conflict(f"Position {position.ref} is closed already")
@@ -397,6 +425,9 @@ def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> Order
     standing = kill_switch.standing(account)
     if standing.engaged or not account.may_trade or account.connection is None:
         raise Conflict(f"Trading on {account} is stopped or switched off")
+    wanted = stops.get("stop_loss", position.stop_loss)
+    if account.is_for_real_money and _is_farther(position.side, position.stop_loss, wanted):
+        demand(actor, Step.ORDER, account)
     known = {"stop_loss": position.stop_loss, "take_profit": position.take_profit, "trail": None}
     asked = {name: None if v is None else f"{v:f}" for name, v in (known | stops).items()}
     made = OrderAttempt.objects.create(
@@ -428,13 +459,14 @@ def _locked_position(position: Position) -> Position:
 def settle_by_hand(order: Order, *, actor: Any, evidence: str, broker_order_id: str = "") -> Order:
     """Say what became of a quarantined order (T14): it is the broker's order of that id, or is not there.
 
-    evidence: how the person knows. Raises Conflict for an order that is not quarantined.
+    evidence: how the person knows. Raises Conflict for an order that is not quarantined, BadInput, StepUpNeeded.
     """
     order = _locked(order)
     if order.state != Order.State.QUARANTINED:
         raise Conflict(f"Order {order.client_order_id} is not quarantined")
     if len(evidence.strip()) < LEAST_EVIDENCE:
         raise BadInput("Expected how you know, in a sentence", param="evidence")
+    demand(actor, Step.SETTLE)
     unsettled = order.attempts.filter(outcome=Outcome.UNKNOWN)
     found = broker_order_id.strip()
     said = partial(journal.move, order, actor=actor, code="OPERATOR", text=evidence.strip())
@@ -454,12 +486,14 @@ LEAST_EVIDENCE = 10  # characters
 
 @transaction.atomic
 def resume_lane(account: Account, *, actor: Any, reason: str) -> None:
-    """Let the account's orders out again. Raises Conflict where nothing holds them up."""
+    """Let the account's orders out again. Raises Conflict where nothing holds them up; StepUpNeeded."""
     if not reason.strip():
         raise BadInput("Expected a reason", param="reason")
     halted = Lane.objects.filter(account=account, halted=True)
     if not halted.update(halted=False, halted_because=""):
         raise Conflict(f"Nothing holds up the orders of {account}")
+    if account.is_for_real_money:
+        demand(actor, Step.TRADING)
     record(
         "lane.resume", actor=actor, target=account, owner=account.owner_id,
         summary=f"{account}: orders go out again. {reason.strip()}",

@@ -17,23 +17,32 @@ from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.queue import EXECUTION, enqueue
+from tradershub.core.step_up import Kind as Step
+from tradershub.core.step_up import demand
 from tradershub.core.validation import cleaned
+from tradershub.finance.decimals import ZERO
 from trading import pipeline
 from trading.models import Route, Signal, SignalSource
 from trading.receiving import TASK
 from trading.sealing import seal_secrets, signing_secrets
+from trading.sources.plain import draft_from_plain
 from trading.sources.proof import PREFIX, token_hash
 
 ONE_PRESS = dt.timedelta(seconds=10)
 AT_ONCE = 2  # secrets of a source that hold at the same time
-Proof = SignalSource.Proof
+Proof, Mode = SignalSource.Proof, SignalSource.Mode
 
 
 # -- Sources -----------------------------------------------------------------------------------
 @transaction.atomic
 def create_source(*, actor: Any, owner: Any, **fields: Any) -> tuple[SignalSource, str]:
-    """A new source and its secret, which cannot be shown again; "" for a drop folder. Raises BadInput."""
+    """A new source and its secret, which cannot be shown again; "" for a drop folder.
+
+    Raises BadInput; StepUpNeeded for one whose signals become orders without a question.
+    """
     source = SignalSource(owner=owner, **fields)
+    if source.mode == Mode.LIVE:
+        demand(actor, Step.SIGNAL, owner)
     _refuse_others_strategy(source)
     cleaned(source).save()
     secret = _new_secret(source)
@@ -43,8 +52,13 @@ def create_source(*, actor: Any, owner: Any, **fields: Any) -> tuple[SignalSourc
 
 @transaction.atomic
 def edit_source(source: SignalSource, *, actor: Any, **changes: Any) -> SignalSource:
-    """Change a source; another proof asks for a new secret afterwards. Raises BadInput."""
+    """Change a source; another proof asks for a new secret afterwards.
+
+    Raises BadInput; StepUpNeeded where its signals would become orders without a question from now on.
+    """
     before = state_of(source, changes)
+    if changes.get("mode", source.mode) == Mode.LIVE and _lets_more_through(source, changes):
+        demand(actor, Step.SIGNAL, source)
     proof = source.proof
     for name, value in changes.items():
         setattr(source, name, value)
@@ -63,11 +77,23 @@ def edit_source(source: SignalSource, *, actor: Any, **changes: Any) -> SignalSo
     return source
 
 
+def _lets_more_through(source: SignalSource, changes: dict[str, Any]) -> bool:
+    """Whether more than its name changes; to switch it off is no more."""
+    changed = {name for name, value in changes.items() if getattr(source, name) != value}
+    is_only_off = changed <= {"name", "enabled"} and not changes.get("enabled", False)
+    return not is_only_off
+
+
 @transaction.atomic
 def new_secret(source: SignalSource, *, actor: Any) -> str:
-    """Another secret, to be shown once; the one before it holds on until the next. Raises BadInput."""
+    """Another secret, to be shown once; the one before it holds on until the next.
+
+    Raises BadInput; StepUpNeeded for a source whose signals become orders without a question.
+    """
     if source.proof == Proof.FOLDER:
         raise BadInput(f"{source} takes files from its folder and has no secret")
+    if source.mode == Mode.LIVE:
+        demand(actor, Step.SIGNAL, source)
     source = SignalSource.objects.select_for_update().get(pk=source.pk)
     secret = _new_secret(source)
     record("signal_source.new_secret", actor=actor, target=source, owner=source.owner)
@@ -113,14 +139,21 @@ def set_route(
     share: Decimal = Decimal(1),
     enabled: bool = True,
 ) -> Route:
-    """Send the strategy's orders to that account, with that share of its size. Raises BadInput."""
+    """Send the strategy's orders to that account, with that share of its size.
+
+    Raises BadInput; StepUpNeeded where more real money follows the strategy.
+    """
     if account.owner_id != strategy.owner_id:
         raise BadInput("There is no such account", param="account")
     found = Route.objects.filter(strategy=strategy, account=account).first()
     route = found or Route(strategy=strategy, account=account)
     before = state_of(route, ("share", "enabled")) if found else {}
+    known = route.share if found and route.enabled else ZERO
     route.share, route.enabled = share, enabled
-    cleaned(route).save()
+    cleaned(route)
+    if enabled and route.share > known and account.is_for_real_money:
+        demand(actor, Step.SIGNAL, route if found else account)
+    route.save()
     record(
         "route.set",
         actor=actor,
@@ -134,11 +167,16 @@ def set_route(
 
 # -- Signals -----------------------------------------------------------------------------------
 def approve(signal: Signal, *, actor: Any) -> Signal:
-    """Let a waiting signal through; gates and prices are asked anew. Raises Conflict for any other."""
+    """Let a waiting signal through; gates and prices are asked anew. Raises Conflict for any other.
+
+    It is an order by hand: an entry for real money raises StepUpNeeded.
+    """
     if signal.state != Signal.State.WAITING:
         raise Conflict(
             f"{signal} is {signal.get_state_display().lower()}: nothing waits for approval"
         )
+    if _enters_for_real_money(signal):
+        demand(actor, Step.SIGNAL, signal.source)
     pipeline.run(signal, approved_by=str(actor))
     return signal
 
@@ -163,7 +201,8 @@ def send_again(signal: Signal, *, actor: Any) -> Signal:
     """The same words as a new signal of now, by hand; it makes orders of its own.
 
     Its own times are left out: it is as old as the press of the button. Raises Conflict for a body that
-    was no signal, and for a second press right after the first.
+    was no signal, and for a second press right after the first; StepUpNeeded for an entry for real money that
+    no question comes before.
     """
     Signal.objects.select_for_update(of=("self",)).get(pk=signal.pk)
     if not signal.draft:
@@ -171,6 +210,8 @@ def send_again(signal: Signal, *, actor: Any) -> Signal:
     now = timezone.now()
     if signal.replays.filter(received_at__gt=now - ONE_PRESS).exists():
         raise Conflict(f"{signal} was sent again just now: look at what became of it first")
+    if signal.source.mode == Mode.LIVE and _enters_for_real_money(signal):
+        demand(actor, Step.SIGNAL, signal.source)
     times = ("fired_at", "bar_at", "id")
     again = Signal.objects.create(
         source=signal.source,
@@ -193,3 +234,14 @@ def send_again(signal: Signal, *, actor: Any) -> Signal:
     )
     enqueue(TASK, again.pk, cluster=EXECUTION, keep_result=False)
     return again
+
+
+def _enters_for_real_money(signal: Signal) -> bool:
+    """Whether it may open anything on an account with real money: by its strategy, else by any of the owner's."""
+    if draft_from_plain(signal.draft).is_exit:
+        return False
+    routes = Route.objects.filter(strategy__owner=signal.source.owner_id, enabled=True)
+    if signal.strategy_id:
+        routes = routes.filter(strategy=signal.strategy_id)
+    reached = routes.select_related("account__connection")
+    return any(route.account.is_for_real_money for route in reached)

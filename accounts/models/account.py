@@ -87,6 +87,12 @@ class Account(OwnedModel):
     def is_open(self) -> bool:
         return self.status == self.Status.OPEN
 
+    @property
+    def is_for_real_money(self) -> bool:
+        """Unless both the account and its connection say otherwise: either is easily set wrong."""
+        is_practice = self.kind in (self.Kind.PAPER, self.Kind.DEMO)
+        return not is_practice or bool(self.connection and self.connection.live)
+
 
 class AccountTerms(DatedTerms, OwnedModel):
     """Leverage and margin levels, from `valid_from` until the next row's day."""

@@ -25,8 +25,10 @@ from pydantic import (
 )
 
 from tradershub.core.api_keys import IMPORT, READ, WRITE, key_of
+from tradershub.core.confirming import proof_of
 from tradershub.core.errors import BadInput, NotAllowed, NotFound
 from tradershub.core.persons import may_log_in
+from tradershub.core.step_up import HEADER
 from tradershub.core.validators import BETWEEN, is_countable, is_plain_number
 
 Item = TypeVar("Item")
@@ -177,6 +179,7 @@ class KeyAuth(HttpBearer):
             return None
         request.user = key.owner
         request.api_scopes = set(key.scopes)
+        key.owner.proof = proof_of(key.owner, request.headers.get(HEADER, ""))
         return key.owner
 
 
@@ -202,6 +205,7 @@ class LoginAuth(SessionAuth):
         if user is None or not may_log_in(user):
             return None
         request.api_scopes = {READ, WRITE, IMPORT}
+        user.proof = proof_of(user, request.headers.get(HEADER, ""), request.session)
         return user
 
 

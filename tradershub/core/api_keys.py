@@ -15,6 +15,7 @@ from tradershub.core.audit import record
 from tradershub.core.errors import BadInput
 from tradershub.core.models import ApiKey
 from tradershub.core.persons import may_log_in
+from tradershub.core.step_up import Kind, demand
 
 READ, WRITE, IMPORT = "read", "write", "import"
 SCOPES = (READ, WRITE, IMPORT)
@@ -25,12 +26,17 @@ SEEN_EVERY = dt.timedelta(minutes=1)
 def create_key(
     *, owner: Any, name: str, scopes: Iterable[str], expires_at: dt.datetime | None = None
 ) -> tuple[ApiKey, str]:
-    """A new key and its text, which cannot be shown again. Raises BadInput for an unknown scope."""
+    """A new key and its text, which cannot be shown again. One that may write needs a second factor.
+
+    Raises BadInput for an unknown scope, StepUpNeeded.
+    """
     wanted = sorted(set(scopes))
     if not wanted or not set(wanted) <= set(SCOPES):
         raise BadInput(f"Scopes were {wanted}; expected some of {list(SCOPES)}", param="scopes")
     if expires_at and expires_at <= timezone.now():
         raise BadInput(f"The key would expire at {expires_at}, which is past", param="expires_at")
+    if WRITE in wanted:
+        demand(owner, Kind.API_KEY)
     prefix, secret = secrets.token_hex(5), secrets.token_urlsafe(32)
     key = ApiKey.objects.create(
         owner=owner,

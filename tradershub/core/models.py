@@ -1,11 +1,18 @@
-"""Tables that belong to no app: the audit chain, API keys, preferences, builds, signs of life."""
+"""Tables that belong to no app: the audit chain, API keys, second factors, preferences, builds, signs of life."""
 
 from __future__ import annotations
+
+import hashlib
+import json
+import time
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django_otp.models import Device, ThrottlingMixin, TimestampMixin
+from django_otp.oath import TOTP
 
+from tradershub.core import crypto
 from tradershub.core.validators import check_zone, currency_code
 
 
@@ -64,6 +71,96 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class Factor(TimestampMixin, ThrottlingMixin, Device):
+    """Something that proves who a person is besides the password; wrong codes make it wait, longer each time."""
+
+    LONGEST_PAUSE = 11  # failures; 2^10 seconds, about 17 minutes
+
+    class Meta:
+        abstract = True
+
+    def get_throttle_factor(self) -> int:
+        """Seconds after the first wrong code; twice as many after each further."""
+        return 1
+
+    def verify_token(self, token: str) -> bool:
+        """Whether the code is right, which uses it up. Call it on a locked row, within a transaction."""
+        if not self.verify_is_allowed()[0]:
+            return False
+        if self._takes(token):
+            self.throttle_reset(commit=False)
+            self.set_last_used_timestamp(commit=True)
+            return True
+        self.throttling_failure_count = min(self.throttling_failure_count, self.LONGEST_PAUSE - 1)
+        self.throttle_increment(commit=True)
+        return False
+
+    def _takes(self, token: str) -> bool:
+        raise NotImplementedError
+
+
+class Authenticator(Factor):
+    """An app that shows six digits, others each half minute (RFC 6238). Its secret is sealed for its person.
+
+    The library's own model keeps the secret as plain text. last_step: of the newest code taken, so that no code
+    is taken twice. drift: half minutes by which the phone's clock is known to differ.
+    """
+
+    TOLERANCE = 1  # half minutes to either side
+
+    sealed = models.TextField(editable=False)
+    drift = models.SmallIntegerField(default=0, editable=False)
+    last_step = models.BigIntegerField(default=-1, editable=False)
+
+    class Meta:
+        verbose_name = "authenticator app"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "confirmed"], name="authenticator_one_each")
+        ]
+
+    def seal(self, secret: bytes) -> None:
+        content = {"person": self.user_id, "secret": secret.hex()}
+        self.sealed = crypto.encrypt(json.dumps(content).encode()).decode("ascii")
+
+    @property
+    def secret(self) -> bytes:
+        """Raises crypto.Unreadable, also for a secret that was sealed for another person."""
+        content = json.loads(crypto.decrypt(self.sealed.encode("ascii")))
+        if content["person"] != self.user_id:
+            raise crypto.Unreadable("The secret was sealed for another person")
+        return bytes.fromhex(content["secret"])
+
+    def _takes(self, token: str) -> bool:
+        clock = TOTP(self.secret, drift=self.drift)
+        clock.time = time.time()
+        if not clock.verify(int(token), self.TOLERANCE, self.last_step + 1):
+            return False
+        self.last_step, self.drift = clock.t(), clock.drift
+        return True
+
+
+class RecoveryCodes(Factor):
+    """Codes on paper for the day on which the phone is gone; each is taken once, and only its hash is kept."""
+
+    hashes = models.JSONField(default=list, editable=False)
+
+    class Meta:
+        verbose_name_plural = "recovery codes"
+        constraints = [models.UniqueConstraint(fields=["user"], name="recovery_codes_one_set")]
+
+    @staticmethod
+    def hash_of(code: str) -> str:
+        """A random code of 80 bits needs no slow hash."""
+        return hashlib.sha256(code.encode()).hexdigest()
+
+    def _takes(self, token: str) -> bool:
+        digest = self.hash_of(token)
+        if digest not in self.hashes:
+            return False
+        self.hashes = [one for one in self.hashes if one != digest]
+        return True
 
 
 class Preference(models.Model):

@@ -17,11 +17,13 @@ from brokers.models import Connection
 from tradershub.core import crypto
 from tradershub.core.audit import record
 from tradershub.core.keys import kept_keys, put_before
+from tradershub.core.models import Authenticator
 from tradershub.soleness import Taken, to_itself
 from trading.models import SignalSource
 
 # Every field that holds something encrypted; tests/hub/test_rotate_keys.py finds one that is missing.
 SEALED: tuple[tuple[type[Model], str], ...] = (
+    (Authenticator, "sealed"),
     (Connection, "sealed"),
     (Channel, "sealed"),
     (SignalSource, "sealed"),
@@ -37,7 +39,7 @@ class Count:
 
 
 class Command(BaseCommand):
-    help = "Encrypt secrets of connections, channels and signals and statement files anew with the first field key."
+    help = "Encrypt secrets (apps, connections, channels, signals) and statement files with the first field key."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
