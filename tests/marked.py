@@ -15,10 +15,12 @@ from accounts.models import (
     Account,
     AccountTerms,
     Break,
+    Channel,
     DayFigures,
     Deal,
     EquitySnapshot,
     FileMapping,
+    Notification,
     Position,
     StatementExtras,
     StatementFile,
@@ -225,6 +227,14 @@ class MarkedBooks:
         self.keep(Preference.objects.create(owner=self.owner, remembered={"note": MARK}))
         self.keep(Submission.objects.create(owner=self.owner, token=MARK, action="deposit"))
         self.keep(AuditEntry.objects.filter(owner_id=self.owner.pk).first())
+        channel = Channel.objects.create(
+            owner=self.owner, name=MARK, kind="telegram", sealed=MARK, fault=MARK, bot=1, chat=1,
+            chat_name=MARK,
+        )  # fmt: skip
+        said = {"title": MARK, "text": MARK, "key": MARK, "topic": "entry", "state": "sent"}
+        times = {"made_at": AT, "next_at": AT, "expires_at": AT}
+        self.keep(channel)
+        self.keep(Notification.objects.create(channel=channel, **said, **times))
         self.built()
         LogEntry.objects.create(
             user=self.owner,

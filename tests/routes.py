@@ -75,6 +75,8 @@ def parameter(route: Route, name: str, books: MarkedBooks) -> Any:
         return books.rows_by_label["accounts.position"][1]
     if route.app == "desk" and route.pattern.startswith("flattening/") and name == "pk":
         return books.rows_by_label["trading.flattening"][1]
+    if route.app == "desk" and route.pattern.startswith("channels/"):
+        return books.rows_by_label["accounts.channel"][1] if name == "pk" else "telegram"
     if route.app == "desk" and name == "key":
         return "manual"
     if route.app == "desk" and route.pattern.startswith("signals/") and name == "pk":

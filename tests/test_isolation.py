@@ -101,6 +101,8 @@ BODIES: dict[str, Any] = {
     "resume_lane": {"reason": "stolen by somebody"},
     "create_api_key": {"name": "x", "scopes": ["read"]},
     "edit_preferences": {"base_currency": "USD"},
+    "open_channel": {"name": "x", "kind": "email", "settings": {"address": "a@b.example"}},
+    "edit_channel": {"name": "stolen"},
 }  # fmt: skip
 SHARED = {
     "broker",

@@ -81,6 +81,8 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
     "Settings": (
         Entry("Audit", "report:audit", "verified_user", "u"),
         Entry("Health", "report:health", "monitor_heart", "h"),
+        Entry("Channels", "accounts.Channel", "notifications", "j"),
+        Entry("Notifications", "accounts.Notification", "outbox"),
         Entry("Preferences", "core.Preference", "tune"),
         Entry("Second factor", "desk:security", "phonelink_lock"),
         Entry("API keys", "core.ApiKey", "key"),

@@ -4,6 +4,7 @@ from django.urls import path
 
 from tradershub.core.pages import hub_page
 from tradershub.desk import (
+    channels,
     connections,
     control,
     flattening,
@@ -56,6 +57,15 @@ urlpatterns = [
     path("connections/<int:pk>/test", hub_page(connections.test), name="connection-test"),
     path("connections/<int:pk>/switch", hub_page(connections.switch), name="connection-switch"),
     path("connections/<int:pk>/delete", hub_page(connections.delete), name="connection-delete"),
+    path("channels/new/", hub_page(channels.choose), name="channel-choose"),
+    path("channels/new/<slug:key>/", hub_page(channels.new), name="channel-new"),
+    path("channels/<int:pk>/", hub_page(channels.page), name="channel"),
+    path("channels/<int:pk>/edit", hub_page(channels.edit), name="channel-edit"),
+    path("channels/<int:pk>/test", hub_page(channels.test), name="channel-test"),
+    path("channels/<int:pk>/switch", hub_page(channels.switch), name="channel-switch"),
+    path("channels/<int:pk>/code", hub_page(channels.code), name="channel-code"),
+    path("channels/<int:pk>/disconnect", hub_page(channels.disconnect), name="channel-disconnect"),
+    path("channels/<int:pk>/delete", hub_page(channels.delete), name="channel-delete"),
     path("signals/<int:pk>/", hub_page(signals.story), name="signal"),
     path("signals/<int:pk>/approve", hub_page(signals.approve), name="signal-approve"),
     path("signals/<int:pk>/decline", hub_page(signals.decline), name="signal-decline"),

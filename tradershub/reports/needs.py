@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import StatementImport
+from accounts.models import Channel, StatementImport
 from brokers.connecting import expiring
 from brokers.models import Connection, Platform
 from tradershub import health
@@ -43,6 +43,7 @@ def what_needs(user: Any, account_ids: Collection[int]) -> list[Need]:
     return [
         *_orders(user),
         *_connections(user),
+        *_channels(user),
         *_breaks(account_ids),
         *_symbols(account_ids),
         *_imports(user),
@@ -115,6 +116,20 @@ def _ending(one: Connection) -> Need:
     verb = "ended" if one.expires_on < timezone.now().date() else "ends"
     text = f"The key of {one.name} {verb} on {one.expires_on:%Y-%m-%d}."
     return Need(text, reverse("desk:connection-edit", args=[one.pk]), "Renew it")
+
+
+def _channels(user: Any) -> list[Need]:
+    """Ways to be told that do not work."""
+    rows = Channel.objects.for_user(user).exclude(fault="")
+    return [
+        Need(
+            f"{one.name} does not reach you. {one.fault}",
+            reverse("desk:channel", args=[one.pk]),
+            "See why",
+            "warning" if one.enabled else "bad",
+        )
+        for one in rows[:AT_MOST]
+    ]
 
 
 def _breaks(account_ids: Collection[int]) -> list[Need]:
