@@ -18,6 +18,8 @@ from trading.sources.draft import Draft
 
 BURST_WITHIN = dt.timedelta(minutes=3)
 EARLY = dt.timedelta(seconds=30)
+# Gates that may shut while a signal waits for orders: they hold up its entry then, no closing of it.
+SINCE = {"source", "kill switch", "strategy", "instrument", "age", "hours", "burst"}
 WIDE = ("file", kill_switch.ScopeKind.ALL, kill_switch.ScopeKind.OWNER)
 
 
@@ -132,7 +134,8 @@ def is_no_burst(facts: SignalFacts) -> Word:
         return Word("An exit is never one too many")
     since = facts.signal.received_at - BURST_WITHIN
     rows = Signal.objects.filter(source=facts.source, received_at__gte=since)
-    count = rows.filter(pk__lte=facts.signal.pk).exclude(key__startswith="bad:").count()
+    came = rows.filter(pk__lte=facts.signal.root.pk, rest_of=None)
+    count = came.exclude(key__startswith="bad:").count()
     figures = {"signals in three minutes": count, "at most": facts.source.burst}
     if count > facts.source.burst:
         return Word(

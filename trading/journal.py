@@ -17,8 +17,10 @@ from risk import gate
 from risk.facts import Verdict
 from tradershub.core.audit import plain, record
 from tradershub.core.errors import Conflict
+from tradershub.core.queue import EXECUTION, enqueue
 from trading import telling
 from trading.models import Order, OrderAttempt, OrderCheck, OrderEvent
+from trading.queries import waiting_signals
 from trading.states import ENDED, OPEN, OVER, State, rule_of
 
 LONGEST = 300
@@ -70,6 +72,8 @@ def move(
     if _is_told(origin, target):
         _tell(order, origin, rule, actor=actor, text=text)
     telling.moved(order, origin, target)
+    if target in SETTLED:
+        _wake_waiting(order)
 
 
 @transaction.atomic
@@ -81,6 +85,18 @@ def amend(order: Order, *, actor: Any = "hub", text: str = "", **changes: Any) -
         order, State(order.state), "same", at=timezone.now(), code="", text=text, actor=actor,
         details=details,
     )  # fmt: skip
+    if "filled" in changes:
+        _wake_waiting(order)
+
+
+SETTLED = OPEN | OVER | {State.QUARANTINED}
+
+
+def _wake_waiting(order: Order) -> None:
+    """Signals that waited to know what it comes to are looked at again, once this is committed."""
+    owner = order.account.owner_id
+    if waiting_signals().filter(source__owner=owner).exists():
+        enqueue("trading.tasks.look_again", owner, cluster=EXECUTION, keep_result=False)
 
 
 def _update(order: Order, **changes: Any) -> None:

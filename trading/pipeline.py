@@ -16,14 +16,17 @@ from risk.facts import Check
 from tradershub.core.audit import plain, record
 from tradershub.core.errors import BadInput, Conflict
 from trading import journal, services, telling
-from trading.gates import GATES, SignalFacts, Word, normalise
+from trading.gates import GATES, SINCE, SignalFacts, Word, normalise
 from trading.ids import Origin
-from trading.models import Gate, Order, Signal, SignalSource
+from trading.models import Gate, Order, Route, Signal, SignalSource
 from trading.routing import Leg, Plan, route
+from trading.sources.draft import Intent
 from trading.sources.plain import draft_from_plain
+from trading.underway import under_way
 
 log = structlog.get_logger("trading.pipeline")
 State, Mode = Signal.State, SignalSource.Mode
+LOOKS = 5  # at what moves while it is decided
 PASSED = Check(rule="mode", passed=True)
 NOBODY = Check(
     rule="route",
@@ -36,43 +39,86 @@ NOBODY = Check(
 def run(signal: Signal, *, approved_by: str = "", pumps: bool = False) -> Account | None:
     """Turn a stored signal into queued orders. Ends early with a stated reason; safe to run twice.
 
+    One that must know what becomes of orders on their way waits, and is run again when they have settled.
     pumps: the caller works the lane of the account that is returned himself, at once, so that no worker is
     woken for it; should he die before, the sweeper finds what is queued.
     """
     if signal.state != (State.WAITING if approved_by else State.RECEIVED):
         return None
-    facts = normalise(signal, draft_from_plain(signal.draft), at=timezone.now())
-    refusal, gates = _asked(facts)
-    if refusal:
-        end(facts, State.REFUSED, refusal, gates=gates, by=approved_by)
-        return None
+    by = approved_by or (signal.decided_by if signal.waits else "")
+    for _ in range(LOOKS):
+        facts = normalise(signal, draft_from_plain(signal.draft), at=timezone.now())
+        try:
+            return _carry_out(facts, by=by, pumps=pumps)
+        except _Moved:
+            log.info("moved_meanwhile", signal=signal.pk)
+    return None  # the sweeper looks again
 
-    found = route(facts.draft, facts.strategy, facts.instrument, at=facts.at)
+
+class _Moved(Exception):  # noqa: N818 (no fault: look again)
+    """What a plan was made from has changed meanwhile."""
+
+
+def _carry_out(facts: SignalFacts, *, by: str, pumps: bool) -> Account | None:
+    """Raises _Moved where what was looked at has changed before it was decided."""
+    signal = facts.signal
+    refusal, gates = _asked(facts)
+    if refusal and not _still_closes(facts, refusal):
+        end(facts, State.REFUSED, refusal, gates=gates, by=by)
+        return None
+    if signal.waits:
+        gates = []  # said before, and kept
+
+    found = route(facts.draft, facts.strategy, facts.instrument, at=facts.at, signal=signal)
+    found = [_without_entry(plan, refusal) for plan in found] if refusal else found
     plans = [_checked(signal, plan) for plan in found]
     gates += [_note_of(signal, plan, facts.at) for plan in plans]
     if refusal := _nobody_follows(plans):
-        end(facts, State.REFUSED, refusal, gates=gates, by=approved_by)
+        end(facts, State.REFUSED, refusal, gates=gates, by=by)
     elif signal.mode == Mode.DRY_RUN:
         end(facts, State.DRY, plans=plans, gates=gates)
-    elif signal.mode == Mode.APPROVAL and not approved_by:
+    elif signal.mode == Mode.APPROVAL and not by:
         end(facts, State.WAITING, plans=plans, gates=gates)
+    elif not any(plan.acts for plan in plans):
+        _wait(facts, plans, gates, by=by)
     else:
-        return _order(facts, plans, gates, by=approved_by, pumps=pumps)
+        return _order(facts, plans, gates, by=by, pumps=pumps)
     return None
 
 
 def _asked(facts: SignalFacts) -> tuple[Check | None, list[Gate]]:
-    """What the first gate said that says no; and a row for each one asked, to be written with the end."""
+    """What the first gate said that says no; and a row for each one asked, to be written with the end.
+
+    Of a signal that waited only the one that says no now: the others are kept from before.
+    """
     rows: list[Gate] = []
     for name, gate in GATES.items():
         word = gate(facts)
-        rows.append(_note(facts.signal, name, word, facts.at))
+        if word.code or not facts.signal.waits:
+            rows.append(_note(facts.signal, name, word, facts.at))
         if word.code:
             said = Check(
                 rule=name, passed=False, code=word.code, text=word.text, figures=word.figures or {}
             )
             return said, rows
     return None, rows
+
+
+def _still_closes(facts: SignalFacts, refusal: Check) -> bool:
+    """Whether a gate said no of one that it had let through before it waited, and that closes something."""
+    closes = facts.draft.is_exit or facts.draft.turns or facts.draft.intent is Intent.TARGET
+    known = facts.strategy is not None and facts.instrument is not None
+    return facts.signal.waits and closes and known and refusal.rule in SINCE
+
+
+def _without_entry(plan: Plan, refusal: Check) -> Plan:
+    """The closings of a plan whose entry may not be made any more."""
+    legs = tuple(leg for leg in plan.legs if leg.reduces)
+    if plan.refusal or len(legs) == len(plan.legs):
+        return plan
+    if not legs and not plan.cancels and not plan.waits:
+        return Plan(plan.account, refusal=refusal)
+    return replace(plan, legs=legs, left_out=f"no entry: {refusal.text}")
 
 
 def _note(signal: Signal, name: str, word: Word, at: dt.datetime) -> Gate:
@@ -103,7 +149,8 @@ def _in_words(found: Plan) -> str:
         for leg in found.legs
     ]
     parts += [f"cancel {order.client_order_id}" for order in found.cancels]
-    parts += [f"no entry: {found.left_out}"] if found.left_out else []
+    parts += [found.left_out] if found.left_out else []
+    parts += [f"{'the rest ' if parts else ''}waits: {found.waits}"] if found.waits else []
     return ", ".join(parts)
 
 
@@ -123,7 +170,7 @@ def _nobody_follows(plans: list[Plan]) -> Check | None:
 def _order(
     facts: SignalFacts, plans: list[Plan], gates: list[Gate], *, by: str, pumps: bool
 ) -> Account | None:
-    """All orders of the signal, and what it takes back, are rows before the first order is judged on its own.
+    """All orders of the signal, what it takes back and what waits are rows before the first order is judged.
 
     Who dies in between leaves them to the sweeper. A second run finds the signal ended and adds none. An order
     that is alone is judged with the signal's end in one transaction.
@@ -133,12 +180,15 @@ def _order(
     legs = [(leg, place) for found in plans for place, leg in enumerate(found.legs)]
     own = legs[0][0].account if pumps and legs else None
     with transaction.atomic():
-        _hold(cancelled)
+        _hold_still(facts, plans, cancelled)
         if not _ended(facts, State.ORDERED, PASSED, plans=plans, gates=gates, by=by):
             return None
         orders = [
             journal.open_order(_row(facts.signal, leg, place), actor=actor) for leg, place in legs
         ]
+        for found in plans:
+            if found.waits:
+                _leave_rest(facts, found, by=by)
         if len(orders) == 1 and not cancelled:
             _decide(orders.pop(), own)
         _tell(facts.signal, State.ORDERED, PASSED, by=by)
@@ -160,6 +210,82 @@ def _decide(order: Order, own: Account | None) -> None:
         log.info("moved_meanwhile", order=order.client_order_id, why=moved.message)
 
 
+def _hold_still(facts: SignalFacts, plans: list[Plan], cancelled: list[Order]) -> None:
+    """Let no other signal of the strategy decide at these accounts meanwhile, and nothing have moved.
+
+    Raises _Moved where an order that decided a plan is not as it was: an entry that was to be taken back has
+    left, or another signal has ordered. What only waits is looked at again anyway.
+    """
+    looked = [found for found in plans if found.seen is not None and found.acts]
+    accounts = [found.account for found in looked]
+    routes = Route.objects.select_for_update().filter(strategy=facts.strategy, account__in=accounts)
+    list(routes.order_by("pk").values_list("pk"))
+    _hold(cancelled)
+    for found in looked:
+        assert facts.strategy and found.symbol  # noqa: S101 - it was routed
+        way = under_way(facts.strategy.key, found.account, found.symbol, at=facts.at)
+        if way.seen != found.seen:
+            raise _Moved
+
+
+# -- What waits --------------------------------------------------------------------------------
+def _wait(facts: SignalFacts, plans: list[Plan], gates: list[Gate], *, by: str) -> None:
+    """Nothing can be done yet: the signal stays received, says why, and is looked at again."""
+    signal, why = facts.signal, next(found.waits for found in plans if found.waits)
+    changes = {
+        "state": State.RECEIVED,
+        "code": Signal.WAITS,
+        "reason": why[:500],
+        "strategy": facts.strategy,
+        "instrument": facts.instrument,
+        "decided_by": by[:150],
+        "planned": _planned(plans),
+        "looked_at": facts.at,
+    }
+    is_new = not signal.waits
+    with transaction.atomic():
+        if not Signal.objects.filter(pk=signal.pk, state=signal.state).update(**changes):
+            return
+        if is_new or signal.reason != changes["reason"]:
+            Gate.objects.bulk_create(gates)
+        if is_new:
+            _note_down(signal, "waits", f"waits: {why}", actor=by or signal.source.name)
+    for name, value in changes.items():
+        setattr(signal, name, value)
+
+
+def _leave_rest(facts: SignalFacts, found: Plan, *, by: str) -> None:
+    """A signal of its own for the account that has to wait; its orders stem from the same message."""
+    signal, root = facts.signal, facts.signal.root
+    generation = signal.generation + 1 if found.acts else signal.generation
+    Signal.objects.create(
+        source=signal.source,
+        key=f"rest:{root.pk}:{found.account.pk}:{generation}",
+        body=signal.body,
+        body_hash=signal.body_hash,
+        content_type=signal.content_type,
+        address=signal.address,
+        received_at=signal.received_at,
+        last_delivery_at=signal.last_delivery_at,
+        mode=signal.mode,
+        draft=signal.draft,
+        strategy=facts.strategy,
+        instrument=facts.instrument,
+        code=Signal.WAITS,
+        reason=found.waits[:500],
+        decided_by=by[:150],
+        planned=_planned([replace(found, legs=(), cancels=(), left_out="")]),
+        rest_of=root,
+        account=found.account,
+        generation=generation,
+        looked_at=facts.at,
+    )
+
+
+def _planned(plans: Iterable[Plan]) -> list[str]:
+    return [f"{found.account}: {_in_words(found)}" for found in plans if not found.refusal]
+
+
 def _hold(orders: list[Order]) -> None:
     """Lock them before the audit log is, as everybody does who moves an order."""
     ids = [order.pk for order in orders]
@@ -175,7 +301,8 @@ def _checked(signal: Signal, plan: Plan) -> Plan:
             _row(signal, leg, place)
         except BadInput as wrong:
             if place:  # closings come first and are made without what follows, too
-                return replace(plan, legs=plan.legs[:place], left_out=wrong.message)
+                words = f"no entry: {wrong.message}"
+                return replace(plan, legs=plan.legs[:place], left_out=words)
             why = Check(rule="order", passed=False, code="BAD_ORDER", text=wrong.message)
             return Plan(plan.account, refusal=why)
     return plan
@@ -185,7 +312,7 @@ def _row(signal: Signal, leg: Leg, place: int) -> Order:
     """The order of a leg, not yet stored; what it is the answer to decides its id. Raises BadInput."""
     return services.new_order(
         leg.account,
-        origin=Origin("signal", signal.origin, leg=place),
+        origin=Origin("signal", signal.origin, leg=place, generation=signal.generation),
         symbol=leg.symbol,
         side=leg.side,
         lots=leg.lots,
@@ -206,14 +333,7 @@ def give_up(signal: Signal) -> None:
     mine = Signal.objects.filter(pk=signal.pk, state=State.RECEIVED)
     with transaction.atomic():
         if mine.update(state=State.REFUSED, code="FAULT", reason=text, decided_at=timezone.now()):
-            record(
-                f"signal.{State.REFUSED}",
-                actor="hub",
-                target=signal,
-                summary=f"{signal}: {text}",
-                details={"key": signal.key, "code": "FAULT"},
-                owner=signal.source.owner,
-            )
+            _note_down(signal, State.REFUSED, text, actor="hub", code="FAULT")
 
 
 def end(
@@ -254,7 +374,7 @@ def _ended(
         "instrument": facts.instrument,
         "decided_at": facts.at,
         "decided_by": by[:150],
-        "planned": [f"{found.account}: {_in_words(found)}" for found in plans if not found.refusal],
+        "planned": _planned(plans),
     }
     if not Signal.objects.filter(pk=signal.pk, state=signal.state).update(**changes):
         return False
@@ -265,13 +385,19 @@ def _ended(
 
 
 def _tell(signal: Signal, state: Signal.State, why: Check, *, by: str) -> None:
+    words = f"{state.label.lower()} {why.text}".strip()
+    _note_down(signal, state, words, actor=by or signal.source.name, code=why.code)
+    nothing_left = signal.rest_of_id is not None and why.code == "NOTHING_TO_CLOSE"
+    if state == State.REFUSED and not nothing_left:
+        telling.signal_refused(signal, why)
+
+
+def _note_down(signal: Signal, became: str, words: str, *, actor: str, code: str = "") -> None:
     record(
-        f"signal.{state}",
-        actor=by or signal.source.name,
+        f"signal.{became}",
+        actor=actor,
         target=signal,
-        summary=f"{signal}: {state.label.lower()} {why.text}".strip()[:300],
-        details={"key": signal.key, "code": why.code},
+        summary=f"{signal}: {words}"[:300],
+        details={"key": signal.key, "code": code},
         owner=signal.source.owner,
     )
-    if state == State.REFUSED:
-        telling.signal_refused(signal, why)

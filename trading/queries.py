@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Concat
 from django.utils import timezone
 
 from accounts.models import Deal
-from trading.models import Flattening, Lane, Order
+from trading.models import Flattening, Lane, Order, Signal
 
 LOOK_BACK = dt.timedelta(days=31)  # a deal may be older than our row of its order, after a restore
 PATIENCE = dt.timedelta(seconds=30)  # an unknown outcome that lasts longer is told
@@ -40,3 +41,42 @@ def deals_of(order: Order) -> QuerySet[Deal]:
         of_it |= Q(broker_order_id=order.broker_order_id, client_order_id="")
     deals = Deal.objects.filter(of_it, account=order.account_id, kind=Deal.Kind.TRADE)
     return deals.filter(symbol=order.symbol_id, at__gte=order.received_at - LOOK_BACK)
+
+
+def waiting_signals() -> QuerySet[Signal]:
+    """Signals that wait for orders, by their place: a rest has that of the message it is of."""
+    rows = Signal.objects.filter(state=Signal.State.RECEIVED, code=Signal.WAITS)
+    rows = rows.select_related("source__owner", "source__strategy", "rest_of", "account")
+    return rows.annotate(place=Coalesce("rest_of_id", "id")).order_by("place", "id")
+
+
+def orders_of(signal: Signal) -> QuerySet[Order]:
+    """What a signal became; of the rest of one, at its own account."""
+    rows = Order.objects.filter(origin_kind="signal", origin_id=signal.origin)
+    return rows.filter(account=signal.account_id) if signal.account_id else rows
+
+
+UNSENT = (Order.State.BLOCKED, Order.State.NOT_SENT, Order.State.REJECTED)
+
+
+def with_orders(signals: QuerySet[Signal]) -> QuerySet[Signal]:
+    """The signals with how many orders they made (made), and of how many nothing came (failed)."""
+    origin = Concat("source__uid", Value(":"), Coalesce("rest_of__key", "key"))
+    orders = Order.objects.filter(origin_kind="signal", origin_id=OuterRef("origin_text"))
+    mine = orders.filter(account=Coalesce(OuterRef("account"), F("account")))
+    rows = signals.annotate(origin_text=origin)
+    return rows.annotate(made=_count(mine), failed=_count(mine.filter(state__in=UNSENT)))
+
+
+def _count(orders: QuerySet[Order]) -> Coalesce:
+    counted = orders.order_by().values("origin_id").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(counted), 0)
+
+
+def became(signal: Any) -> str:
+    """In words, what came of a signal that was read by `with_orders`."""
+    if signal.state != Signal.State.ORDERED or signal.made and not signal.failed:
+        return str(signal.state_in_words)
+    if not signal.made:
+        return "Took orders back"
+    return "No order went through" if signal.failed == signal.made else "Became orders, not all"

@@ -28,10 +28,11 @@ from tradershub.finance.sizing import SizeIn
 from tradershub.finance.terms import ContractTerms
 from trading.facts import point_value, rate_to_account
 from trading.holdings import Holding, held_by
-from trading.models import Order, Route
+from trading.models import Order, Route, Signal
+from trading.queries import waiting_signals
 from trading.sizing import OF_EQUITY, Basis, Sized, distance_of, lots_of, price_of
 from trading.sources.draft import Draft, Intent, Level, Size
-from trading.states import BEFORE
+from trading.underway import BOTH, UnderWay, under_way
 
 RULE = "route"
 
@@ -53,9 +54,11 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one account is to do. cancels: working orders to take back. refusal: why it does nothing.
+    """What one account is to do. cancels: orders to take back. refusal: why it does nothing.
 
-    left_out: why it only closes, and what should have followed cannot.
+    left_out: what should have followed and cannot, with the reason. waits: for what, where more can be decided
+    only afterwards; what it does now is right however that ends. seen: what was on its way, by id, state and
+    filled lots, where that decided it; None where it did not.
     """
 
     account: Account
@@ -63,6 +66,13 @@ class Plan:
     cancels: tuple[Order, ...] = ()
     refusal: Check | None = None
     left_out: str = ""
+    waits: str = ""
+    symbol: BrokerSymbol | None = None
+    seen: frozenset[tuple[int, str, Decimal]] | None = None
+
+    @property
+    def acts(self) -> bool:
+        return bool(self.legs or self.cancels)
 
 
 class Unfit(Exception):
@@ -74,24 +84,33 @@ class Unfit(Exception):
 
 
 def route(
-    draft: Draft, strategy: Strategy, instrument: Instrument, *, at: dt.datetime
+    draft: Draft,
+    strategy: Strategy,
+    instrument: Instrument,
+    *,
+    at: dt.datetime,
+    signal: Signal | None = None,
 ) -> list[Plan]:
     """A plan for each account that the strategy is routed to and that may take it, in order of the routes.
 
     An exit goes, too, where the route was shut since: what the strategy still holds there is closed.
+    signal: those before it that wait keep their place, and only its own account is looked at.
     """
-    routes = routes_of(strategy, draft)
-    plans = [_plan(draft, strategy, instrument, r, at=at) for r in routes]
+    before = signals_before(signal, strategy, instrument) if signal else []
+    asked = _Asked(draft, strategy, instrument, at, signal, before)
+    only = signal.account_id if signal else None
+    routes = routes_of(strategy, draft, only=only)
+    plans = [_plan(asked, r) for r in routes]
     if draft.is_exit:
-        shut = _routes(strategy, draft).exclude(pk__in=[route.pk for route in routes])
-        found = (_plan(draft, strategy, instrument, r, at=at) for r in shut)
+        shut = _routes(strategy, draft, only=only).exclude(pk__in=[route.pk for route in routes])
+        found = (_plan(asked, r) for r in shut)
         plans += [plan for plan in found if plan.refusal is None]
     return plans
 
 
-def routes_of(strategy: Strategy, draft: Draft) -> list[Route]:
+def routes_of(strategy: Strategy, draft: Draft, *, only: int | None = None) -> list[Route]:
     """The routes that are on: Testing goes to paper only, and a signal may name one account."""
-    rows = _routes(strategy, draft).filter(enabled=True)
+    rows = _routes(strategy, draft, only=only).filter(enabled=True)
     if strategy.status == Strategy.Status.TESTING:
         rows = rows.filter(account__kind=Account.Kind.PAPER)
     if strategy.platforms:
@@ -99,27 +118,37 @@ def routes_of(strategy: Strategy, draft: Draft) -> list[Route]:
     return list(rows)
 
 
-def _routes(strategy: Strategy, draft: Draft) -> QuerySet[Route]:
+def _routes(strategy: Strategy, draft: Draft, *, only: int | None) -> QuerySet[Route]:
     """All routes to open accounts, or to the one that the signal names."""
     rows = Route.objects.filter(strategy=strategy, account__status="open")
+    if only is not None:
+        rows = rows.filter(account=only)
     if draft.account:
         rows = rows.filter(account__number=draft.account)
     return rows.select_related("account__broker", "account__connection").order_by("id")
 
 
-def _plan(
-    draft: Draft, strategy: Strategy, instrument: Instrument, route: Route, *, at: dt.datetime
-) -> Plan:
-    account = route.account
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The question that is the same for every account."""
+
+    draft: Draft
+    strategy: Strategy
+    instrument: Instrument
+    at: dt.datetime
+    signal: Signal | None
+    before: list[Signal]
+
+
+def _plan(asked: _Asked, route: Route) -> Plan:
+    account, draft = route.account, asked.draft
     try:
-        desk = _Desk(account, _symbol(account, instrument, draft), strategy, route.share, at)
+        symbol = _symbol(account, asked.instrument, draft)
+        desk = _Desk(account, symbol, asked.strategy, route.share, asked.at, asked.signal)
         if draft.intent is Intent.CANCEL:
             return Plan(account, cancels=desk.working())
-        unsent = desk.unsent(draft)
-        if unsent and not desk.holds(draft):
-            return Plan(account, cancels=unsent)
-        legs, left_out = _as_far(desk.legs(draft))
-        return Plan(account, legs=legs, cancels=unsent, left_out=left_out)
+        before = next((one for one in asked.before if _is_for(one, account)), None)
+        return desk.plan(draft, before=before)
     except Unfit as unfit:
         return Plan(account, refusal=unfit.check)
 
@@ -133,7 +162,7 @@ def _as_far(legs: Iterator[Leg]) -> tuple[tuple[Leg, ...], str]:
     except Unfit as unfit:
         if not found:
             raise
-        return tuple(found), unfit.check.text
+        return tuple(found), f"no entry: {unfit.check.text}"
     return tuple(found), ""
 
 
@@ -161,6 +190,7 @@ class _Desk:
     strategy: Strategy
     share: Decimal
     at: dt.datetime
+    signal: Signal | None = None
 
     def working(self) -> tuple[Order, ...]:
         """The strategy's orders of the symbol that may still fill, those on their way, too. Raises Unfit for none."""
@@ -175,24 +205,68 @@ class _Desk:
             raise Unfit("NOTHING_TO_CANCEL", f"No order of {self.symbol.name} works there")
         return found
 
-    def unsent(self, draft: Draft) -> tuple[Order, ...]:
-        """The strategy's entries at the market that an exit of all must not let out after it."""
-        if not draft.is_exit or draft.size is not None and draft.size.value:
-            return ()
-        rows = Order.objects.filter(
-            account=self.account,
-            symbol=self.symbol,
-            strategy=self.strategy.key,
-            state__in=BEFORE,
-            reduces=False,
-            kind=Kind.MARKET.value,
-            side__in=_sides(draft.intent),
-        )
-        return tuple(rows.order_by("id"))
+    def plan(self, draft: Draft, *, before: Signal | None = None) -> Plan:
+        """What it does, now or when what is on its way has settled. before: a signal that waits. Raises Unfit."""
+        sides = _closed_by(draft)
+        taken_back = self._way.unsent(sides) if sides else ()
+        if waits := self._waits_for(draft, before):
+            legs = self._sure(draft) if self._is_first else ()
+            works = self._way.working(sides) if self._is_first and sides else ()
+            return self._planned(draft, legs, (*taken_back, *works), waits=waits)
+        try:
+            legs, left_out = _as_far(self.legs(draft))
+        except Unfit as unfit:
+            if not taken_back:
+                raise
+            legs, left_out = (), "" if draft.is_exit else f"no entry: {unfit.check.text}"
+        if draft.is_exit and (doubt := self._way.quarantined(_decided_by(draft))):
+            left_out = f"not what is in doubt: {_in_doubt(doubt)}"
+        return self._planned(draft, legs, taken_back, left_out=left_out)
 
-    def holds(self, draft: Draft) -> bool:
-        """Whether there is anything that the exit would close."""
-        return bool(_meant(draft.intent, self._held))
+    def _planned(
+        self, draft: Draft, legs: tuple[Leg, ...], cancels: tuple[Order, ...], **words: str
+    ) -> Plan:
+        looked = bool(_decided_by(draft)) or self.strategy.one_at_a_time
+        seen = self._way.seen if looked else None
+        return Plan(self.account, legs, cancels, seen=seen, symbol=self.symbol, **words)
+
+    @property
+    def _is_first(self) -> bool:
+        """Whether nothing of the signal has gone to this account yet."""
+        return self.signal is None or not self.signal.generation
+
+    def _sure(self, draft: Draft) -> tuple[Leg, ...]:
+        """The closings that are right however that ends on which the rest waits."""
+        sides = _closed_by(draft)
+        return tuple(self._closing(held, held.lots) for held in self._left(sides)) if sides else ()
+
+    def _waits_for(self, draft: Draft, before: Signal | None) -> str:
+        """In a sentence, what must settle or go before; empty where nothing must."""
+        if before:
+            return f"Signal {before.pk} came before it and waits itself"
+        sides = _decided_by(draft)
+        if not sides:
+            return ""
+        is_whole = bool(_closed_by(draft))
+        way = self._way  # read before the books: what fills in between is seen twice, never missed
+        held = [holding for holding in self._held if holding.side in sides]
+        awaited = way.unsettled(sides, held, unsent=not is_whole)
+        if not awaited:
+            return ""
+        first = awaited[0]
+        more = f", and {len(awaited) - 1} more" if len(awaited) > 1 else ""
+        state = first.get_state_display().lower()
+        return f"Order {first} is {state}{more}: what it comes to decides what is to be done"
+
+    @cached_property
+    def _way(self) -> UnderWay:
+        return under_way(self.strategy.key, self.account, self.symbol, at=self.at)
+
+    def _left(self, sides: tuple[Side, ...]) -> list[Holding]:
+        """What is held on these sides and not being closed."""
+        way = self._way
+        found = (way.left(held) for held in self._held if held.side in sides)
+        return [holding for holding in found if holding.lots > ZERO]
 
     @cached_property
     def _held(self) -> list[Holding]:
@@ -200,26 +274,40 @@ class _Desk:
 
     def legs(self, draft: Draft) -> Iterator[Leg]:
         """Raises Unfit."""
-        held = self._held
         if draft.intent is Intent.TARGET:
-            yield from self._to_target(draft, held)
+            yield from self._to_target(draft, self._left(BOTH))
         elif draft.is_exit:
-            yield from self._closings(draft, _meant(draft.intent, held))
+            yield from self._closings(draft, self._left(_decided_by(draft)))
         else:
             side: Side = "buy" if draft.intent is Intent.BUY else "sell"
-            against = [holding for holding in held if holding.side != side]
-            if draft.turns:
-                yield from (self._closing(holding, holding.lots) for holding in against)
-            if self.strategy.one_at_a_time and len(held) > (len(against) if draft.turns else 0):
-                raise Unfit("ENTRY_LOCK", f"{self.strategy} holds {self.symbol.name} there already")
+            yield from self._sure(draft)
+            doubt = self._way.quarantined(_closed_by(draft)) if draft.turns else None
+            if doubt:
+                raise Unfit("IN_DOUBT", _in_doubt(doubt))
+            self._refuse_second(draft, side)
             yield self._entry(draft, side, self._size(draft))
+
+    def _refuse_second(self, draft: Draft, side: Side) -> None:
+        """Raises Unfit where the strategy holds one position at a time, and has or opens one."""
+        if not self.strategy.one_at_a_time:
+            return
+        against = [held for held in self._held if held.side != side]
+        if len(self._held) > (len(against) if draft.turns else 0):
+            raise Unfit("ENTRY_LOCK", f"{self.strategy} holds {self.symbol.name} there already")
+        if opening := self._way.opening(taken_back=_closed_by(draft)):
+            state = opening.get_state_display().lower()
+            raise Unfit("ENTRY_LOCK", f"{self.strategy} opens one already: {opening} is {state}")
 
     def _to_target(self, draft: Draft, held: list[Holding]) -> Iterator[Leg]:
         size = self._size(draft)
+        if (doubt := self._way.quarantined(BOTH)) and size.value:
+            raise Unfit("IN_DOUBT", _in_doubt(doubt))
         want = self._signed_lots(size, draft)
         astray = [holding for holding in held if holding.signed * want <= ZERO]
         have = sum((holding.signed for holding in held if holding not in astray), ZERO)
         if want == have and not astray:
+            if doubt:
+                raise Unfit("IN_DOUBT", _in_doubt(doubt))
             raise Unfit(
                 "ON_TARGET", f"It holds {have.normalize():f} lots already", held=f"{have:f}"
             )
@@ -241,6 +329,9 @@ class _Desk:
         return lots if side == "buy" else -lots
 
     def _closings(self, draft: Draft, held: list[Holding]) -> Iterator[Leg]:
+        doubt = self._way.quarantined(_decided_by(draft))
+        if not held and doubt:
+            raise Unfit("IN_DOUBT", _in_doubt(doubt))
         if not held:
             raise Unfit("NOTHING_TO_CLOSE", f"{self.strategy} holds no {self.symbol.name} there")
         if draft.size is None:
@@ -355,8 +446,20 @@ class _Desk:
         return self._quote.ask if side == "buy" else self._quote.bid
 
 
-def _meant(intent: Intent, held: list[Holding]) -> list[Holding]:
-    return [holding for holding in held if holding.side in _sides(intent)]
+def _closed_by(draft: Draft) -> tuple[Side, ...]:
+    """The sides that the signal closes whole, and of which it lets out no entry that waits."""
+    if draft.turns and not draft.is_exit and draft.intent is not Intent.TARGET:
+        return ("sell",) if draft.intent is Intent.BUY else ("buy",)
+    if not draft.is_exit or draft.size is not None and draft.size.value:
+        return ()
+    return _sides(draft.intent)
+
+
+def _decided_by(draft: Draft) -> tuple[Side, ...]:
+    """The sides of which what is held decides what the signal does."""
+    if draft.is_exit or draft.intent is Intent.TARGET:
+        return _sides(draft.intent)
+    return _closed_by(draft)
 
 
 def _sides(intent: Intent) -> tuple[Side, ...]:
@@ -365,7 +468,24 @@ def _sides(intent: Intent) -> tuple[Side, ...]:
         Intent.CLOSE_LONG: ("buy",),
         Intent.CLOSE_SHORT: ("sell",),
     }
-    return sides.get(intent, ("buy", "sell"))
+    return sides.get(intent, BOTH)
+
+
+def _in_doubt(order: Order) -> str:
+    return f"order {order} is quarantined; say what became of it, then send the signal again"
+
+
+def signals_before(signal: Signal, strategy: Strategy, instrument: Instrument) -> list[Signal]:
+    """Those of the strategy and instrument that came before it and wait for orders themselves."""
+    mine = waiting_signals().filter(strategy=strategy, instrument=instrument)
+    return list(mine.filter(place__lt=signal.root.pk))
+
+
+def _is_for(signal: Signal, account: Account) -> bool:
+    """Whether a waiting signal goes to that account, too."""
+    if signal.account_id is not None:
+        return signal.account_id == account.pk
+    return (signal.draft or {}).get("account", account.number) == account.number
 
 
 def _level(

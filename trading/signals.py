@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Account
@@ -183,14 +184,14 @@ def approve(signal: Signal, *, actor: Any) -> Signal:
 
 @transaction.atomic
 def decline(signal: Signal, *, actor: Any) -> Signal:
-    """A waiting signal shall not become orders. Raises Conflict for any other."""
-    mine = Signal.objects.filter(pk=signal.pk, state=Signal.State.WAITING)
+    """A signal that waits, for a person or for an order, shall not become orders. Raises Conflict for any other."""
+    waits = Q(state=Signal.State.WAITING) | Q(state=Signal.State.RECEIVED, code=Signal.WAITS)
+    mine = Signal.objects.filter(waits, pk=signal.pk)
     now = timezone.now()
-    if not mine.update(state=Signal.State.DECLINED, decided_at=now, decided_by=str(actor)[:150]):
+    by = {"decided_at": now, "decided_by": str(actor)[:150]}
+    if not mine.update(state=Signal.State.DECLINED, code="", reason="", **by):
         signal.refresh_from_db()
-        raise Conflict(
-            f"{signal} is {signal.get_state_display().lower()}: nothing waits for approval"
-        )
+        raise Conflict(f"{signal} is {signal.state_in_words.lower()}: nothing waits for approval")
     record("signal.declined", actor=actor, target=signal, owner=signal.source.owner)
     signal.refresh_from_db()
     return signal
@@ -224,6 +225,7 @@ def send_again(signal: Signal, *, actor: Any) -> Signal:
         mode=signal.source.mode,
         draft={name: value for name, value in signal.draft.items() if name not in times},
         replay_of=signal,
+        account=signal.account,
     )
     record(
         "signal.again",

@@ -19,6 +19,7 @@ from risk import gate
 from tradershub.core.queue import EXECUTION, enqueue
 from trading import journal, lanes, pipeline, services
 from trading.models import Lane, Order, OrderAttempt, Signal
+from trading.queries import waiting_signals
 from trading.states import State
 
 log = structlog.get_logger("trading.sweeper")
@@ -26,12 +27,14 @@ Row = TypeVar("Row", Signal, Order)
 AWAY = (OperationalError, InterfaceError)  # the database: the whole round is tried again
 UNSETTLED = ("waiting", "open", "unknown")
 UNDECIDED = dt.timedelta(seconds=5)
+MOST_WAITING = 500
 GIVEN_UP = dt.timedelta(minutes=10)  # after which what fails at every try is told and ended
 
 
 def sweep() -> int:
     """Wake every lane with something to do, decide what was left undecided; returns how many woke."""
     _each(_unread(), pipeline.run, give_up=pipeline.give_up)
+    _each(waiting_signals()[:MOST_WAITING], pipeline.run, give_up=pipeline.give_up)
     _each(_undecided(), services.decide, give_up=_give_up)
     _each(_over(), _let_go)
     due = [account for account in _candidates() if lanes.is_due(account)]
@@ -53,7 +56,10 @@ def _each(
             log.info("moved_meanwhile", why=lost.message)
         except Exception:
             log.exception("sweep_failed", kind=type(row).__name__, id=row.pk)
-            if give_up and row.received_at < timezone.now() - GIVEN_UP:
+            since = (
+                getattr(row, "looked_at", None) or row.received_at
+            )  # one that waits was well then
+            if give_up and since < timezone.now() - GIVEN_UP:
                 give_up(row)
 
 
@@ -61,6 +67,7 @@ def _unread() -> list[Signal]:
     """Stored and not run: the message that should have woken a worker is lost."""
     since = timezone.now() - UNDECIDED
     rows = Signal.objects.filter(state=Signal.State.RECEIVED, received_at__lt=since)
+    rows = rows.exclude(code=Signal.WAITS)
     return list(rows.select_related("source__owner", "source__strategy").order_by("id")[:100])
 
 

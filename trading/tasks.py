@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -11,6 +13,7 @@ from django.db.models import QuerySet
 from accounts.models import Account
 from trading import execution, pipeline
 from trading.models import Signal
+from trading.queries import waiting_signals
 
 log = structlog.get_logger("trading.tasks")
 MOST_BEFORE = 20
@@ -29,17 +32,14 @@ def run_signal(signal_id: int) -> None:
 
     The lane of its first account is worked at once, by the same worker.
     """
-    rows = Signal.objects.select_related("source__owner", "source__strategy")
+    rows = Signal.objects.select_related("source__owner", "source__strategy", "rest_of")
     signal = rows.filter(pk=signal_id).first()
     if signal is None:
         return
     before = rows.filter(source=signal.source, state=Signal.State.RECEIVED, pk__lt=signal.pk)
+    before = before.exclude(code=Signal.WAITS)
     _give_way(before)
-    for earlier in before.order_by("pk")[:MOST_BEFORE]:
-        try:
-            pipeline.run(earlier)
-        except Exception:  # its own worker, or the sweeper, says what became of it
-            log.exception("earlier_signal_failed", signal=earlier.pk, before=signal.pk)
+    _each(before.order_by("pk")[:MOST_BEFORE], before=signal.pk)
     if account := pipeline.run(signal, pumps=True):
         execution.pump(account)
 
@@ -49,3 +49,16 @@ def _give_way(before: QuerySet[Signal]) -> None:
     until = time.monotonic() + settings.GIVE_WAY_SECONDS
     while time.monotonic() < until and before.exists():
         time.sleep(LOOK_EVERY)
+
+
+def look_again(owner_id: int) -> None:
+    """An order of the person's has settled: take signals that waited for such as far as they go now."""
+    _each(waiting_signals().filter(source__owner=owner_id))
+
+
+def _each(signals: Iterable[Signal], **context: Any) -> None:
+    for signal in signals:
+        try:
+            pipeline.run(signal)
+        except Exception:  # its own worker, or the sweeper, says what became of it
+            log.exception("earlier_signal_failed", signal=signal.pk, **context)

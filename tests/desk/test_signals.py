@@ -7,10 +7,12 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from tests.factories import make_owner, make_strategy
+from tests.factories import make_account, make_owner, make_strategy, make_symbol
 from tradershub.roles import set_up_groups
 from trading import signals
+from trading.ids import Origin
 from trading.models import Gate, Signal, SignalSource
+from trading.services import new_order
 
 pytestmark = pytest.mark.django_db
 
@@ -134,3 +136,40 @@ def test_a_source_is_added_by_a_form_and_its_address_shown(ada):
         "/trading/signalsource/add/", {**sent, "name": "b", "addresses": "moon"}
     )
     assert "Expected addresses" in wrong.content.decode()
+
+
+def test_one_that_waits_for_an_order_says_so_and_is_withdrawn(ada):
+    why = "Order T1 is outcome unknown: what it comes to decides what is to be done"
+    signal = ada.signal(ada.source()[0], state="received", code="WAITS", reason=why)
+    page = ada.page(f"/signals/{signal.pk}/")
+    assert "Waits for an order" in page and why in page and "Withdraw" in page
+    assert "Waits for an order" in ada.page("/trading/signal/")
+
+    assert "It was declined" in ada.page(f"/signals/{signal.pk}/decline", "post")
+    assert Signal.objects.get().state == "declined"
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ([], "Took orders back"),
+        (["filled", "filled"], "Became orders"),
+        (["filled", "blocked"], "Became orders, not all"),
+        (["blocked", "not_sent"], "No order went through"),
+    ],
+)
+def test_what_came_of_it_is_said_as_it_is(ada, made, said):
+    signal = ada.signal(ada.source()[0], state="ordered")
+    account = make_account(owner=ada.user)
+    for leg, state in enumerate(made):
+        origin = Origin("signal", signal.origin, leg=leg)
+        symbol = make_symbol(account, name="EURUSD")
+        order = new_order(account, origin=origin, symbol=symbol, side="buy", lots=1)
+        order.state = state
+        order.save()
+    for address in (
+        f"/signals/{signal.pk}/",
+        "/trading/signal/",
+        f"/signals/sources/{signal.source_id}/",
+    ):
+        assert f">{said}<" in ada.page(address).replace("> ", ">").replace(" <", "<"), address

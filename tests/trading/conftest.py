@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.trading.desk import Desk, LenientRisk
-from trading import execution, services
+from trading import execution, journal, services
 
 
 @pytest.fixture
@@ -16,7 +16,8 @@ def risk(monkeypatch):
 @pytest.fixture
 def no_queue(monkeypatch):
     """Orders wait until the test has the lane worked."""
-    monkeypatch.setattr(services, "enqueue", lambda *args, **kwargs: "")
+    for module in (services, journal):
+        monkeypatch.setattr(module, "enqueue", lambda *args, **kwargs: "")
 
 
 @pytest.fixture

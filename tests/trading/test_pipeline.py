@@ -227,7 +227,6 @@ def test_a_closing_closes_what_the_strategy_holds_and_nothing_else(charts, desk)
         ({"action": "close_long", "size": None}, True),
         ({"action": "target", "size": "0"}, True),
         ({"action": "close_short", "size": None}, False),
-        ({"action": "close", "size": "0.5"}, False),
     ],
 )
 def test_an_exit_lets_out_no_entry_that_waited_before_it(charts, words, taken_back):

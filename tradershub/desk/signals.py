@@ -17,7 +17,8 @@ from tradershub.desk.importing import need
 from trading import signals
 from trading.admin.signals import tell_secret
 from trading.dropfolder import folder_of
-from trading.models import Gate, Order, Signal, SignalSource
+from trading.models import Gate, Signal, SignalSource
+from trading.queries import became, orders_of, with_orders
 from trading.sources import SOURCES
 
 SHOWN = 20
@@ -31,14 +32,16 @@ LIST = "admin:trading_signal_changelist"
 def story(request: HttpRequest, pk: int) -> HttpResponse:
     need(request, LOOK)
     signal = _mine(request, pk)
-    orders = Order.objects.filter(origin_kind="signal", origin_id=signal.origin)
+    orders = orders_of(signal)
     return render_page(
         request,
         "desk/signal.html",
         title=f"What came of signal {signal.pk}?",
         crumbs=(("Signals", reverse(LIST)),),
         signal=signal,
-        tone=TONES.get(signal.state, ""),
+        became=became(signal),
+        tone=tone(signal),
+        rests=signal.rests.select_related("account__broker").order_by("id"),
         gates=Gate.objects.filter(signal=signal),
         orders=orders.select_related("account", "symbol").order_by("id"),
         events=_events(orders),
@@ -83,6 +86,8 @@ def _acted(
         return redirect("desk:signal", pk=pk)
     if shown.state == Signal.State.REFUSED:
         messages.error(request, f"Refused: {shown.reason}")
+    elif shown.waits:
+        messages.warning(request, f"It waits: {shown.reason}")
     else:
         messages.success(request, done)
     return redirect("desk:signal", pk=shown.pk)
@@ -103,9 +108,20 @@ def source(request: HttpRequest, pk: int) -> HttpResponse:
         folder=folder_of(found) if found.proof == SignalSource.Proof.FOLDER else None,
         template_text=SOURCES.load(found.dialect).TEMPLATE,
         secrets=_count(found),
-        signals=Signal.objects.filter(source=found).select_related("instrument")[:SHOWN],
-        tones=TONES,
+        signals=[(one, became(one), tone(one)) for one in _last(found)],
     )
+
+
+def _last(source: SignalSource) -> Any:
+    rows = with_orders(Signal.objects.filter(source=source).defer("body", "draft"))
+    return rows.select_related("instrument")[:SHOWN]
+
+
+def tone(signal: Any) -> str:
+    """The colour of what came of a signal."""
+    if signal.waits or signal.state == Signal.State.ORDERED and signal.failed:
+        return "warning"
+    return TONES.get(signal.state, "")
 
 
 def _count(source: SignalSource) -> int:
@@ -133,7 +149,15 @@ def drop_secret(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _mine(request: HttpRequest, pk: int) -> Signal:
     rows = Signal.objects.for_user(request.user)
-    related = ("source__owner", "source__strategy", "strategy", "instrument", "replay_of")
+    related = (
+        "source__owner",
+        "source__strategy",
+        "strategy",
+        "instrument",
+        "replay_of",
+        "rest_of",
+    )
+    rows = with_orders(rows)
     signal: Signal | None = rows.select_related(*related).filter(pk=pk).first()
     if signal is None:
         raise Http404("There is no such signal")

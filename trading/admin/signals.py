@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from tradershub.core.admin import FactsAdmin, OwnedAdmin
 from trading import signals
 from trading.models import Route, Signal, SignalSource
+from trading.queries import became, with_orders
 
 
 class SourceForm(forms.ModelForm):
@@ -117,7 +118,7 @@ class SignalAdmin(FactsAdmin):
     exclude = ["body", "draft", "planned"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Signal]:
-        return super().get_queryset(request).defer("body", "draft")
+        return with_orders(super().get_queryset(request).defer("body", "draft"))
 
     @display(description="Signal", ordering="id")
     def story(self, signal: Signal) -> str:
@@ -130,10 +131,14 @@ class SignalAdmin(FactsAdmin):
         ordering="state",
         label={
             "Became orders": "success",
+            "Took orders back": "success",
+            "Became orders, not all": "warning",
+            "No order went through": "danger",
             "Waits for approval": "warning",
+            "Waits for an order": "warning",
             "Refused": "danger",
             "Declined by a person": "danger",
         },
     )
     def result(self, signal: Signal) -> str:
-        return signal.get_state_display()
+        return became(signal)

@@ -12,7 +12,8 @@ from accounts.models import Account
 from strategies.models import Strategy
 from tradershub.core.api import Input, Moment, Number, Page, PageQuery, allow, one, one_of, page_of
 from trading import signals
-from trading.models import Gate, Order, Route, Signal, SignalSource
+from trading.models import Gate, Route, Signal, SignalSource
+from trading.queries import orders_of
 from trading.sources import SOURCES
 
 router = Router(tags=["Signals"])
@@ -155,6 +156,11 @@ class GateOut(Schema):
 
 
 class SignalOut(Schema):
+    """waits: received, and goes on by itself once the orders that `reason` names have settled.
+
+    rest_of_id: the signal of which this is what had to wait, at account_id.
+    """
+
     id: int
     source_id: int
     strategy_id: int | None
@@ -168,6 +174,9 @@ class SignalOut(Schema):
     deliveries: int
     planned: list[str]
     replay_of_id: int | None
+    waits: bool
+    rest_of_id: int | None
+    account_id: int | None
 
 
 class SignalStory(SignalOut):
@@ -195,7 +204,7 @@ def list_signals(request: HttpRequest, query: Annotated[SignalQuery, Query()]) -
 def read_signal(request: HttpRequest, signal_id: int) -> Any:
     allow(request, "trading.view_signal")
     signal = _signal(request, signal_id)
-    mine = Order.objects.filter(origin_kind="signal", origin_id=signal.origin).order_by("id")
+    mine = orders_of(signal).order_by("id")
     told = {
         name: getattr(signal, name) for name in SignalStory.model_fields if hasattr(signal, name)
     }
@@ -230,7 +239,8 @@ def send_signal_again(request: HttpRequest, signal_id: int) -> Any:
 
 
 def _signal(request: HttpRequest, signal_id: int) -> Signal:
-    rows = Signal.objects.for_user(request.user).select_related("source__owner", "source__strategy")
+    rows = Signal.objects.for_user(request.user)
+    rows = rows.select_related("source__owner", "source__strategy", "rest_of")
     return one(rows, signal_id, what="signal")
 
 

@@ -172,6 +172,10 @@ class Signal(OwnedModel):
 
     `key` tells it from every other of the source: the sender's id, or a hash of what makes it one. A message
     that comes again is counted on the first. `draft` is what was understood, as plain data.
+
+    A received one whose code is WAITS waits for what is on its way at the broker; looked_at: when last it did.
+    Where only some accounts had to, each of these goes on in a signal of its own. rest_of: the message it is
+    of, account: the one it is for, generation: 1 where that account has closed a part already.
     """
 
     OWNER_PATH = "source__owner"
@@ -183,6 +187,8 @@ class Signal(OwnedModel):
         DRY = "dry", "Shown only"
         ORDERED = "ordered", "Became orders"
         DECLINED = "declined", "Declined by a person"
+
+    WAITS = "WAITS"
 
     source = models.ForeignKey(SignalSource, on_delete=models.PROTECT, related_name="signals")
     key = models.CharField(max_length=80)
@@ -210,6 +216,14 @@ class Signal(OwnedModel):
     replay_of = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="replays"
     )
+    rest_of = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="rests"
+    )
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    generation = models.PositiveSmallIntegerField(default=0)
+    looked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]
@@ -219,15 +233,33 @@ class Signal(OwnedModel):
         ]
         constraints = [
             models.UniqueConstraint(fields=["source", "key"], name="signal_key_unique"),
+            models.CheckConstraint(
+                condition=Q(rest_of__isnull=True) | Q(account__isnull=False),
+                name="signal_rest_has_its_account",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"Signal {self.pk} of {self.source}"
 
     @property
+    def root(self) -> Signal:
+        """The message that it is the rest of, or itself."""
+        return self.rest_of or self
+
+    @property
     def origin(self) -> str:
-        """What its orders are made from: the same after a restore and a second delivery."""
-        return f"{self.source.uid}:{self.key}"
+        """What its orders are made from: the same after a restore, a second delivery and a wait."""
+        return f"{self.source.uid}:{self.root.key}"
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for the outcome of orders, not for a person."""
+        return self.state == self.State.RECEIVED and self.code == self.WAITS
+
+    @property
+    def state_in_words(self) -> str:
+        return "Waits for an order" if self.waits else self.get_state_display()
 
 
 class Gate(OwnedModel):
