@@ -172,7 +172,7 @@ def _known_already(adapter: Adapter, claim: Claim) -> Ack | None:
 def _send(adapter: Adapter, claim: Claim) -> Ack | PositionReport:
     attempt, order = claim.attempt, claim.order
     if attempt.action == Action.PROTECT:
-        return adapter.protect(attempt.position_ref, tickets.stops_from_plain(attempt.asked))
+        return _protect(adapter, attempt)
     assert order is not None  # noqa: S101 - the database's own rule
     if attempt.action == Action.CANCEL:
         return adapter.cancel(order.broker_order_id)
@@ -182,6 +182,15 @@ def _send(adapter: Adapter, claim: Claim) -> Ack | PositionReport:
     if attempt.action == Action.CLOSE:
         return adapter.close(attempt.position_ref, client_id=ticket.client_id, lots=ticket.lots)
     return adapter.place(ticket)
+
+
+def _protect(adapter: Adapter, attempt: OrderAttempt) -> PositionReport:
+    """Set the stops that were named; the others go along as the platform states them this moment."""
+    ref = attempt.position_ref
+    held = next((position for position in adapter.positions() if position.ref == ref), None)
+    if held is None:
+        raise Rejected(f"Position {ref} is not there any more", code="NO_POSITION")
+    return adapter.protect(ref, tickets.stops_asked(attempt.asked, held.stops))
 
 
 # -- What came back ----------------------------------------------------------------------------

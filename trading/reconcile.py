@@ -157,10 +157,9 @@ def _wait(attempt: OrderAttempt, now: dt.datetime) -> None:
 
 def _ask_of_position(attempt: OrderAttempt, adapter: Adapter) -> None:
     """Stops were set or not: what the position carries says it."""
-    wanted = tickets.stops_from_plain(attempt.asked)
     held = {position.ref: position for position in adapter.positions()}
     found = held.get(attempt.position_ref)
-    if found is not None and found.stops == wanted:
+    if found is not None and found.stops == tickets.stops_asked(attempt.asked, found.stops):
         journal.settle(attempt, Outcome.DONE, text="The position carries them")
         return
     text = "The position is closed" if found is None else "The position carries other stops"

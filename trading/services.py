@@ -412,8 +412,9 @@ def closing_lots(account: Account, *, symbol: BrokerSymbol, side: str, ref: str)
 
 @transaction.atomic
 def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> OrderAttempt:
-    """Set stop_loss, take_profit and trail of an open position; those not given stay as they are known.
+    """Set stop_loss, take_profit or trail of an open position, None to remove it; those not named stay.
 
+    What stays is read from the platform when the request goes out: a stop may follow the market meanwhile.
     Raises Conflict, BadInput; StepUpNeeded where a stop for real money goes, or goes farther away.
     """
     position, stops = _locked_position(position), _exact(stops)
@@ -421,6 +422,8 @@ def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> Order
         raise Conflict(f"Position {position.ref} is closed already")
     if unknown := set(stops) - set(STOPS):
         raise BadInput(f"{min(unknown)} of a position cannot be set", param=min(unknown))
+    if not stops:
+        raise BadInput("Expected a stop, a target or a trail that is to be another; found none")
     account = position.account
     standing = kill_switch.standing(account)
     if standing.engaged or not account.may_trade or account.connection is None:
@@ -428,8 +431,7 @@ def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> Order
     wanted = stops.get("stop_loss", position.stop_loss)
     if account.is_for_real_money and _is_farther(position.side, position.stop_loss, wanted):
         demand(actor, Step.ORDER, account)
-    known = {"stop_loss": position.stop_loss, "take_profit": position.take_profit, "trail": None}
-    asked = {name: None if v is None else f"{v:f}" for name, v in (known | stops).items()}
+    asked = {name: None if v is None else f"{v.normalize():f}" for name, v in stops.items()}
     made = OrderAttempt.objects.create(
         account=account,
         action=Action.PROTECT,

@@ -78,5 +78,20 @@ def stops_from_plain(plain: dict[str, Any]) -> Stops:
     return Stops(**{name: _decimal(plain[name]) for name in STOPS})
 
 
+def stops_asked(plain: dict[str, Any], held: Stops) -> Stops:
+    """What a position is to carry: what was asked for, and of the rest what it carries now. None removes."""
+    return dataclasses.replace(held, **{name: _decimal(text) for name, text in plain.items()})
+
+
+def stops_in_words(plain: dict[str, Any]) -> str:
+    """As "stop 1.09, target removed"."""
+    words = {"stop_loss": "stop", "take_profit": "target", "trail": "trail"}
+    return ", ".join(
+        f"{word} {'removed' if plain[name] is None else plain[name]}"
+        for name, word in words.items()
+        if name in plain
+    )
+
+
 def _decimal(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)

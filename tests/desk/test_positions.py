@@ -89,6 +89,19 @@ def test_stop_and_target_are_set(trader, position):
     assert "Stop 1.097, target 1.12" in page(trader, at(position))
 
 
+def test_what_nobody_changed_on_the_page_is_not_sent(trader, position):
+    Position.objects.update(stop_loss=D("1.09"), take_profit=D("1.12"))
+    shown = trader.shown(at(position, "stops"))
+    Position.objects.update(stop_loss=D("1.097"))  # it follows the market
+    trader.client.post(at(position, "stops"), {**shown, "take_profit": ""})
+    assert OrderAttempt.objects.get().asked == {"take_profit": None}
+    assert "Target removed" in page(trader, at(position))
+
+    answer = trader.send(at(position, "stops"))
+    assert "found none" in trader.said(answer)
+    assert OrderAttempt.objects.count() == 1
+
+
 @pytest.mark.parametrize(
     ("side", "field", "level", "said"),
     [
@@ -110,8 +123,7 @@ def test_break_even_moves_the_stop_to_the_opening_price_and_keeps_the_target(tra
     words = page(trader, at(position, "break-even"))
     assert "Move the stop of buy 0.50 EURUSD at Practice to its opening price 1.095" in words
     trader.send(at(position, "break-even"))
-    asked = OrderAttempt.objects.get().asked
-    assert (D(asked["stop_loss"]), D(asked["take_profit"])) == (D("1.095"), D("1.12"))
+    assert OrderAttempt.objects.get().asked == {"stop_loss": "1.095"}
 
 
 def test_break_even_of_a_loser_and_of_an_unknown_opening_is_refused(trader):

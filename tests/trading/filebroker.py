@@ -124,7 +124,7 @@ class FileAdapter(Adapter):
         self._arrive(
             "protect",
             position_ref=position_ref,
-            stops=[_text(stops.stop_loss), _text(stops.take_profit)],
+            stops=[_text(stops.stop_loss), _text(stops.take_profit), _text(stops.trail)],
         )
         return {p.ref: p for p in self.positions()}[position_ref]
 
@@ -247,8 +247,13 @@ class FileAdapter(Adapter):
             PositionReport(
                 ref=ref, symbol=symbol, side=side, lots=lots, open_price=PRICE, opened_at=now(),
                 currency="USD", stops=Stops(
-                    stop_loss=_number(stops.get(ref, [None, None])[0]),
-                    take_profit=_number(stops.get(ref, [None, None])[1]),
+                    **dict(
+                        zip(
+                            ("stop_loss", "take_profit", "trail"),
+                            map(_number, stops.get(ref, [])),
+                            strict=False,
+                        )
+                    )
                 ),
             )
             for ref, (side, symbol, lots) in held.items() if lots

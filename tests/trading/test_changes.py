@@ -262,6 +262,48 @@ def test_stops_of_a_position_are_set(desk, position, word, outcome):
     assert len(desk.ledger.of("protect")) == (outcome == "done")
 
 
+def stops_at_the_broker(desk):
+    stops = desk.adapter.positions()[0].stops
+    return (stops.stop_loss, stops.take_profit, stops.trail)
+
+
+@pytest.mark.parametrize("word", ["ok", "lose"])
+def test_a_trail_and_a_stop_that_moved_meanwhile_survive_what_is_set_beside_them(
+    desk, position, word
+):
+    first = {"stop_loss": D("1.09"), "trail": D("0.01")}
+    services.protect(position, actor=desk.owner, **first)
+    desk.pump()
+    moved = {"position_ref": position.ref, "stops": ["1.095", None, "0.01"]}
+    target = services.protect(position, actor=desk.owner, take_profit=D("1.2"))
+    desk.ledger.append(action="protect", **moved)  # the market went on, and the stop with it
+    desk.ledger.plan(word)
+    desk.pump()
+    desk.pump()
+    target.refresh_from_db()
+    assert (target.outcome, stops_at_the_broker(desk)) == (
+        "done", (D("1.095"), D("1.2"), D("0.01")),
+    )  # fmt: skip
+
+    services.protect(position, actor=desk.owner, trail=None)
+    desk.pump()
+    assert stops_at_the_broker(desk) == (D("1.095"), D("1.2"), None)
+
+
+def test_stops_of_what_is_gone_are_refused_and_of_nothing_not_asked_for(desk, position):
+    with pytest.raises(BadInput, match="found none"):
+        services.protect(position, actor=desk.owner)
+    asked = services.protect(position, actor=desk.owner, stop_loss=D("1.09"))
+    desk.ledger.append(
+        action="close", client_id="by hand", symbol="EURUSD", side="sell", lots="2", kind="market",
+        price=None, filled="2", position_ref=position.ref, stops=[None, None],
+    )  # fmt: skip
+    desk.pump()
+    asked.refresh_from_db()
+    assert (asked.outcome, asked.code) == ("rejected", "NO_POSITION")
+    assert not desk.ledger.of("protect")
+
+
 @pytest.mark.parametrize(
     ("asked", "param"),
     [

@@ -20,6 +20,7 @@ from tradershub.desk import orders
 from tradershub.desk.importing import need
 from trading import services
 from trading.models import Order, OrderAttempt
+from trading.tickets import stops_in_words
 
 LOOK, CLOSE, PROTECT = "accounts.view_position", "trading.add_order", "trading.change_order"
 CRUMBS: tuple[Crumb, ...] = (("Open positions", "/reports/positions/"),)
@@ -43,7 +44,10 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         worth=worth(position),
         tick=getattr(position.symbol.instrument, "tick_size", None),
         closings=[(order, orders.tone(order), orders.worded(order)) for order in closings],
-        requests=asked.filter(order=None).order_by("-id")[:SHOWN],
+        requests=[
+            (one, _capitalised(stops_in_words(one.asked)))
+            for one in asked.filter(order=None).order_by("-id")[:SHOWN]
+        ],
         is_traded=is_traded(position),
         every=1 if is_busy else orders.EVERY_LIVE if position.is_open else 0,
     )
@@ -135,13 +139,22 @@ class CloseForm(PositionForm):
 class StopsForm(PositionForm):
     action = "position.protect"
 
-    stop_loss = ExactNumber(label="Stop", required=False, help_text="Empty: none")
-    take_profit = ExactNumber(label="Target", required=False, help_text="Empty: none")
+    # As they stood when the page was shown: what nobody touched is not sent, for it may have moved since.
+    stop_loss = ExactNumber(
+        label="Stop", required=False, help_text="Empty: none", show_hidden_initial=True
+    )
+    take_profit = ExactNumber(
+        label="Target", required=False, help_text="Empty: none", show_hidden_initial=True
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("stop_loss", "take_profit"):
             self.fields[name].initial = getattr(self.position, name)
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return {name: value for name, value in super().values.items() if name in self.changed_data}
 
     def carry_out(self) -> OrderAttempt:
         return self.protect(**self.values)
@@ -216,13 +229,13 @@ def stops(request: HttpRequest, pk: int) -> HttpResponse:
     need(request, PROTECT)
     position = mine(request, pk)
     form = StopsForm(request.POST or None, user=request.user, position=position)
-    opened = f"Opened at {plain(position.open_price)}" if position.open_price else ""
+    opened = f"Opened at {plain(position.open_price)}." if position.open_price else ""
     return _entry(
         request,
         form,
         title=f"Where do stop and target of {_words(position)} go{_now(position)}?",
         button="Set stop and target",
-        lead=opened,
+        lead=f"{opened} What you leave as it is stays, and so does a trailing stop.".strip(),
     )
 
 
@@ -246,6 +259,10 @@ def _entry(request: HttpRequest, form: PositionForm, **page: Any) -> HttpRespons
     back = reverse("desk:position", args=[form.position.pk])
     crumbs = (*CRUMBS, (f"Position {form.position.ref}", back))
     return entry_page(request, form, back=back, crumbs=crumbs, **page)
+
+
+def _capitalised(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _lowered(words: str) -> str:
