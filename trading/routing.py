@@ -22,7 +22,7 @@ from brokers.models import BrokerSymbol, Instrument, Quote
 from risk.facts import Check
 from strategies.models import Strategy
 from tradershub.core.formats import plain
-from tradershub.finance.decimals import ZERO
+from tradershub.finance.decimals import ZERO, round_lots
 from tradershub.finance.sides import OPPOSITE, Side
 from tradershub.finance.sizing import SizeIn
 from tradershub.finance.terms import ContractTerms
@@ -336,9 +336,33 @@ class _Desk:
             raise Unfit("NOTHING_TO_CLOSE", f"{self.strategy} holds no {self.symbol.name} there")
         if draft.size is None:
             yield from (self._closing(holding, holding.lots) for holding in held)
+        elif draft.size_before:
+            yield from self._reduced(
+                held, self._share_of(held, draft.size.value, draft.size_before)
+            )
+        elif self.strategy.size is not None:
+            text = (
+                f"{self.strategy} has a size of its own, so {plain(draft.size.value)} of the chart is no "
+                "measure of what it holds: expected size_before, what the chart held before, or no size "
+                "to close all"
+            )
+            raise Unfit("NO_SHARE", text)
         else:
             side = OPPOSITE[held[0].side]
             yield from self._reduced(held, self._sized(draft.size, draft, side).lots)
+
+    def _share_of(self, held: list[Holding], closed: Decimal, before: Decimal) -> Decimal:
+        """The lots that are the same share of what is held as the sender closed of its own. Raises Unfit."""
+        terms = self._terms()
+        total = sum((holding.lots for holding in held), ZERO)
+        lots = total if closed == before else round_lots(total * closed / before, terms.lot_step)
+        if lots < min(terms.lot_min, total):
+            text = (
+                f"{plain(closed)} of {plain(before)} is {plain(total * closed / before)} of the "
+                f"{plain(total)} lots held; the least is {plain(terms.lot_min)}"
+            )
+            raise Unfit("TOO_SMALL", text, held=f"{total:f}", least=f"{terms.lot_min:f}")
+        return lots
 
     def _reduced(self, held: list[Holding], lots: Decimal) -> Iterator[Leg]:
         """The oldest are closed first, never more than is held."""

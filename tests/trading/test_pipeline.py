@@ -260,6 +260,39 @@ def test_a_part_of_it_is_closed_oldest_first_and_never_more_than_is_held(charts)
     assert not Position.objects.filter(open_volume__gt=0).exists()
 
 
+@pytest.mark.parametrize(
+    ("closed", "before", "closings"),
+    [
+        ("1", "3", [D(1), D("0.33")]),
+        ("3", "3", [D(1), D(3)]),
+        ("1", "4", [D(1)]),
+        ("1", "999", []),
+    ],
+)
+def test_a_part_of_the_charts_closes_the_same_share_of_what_is_held(
+    charts, closed, before, closings
+):
+    charts.send(size="1")
+    charts.send(size="3")
+    signal = charts.send(action="close", size=closed, size_before=before)
+    made = [order.lots for order in Order.objects.filter(reduces=True).order_by("id")]
+    assert made == closings
+    assert signal.code == ("" if closings else "TOO_SMALL")
+    assert closings or "1 of 999 is 0.004" in signal.reason
+
+
+def test_a_size_of_the_chart_closes_no_part_of_what_the_strategys_own_size_made(charts):
+    charts.strategy.size, charts.strategy.size_in = D("0.5"), "lots"
+    charts.strategy.save()
+    charts.send(size="4")
+    signal = charts.send(action="close", size="1")
+    assert (signal.state, signal.code) == ("refused", "NO_SHARE")
+    assert "expected size_before" in signal.reason
+
+    charts.send(action="close", size="1", size_before="4")
+    assert [order.lots for order in Order.objects.filter(reduces=True)] == [D("0.12")]
+
+
 def test_an_exit_that_another_worker_takes_first_runs_after_its_entry(charts):
     charts.signal()
     exit_signal = charts.signal(action="close", size=None)

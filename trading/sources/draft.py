@@ -54,7 +54,8 @@ class Draft:
     """One order or exit as asked for. symbol and account are the sender's words, not looked up yet.
 
     id: the sender's own, "" for none. alert: an alert's or order's name that with bar_at tells two signals
-    apart. turns: an opposite position is closed first. size: None leaves it to the strategy.
+    apart. turns: an opposite position is closed first. size: None leaves it to the strategy. size_before: of
+    an exit, how much the sender held, in the unit of its size: that share of what is held is closed.
     """
 
     symbol: str
@@ -64,6 +65,7 @@ class Draft:
     strategy: str = ""
     account: str = ""
     size: Size | None = None
+    size_before: Decimal | None = None
     turns: bool = False
     kind: Kind = Kind.MARKET
     price: Decimal | None = None

@@ -60,8 +60,10 @@ NEEDS = {
     Kind.TRAILING_STOP: ("distance",),
 }
 KNOWN = frozenset(
-    ("id", "alert", "strategy", "symbol", "account", "action", "size", "size_in", "turns", "order")
+    ("id", "alert", "strategy", "symbol", "account", "action", "size", "size_before", "size_in")
     + (
+        "turns",
+        "order",
         "price",
         "limit_price",
         "distance",
@@ -104,6 +106,7 @@ def draft_of(fields: Fields, habits: Habits, *, also: Collection[str] = ()) -> D
         strategy=strict.word(fields, "strategy")[:80] or habits.strategy,
         account=strict.word(fields, "account")[:40],
         size=_size(fields, intent, habits),
+        size_before=strict.positive(fields, "size_before"),
         turns=_yes(fields, "turns"),
         kind=kind,
         price=strict.positive(fields, "price"),
@@ -222,6 +225,18 @@ def _refuse_incomplete(draft: Draft) -> None:
         raise Refused("no_expiry", 'An order "gtd" needs "expires_at"; found none')
     if draft.is_exit and draft.kind is not Kind.MARKET and draft.intent is not Intent.CANCEL:
         raise Refused("exit_kind", f"An exit goes to the market; found {draft.kind}")
+    _refuse_odd_share(draft)
     risk = draft.size is not None and draft.size.unit is SizeIn.PERCENT_RISK
     if risk and draft.size and draft.size.value > ZERO and draft.stop_loss is None:
         raise Refused("no_stop", 'A size in percent of risk needs a "stop_loss"; found none')
+
+
+def _refuse_odd_share(draft: Draft) -> None:
+    before = draft.size_before
+    if before is None:
+        return
+    if not draft.is_exit or draft.size is None or not draft.size.value:
+        raise Refused("size_before", '"size_before" stands beside the "size" of an exit only')
+    if draft.size.value > before:
+        text = f'"size" was {draft.size.value:f}; expected at most the "size_before" of {before:f}'
+        raise Refused("size_before", text)

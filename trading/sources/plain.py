@@ -11,7 +11,7 @@ from brokers.adapters.messages import Duration, Kind
 from tradershub.finance.sizing import SizeIn
 from trading.sources.draft import Draft, Intent, Level, LevelIn, Size
 
-DECIMALS = ("price", "limit_price", "distance")
+DECIMALS = ("size_before", "price", "limit_price", "distance")
 LEVELS = ("stop_loss", "take_profit", "trail")
 MOMENTS = ("expires_at", "fired_at", "bar_at")
 

@@ -6,10 +6,12 @@ one (NaN) does not break the JSON. Source: TradingView's articles on webhooks an
 
 from __future__ import annotations
 
-from trading.sources.draft import Draft, Habits, Unreadable
+from decimal import Decimal
+
+from trading.sources.draft import Draft, Habits, Intent, Unreadable
 from trading.sources.generic import fields_of
 from trading.sources.meaning import FLAT, LONG, SHORT, draft_of, move
-from trading.sources.strict import Fields, Refused, given, text_of, word
+from trading.sources.strict import Fields, Refused, given, number, text_of, word
 
 TEMPLATE = """{
   "strategy": "mean-rev-1",
@@ -20,6 +22,7 @@ TEMPLATE = """{
   "position": "{{strategy.market_position}}",
   "position_size": "{{strategy.market_position_size}}",
   "previous_position": "{{strategy.prev_market_position}}",
+  "previous_position_size": "{{strategy.prev_market_position_size}}",
   "bar_at": "{{time}}",
   "fired_at": "{{timenow}}"
 }"""
@@ -33,6 +36,11 @@ NAMES = {
     "position": ("position", "pos", "market_position"),
     "position_size": ("position_size", "pos_size", "market_position_size"),
     "previous_position": ("previous_position", "prev_pos", "prev_market_position"),
+    "previous_position_size": (
+        "previous_position_size",
+        "prev_pos_size",
+        "prev_market_position_size",
+    ),
 }
 # Of the chart, and told to nobody: they may stand in a message and decide nothing.
 UNUSED = (
@@ -49,6 +57,10 @@ UNUSED = (
     "volume",
 )
 READ = frozenset(UNUSED).union(*NAMES.values())
+PLACEHOLDERS = {
+    "previous_position": "{{strategy.prev_market_position}}",
+    "position_size": "{{strategy.market_position_size}}",
+}
 POSITIONS = (LONG, SHORT, FLAT)
 
 
@@ -73,16 +85,41 @@ def _with_position(fields: dict[str, str]) -> dict[str, str]:
     side, after = word(fields, "action").lower(), _position(fields, "position")
     if side not in ("buy", "sell") or not after:
         return fields
-    meant = move(side, before=_position(fields, "previous_position"), after=after)
+    before = _position(fields, "previous_position")
+    meant = move(side, before=before, after=after)
     changed = fields | {"action": meant.intent.value}
-    if meant.whole:
-        changed["size"] = ""  # the chart's size need not be what the account holds
-    if meant.turns and fields["position_size"]:
-        # The order's own size is the old position and the new one together.
-        changed["size"] = fields["position_size"].lstrip("-")
+    if meant.intent in (Intent.CLOSE_LONG, Intent.CLOSE_SHORT):
+        # The chart's size need not be what the account holds: all of it is closed, or the same share.
+        return changed | ({"size": ""} if meant.whole else {"size_before": _before(fields)})
+    if not before:
+        raise _needs("previous_position", f"whether a {side} that leads to {after} adds or turns")
     if meant.turns:
-        changed["turns"] = "true"
+        # The order's own size is the old position and the new one together.
+        if _amount(fields, "position_size") is None:
+            raise _needs("position_size", f"how much of a {side} that turns to {after} is new")
+        changed |= {"turns": "true", "size": fields["position_size"].lstrip("-")}
     return changed
+
+
+def _before(fields: Fields) -> str:
+    """What the chart held before an order that closed a part; empty where the message does not tell."""
+    told = _amount(fields, "previous_position_size")
+    if told is None:
+        closed, left = _amount(fields, "size"), _amount(fields, "position_size")
+        told = None if closed is None or left is None else closed + left
+    return "" if told is None else f"{told:f}"
+
+
+def _amount(fields: Fields, name: str) -> Decimal | None:
+    found = number(fields, name)
+    return None if found is None else abs(found)
+
+
+def _needs(name: str, unknown: str) -> Refused:
+    """The refusal of a message that leaves out what nobody can guess."""
+    placeholder = PLACEHOLDERS[name]
+    text = f'It does not say {unknown}: add "{name}": "{placeholder}" to the message of the alert'
+    return Refused(f"no_{name}", text)
 
 
 def _position(fields: Fields, name: str) -> str:

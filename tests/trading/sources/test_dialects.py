@@ -96,6 +96,7 @@ def test_the_position_after_the_order_tells_a_closing_from_an_opening(
     side, before, after, intent, turns
 ):
     sent = {**ALERT, "action": side, "position": after, "previous_position": before}
+    sent["position_size"] = "2"
     draft = read("tradingview", sent)
 
     assert (draft.intent, draft.turns) == (intent, turns)
@@ -109,7 +110,52 @@ def test_a_chart_that_is_flat_leaves_nothing_open_whatever_size_it_names(after, 
     line = f"v1;;mr;EURUSD;sell;1;lots;market;;;;{after};"
 
     assert read("tradingview", sent).size == size
+    assert read("tradingview", sent).size_before is None
     assert read("multicharts", line).size == size
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"position_size": "3"},
+        {"previous_position_size": "4"},
+        {"prev_market_position_size": "4", "position_size": "NaN"},
+    ],
+)
+def test_a_part_that_is_closed_is_a_share_of_what_the_chart_held(told):
+    sent = {**ALERT, "action": "sell", "size": "1", "position": "long", **told}
+    draft = read("tradingview", sent)
+    assert (draft.intent, draft.size.value, draft.size_before) == (Intent.CLOSE_LONG, 1, 4)
+
+
+@pytest.mark.parametrize(
+    ("told", "code", "placeholder"),
+    [
+        ({}, "no_previous_position", "{{strategy.prev_market_position}}"),
+        ({"position_size": "5"}, "no_previous_position", "{{strategy.prev_market_position}}"),
+        ({"previous_position": "short"}, "no_position_size", "{{strategy.market_position_size}}"),
+        (
+            {"previous_position": "short", "position_size": "NaN"},
+            "no_position_size",
+            "{{strategy.market_position_size}}",
+        ),
+    ],
+)
+def test_what_the_alert_leaves_open_is_named_and_not_guessed(told, code, placeholder):
+    refusal = read("tradingview", {**ALERT, "position": "long", **told})
+    assert (refusal.code, placeholder in refusal.message) == (code, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"action": "buy", "size": "1", "size_before": "2"},
+        {"action": "close", "size_before": "2"},
+        {"action": "close", "size": "3", "size_before": "2"},
+    ],
+)
+def test_a_share_that_is_none_is_refused(words):
+    assert read("generic", {"symbol": "E", **words}).code == "size_before"
 
 
 def test_a_turn_asks_for_the_new_position_and_not_for_the_sum_of_both():
@@ -143,6 +189,7 @@ def test_a_template_whose_placeholders_are_filled_is_a_signal(dialect):
         "market_position": "short",
         "market_position_size": "2",
         "prev_market_position": "flat",
+        "prev_market_position_size": "0",
         "exchange": "OANDA",
         "ticker": "EURUSD",
         "time": "2026-03-02T09:15:00Z",
