@@ -23,7 +23,14 @@ def mode(path):
 @UNIX
 def test_a_command_makes_the_books_for_their_owner_only_in_an_open_folder(tmp_path):
     tmp_path.chmod(0o755)
-    done = run("migrate", "--verbosity", "0", TRADERSHUB_DATA=str(tmp_path), DATABASE_URL="")
+    done = run(
+        "migrate",
+        "contenttypes",
+        "--verbosity",
+        "0",
+        TRADERSHUB_DATA=str(tmp_path),
+        DATABASE_URL="",
+    )
     assert done.returncode == 0, done.stderr
     assert mode(tmp_path / "hub.sqlite3") == 0o600
     assert mode(tmp_path / "uploads") == 0o700
