@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -67,7 +68,7 @@ def scratch_database(folder):
 
 
 @contextlib.contextmanager
-def prepared(folder):
+def prepared(folder, fresh_database):
     """The environment of a hub with this data folder and a database of its own."""
     with scratch_database(folder) as address:
         environment = os.environ | {
@@ -79,14 +80,17 @@ def prepared(folder):
             "HEARTBEAT_SECONDS": "1",
             "HEARTBEAT_LIMIT": str(STALE),
         }
-        manage(environment, "migrate", "--verbosity", "0")
+        if connection.vendor == "sqlite":
+            shutil.copy(fresh_database, folder)
+        else:
+            manage(environment, "migrate", "--verbosity", "0")
         manage(environment, "collectstatic", "--no-input", "--verbosity", "0")
         yield environment
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    with prepared(tmp_path_factory.mktemp("hub")) as environment:
+def environment(tmp_path_factory, django_db_setup, fresh_database):
+    with prepared(tmp_path_factory.mktemp("hub"), fresh_database) as environment:
         yield environment
 
 
@@ -184,6 +188,7 @@ def test_the_whole_hub_starts_answers_and_stops_with_nothing_left(environment):
     assert not hub.left_alive()
 
 
+@pytest.mark.anywhere
 def test_a_first_log_in_is_shown_once_directly_before_the_address(environment):
     hub = Hub(environment, "--prepare", "--no-demo")
     wait_for(lambda: "TradersHub runs at" in hub.text(), "the address")
@@ -195,6 +200,7 @@ def test_a_first_log_in_is_shown_once_directly_before_the_address(environment):
     assert "changepassword admin\nTradersHub runs at" in hub.text()
 
 
+@pytest.mark.anywhere
 def test_killing_the_hub_itself_leaves_no_orphans(hub):
     assert len(hub.members()) >= 6
     hub.process.kill()
@@ -202,6 +208,7 @@ def test_killing_the_hub_itself_leaves_no_orphans(hub):
     wait_for(lambda: not hub.left_alive(), "the orphans to go")
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("victim", ["main", "sentinel"])
 def test_a_killed_cluster_is_swept_away_and_started_anew(hub, environment, victim):
     main = hub.leader("execution")
@@ -213,6 +220,7 @@ def test_a_killed_cluster_is_swept_away_and_started_anew(hub, environment, victi
     assert not [p for p in hub.members() if p.pid == main.pid]
 
 
+@pytest.mark.anywhere
 def test_a_cluster_that_hangs_is_killed_and_started_anew(hub, environment):
     """Stopped workers are what a killed idle worker leaves behind: alive, and taking nothing."""
     wait_for(lambda: beats_since(environment, 0), "a heartbeat")
@@ -241,6 +249,7 @@ def web(environment):
     assert not hub.left_alive()
 
 
+@pytest.mark.anywhere
 def test_a_web_server_that_hangs_is_killed_and_started_anew(web):
     """All its processes: as long as one is left it may take every question."""
     main = wait_for(lambda: web.leader("web"), "the web server")
@@ -258,6 +267,7 @@ def test_killed_idle_workers_do_not_stop_the_cluster_for_good(hub, environment):
     wait_for(lambda: beats_since(environment, now), "a heartbeat after the kill")
 
 
+@pytest.mark.anywhere
 def test_a_port_in_use_gets_one_sentence(environment):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -291,6 +301,7 @@ def run_to_its_end(environment, *words):
     )
 
 
+@pytest.mark.anywhere
 def test_a_second_hub_on_the_same_data_is_refused_and_the_first_works_on(hub, environment):
     before = workers(hub)
     done = second(environment)
@@ -300,6 +311,7 @@ def test_a_second_hub_on_the_same_data_is_refused_and_the_first_works_on(hub, en
     assert workers(hub) == before
 
 
+@pytest.mark.anywhere
 def test_another_part_may_run_beside_it_on_the_same_data(hub, environment):
     other = Hub(environment, "--only", "batch")
     wait_for(lambda: other.leader("batch"), "the other part")
@@ -309,6 +321,7 @@ def test_another_part_may_run_beside_it_on_the_same_data(hub, environment):
     assert not other.left_alive()
 
 
+@pytest.mark.anywhere
 def test_a_web_server_alone_keeps_a_restore_away(environment):
     hub = Hub(environment, "--only", "web")
     wait_for(lambda: "TradersHub runs at" in hub.text(), "the address")
@@ -321,6 +334,7 @@ def test_a_web_server_alone_keeps_a_restore_away(environment):
     assert "There is no file nothing.backup" in done.stderr
 
 
+@pytest.mark.anywhere
 def test_a_folder_that_was_never_prepared_gets_one_sentence(environment, tmp_path):
     done = second(environment | {"TRADERSHUB_DATA": str(tmp_path)}, "--only", "web")
     assert done.returncode == 1
@@ -328,6 +342,7 @@ def test_a_folder_that_was_never_prepared_gets_one_sentence(environment, tmp_pat
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -342,6 +357,7 @@ def test_what_nobody_can_listen_on_gets_one_sentence(environment, words, sentenc
     assert sentence in done.stderr
 
 
+@pytest.mark.anywhere
 def test_an_unknown_part_gets_one_sentence(environment):
     done = subprocess.run(
         [sys.executable, "manage.py", "hub", "--only", "wbe"],

@@ -43,6 +43,10 @@ print(json.dumps({{
     "follows": beats.exists(),
 }}))
 """
+WHOLE = {
+    "deals": [["deposit", "10000.00", "live"]], "has_moved": True, "fault": "", "seen": True,
+    "breaks": 0, "follows": True,
+}  # fmt: skip
 
 END_SESSIONS = """
 from django.db import connection
@@ -64,8 +68,8 @@ def books(environment, pk):
 
 
 @pytest.fixture(scope="module")
-def quick(tmp_path_factory):
-    with prepared(tmp_path_factory.mktemp("keeper")) as environment:
+def quick(tmp_path_factory, django_db_setup, fresh_database):
+    with prepared(tmp_path_factory.mktemp("keeper"), fresh_database) as environment:
         times = {"LOOK_SECONDS": "0.5", "QUOTE_SECONDS": "0.2", "LINK_SECONDS": "2"}
         yield environment | times
 
@@ -83,19 +87,17 @@ def keeper(quick):
     assert not hub.left_alive()
 
 
+@pytest.mark.anywhere
 def test_a_deposit_comes_into_the_books_and_quotes_move_also_after_a_kill(quick, keeper):
     pk = shell(quick, OPEN.format(name="moving"))
-    whole = {
-        "deals": [["deposit", "10000.00", "live"]], "has_moved": True, "fault": "", "seen": True,
-        "breaks": 0, "follows": True,
-    }  # fmt: skip
-    assert books(quick, pk) == whole
+    assert books(quick, pk) == WHOLE
     main = keeper.leader("keeper")
     main.kill()
     wait_for(lambda: keeper.leader("keeper") not in (None, main), "a new keeper")
-    assert books(quick, pk) == whole
+    assert books(quick, pk) == WHOLE
 
 
+@pytest.mark.anywhere
 def test_a_keeper_that_hangs_is_killed_and_started_anew(keeper):
     main = keeper.leader("keeper")
     main.suspend()
@@ -106,7 +108,7 @@ def test_a_keeper_that_hangs_is_killed_and_started_anew(keeper):
 @pytest.mark.postgresql
 def test_a_keeper_whose_sessions_the_database_ends_goes_on(quick, keeper):
     pk = shell(quick, OPEN.format(name="ended"))
-    books(quick, pk)
+    assert books(quick, pk) == WHOLE
     main = keeper.leader("keeper")
     shell(quick, END_SESSIONS)
     assert books(quick, pk)["has_moved"]

@@ -14,17 +14,17 @@ def main(what: str, *words: str) -> None:
 
 
 def prepare() -> None:
-    """Make the database and an account with room for one order a round; print the account's id."""
-    from django.core.management import call_command  # these need the apps loaded
+    """Make an account with room for one order a round; print its id."""
+    from tests.risk.orders import Desk  # needs the apps loaded
 
-    from tests.risk.orders import Desk
-
-    call_command("migrate", verbosity=0)
     print(Desk().account.pk)
 
 
-def race(account: str, start: str, worker: str, rounds: str) -> None:
-    """From that moment on ask, round by round, for all that a parent order has room for; print the answers."""
+def race(account: str, worker: str, rounds: str) -> None:
+    """Ask, round by round, for all that a parent order has room for; print the answers.
+
+    Says when it is ready, and begins at the moment that it is told then.
+    """
     from django.db import transaction
 
     from accounts.models import Account
@@ -32,6 +32,8 @@ def race(account: str, start: str, worker: str, rounds: str) -> None:
     from tests.risk.orders import Desk, d
 
     desk = Desk(Account.objects.get(pk=account))
+    print("ready", flush=True)
+    start = float(input())
     for number in range(int(rounds)):
         parent = f"round-{number}"
         order = desk.order(
@@ -39,7 +41,7 @@ def race(account: str, start: str, worker: str, rounds: str) -> None:
             parent_lots=d(1), lots=d(1), margin=d("0.01"),
             price=d("1.1") + d(number * 10 + int(worker)) / 10**5,
         )  # fmt: skip
-        time.sleep(max(0, float(start) + number * 0.2 - time.time()))
+        time.sleep(max(0, start + number * 0.2 - time.time()))
         with transaction.atomic():
             verdict = gate.authorise(order)
         print("passed" if verdict.passed else verdict.refusal.code, flush=True)

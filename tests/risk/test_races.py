@@ -6,6 +6,7 @@ Threads on PostgreSQL; on SQLite, whose test database is in memory, processes wi
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -126,7 +127,11 @@ def test_no_send_begins_after_a_stop_is_committed():
 
 
 @pytest.mark.processes
-def test_processes_on_sqlite_never_spend_one_allowance_twice(tmp_path):
+@pytest.mark.sqlite
+def test_processes_on_sqlite_never_spend_one_allowance_twice(
+    tmp_path, django_db_setup, fresh_database
+):
+    shutil.copy(fresh_database, tmp_path)
     environment = {
         **os.environ,
         "DATABASE_URL": f"sqlite:///{tmp_path / 'hub.sqlite3'}",
@@ -138,12 +143,20 @@ def test_processes_on_sqlite_never_spend_one_allowance_twice(tmp_path):
     def run(*words: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "tests.risk.racing", *words]
         return subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     made, _ = run("prepare").communicate(timeout=120)
-    start = time.time() + 6  # when all have loaded what they need
-    workers = [run("race", made.strip(), str(start), str(n), str(ROUNDS)) for n in range(4)]
+    workers = [run("race", made.strip(), str(n), str(ROUNDS)) for n in range(4)]
+    assert [worker.stdout.readline() for worker in workers] == ["ready\n"] * 4
+    for worker, start in zip(workers, [f"{time.time() + 0.3}\n"] * 4, strict=True):
+        worker.stdin.write(start)
+        worker.stdin.flush()
     lines = [worker.communicate(timeout=180)[0].splitlines() for worker in workers]
     assert all(worker.returncode == 0 for worker in workers)
     assert [len(answers) for answers in lines] == [ROUNDS] * 4

@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,7 +22,7 @@ import pytest
 
 from tradershub.example import write_example
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.sqlite]
 ROOT = Path(__file__).parents[2]
 PATIENCE = 90.0
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
@@ -29,7 +30,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
-def environment(tmp_path):
+def environment(tmp_path, django_db_setup, fresh_database):
     environment = os.environ | {
         "TRADERSHUB_DATA": str(tmp_path),
         "DATABASE_URL": f"sqlite:///{tmp_path / 'hub.sqlite3'}",
@@ -38,7 +39,7 @@ def environment(tmp_path):
         "QUEUE_SYNC": "0",
         "LOAD_RATES": "0",
     }
-    manage(environment, "migrate", "--verbosity", "0")
+    shutil.copy(fresh_database, tmp_path)
     manage(environment, "collectstatic", "--noinput", "--verbosity", "0")
     manage(environment, "createsuperuser", "--noinput", "--username=ada", "--email=a@b.example")
     return environment
