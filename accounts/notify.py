@@ -14,7 +14,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import Channel, Notification, Topic
+from accounts.models import Account, Channel, Notification, Topic
 from accounts.models.notification import URGENT
 
 REMEMBERED = 5.0  # seconds for which a process remembers who has channels
@@ -59,6 +59,11 @@ def reply(channel: Channel, key: str, words: Words) -> None:
     """Answer a chat. In the caller's transaction."""
     now = timezone.now()
     _write([channel], Topic.REPLY, key, words, now=now, next_at=now, kept=dt.timedelta(minutes=10))
+
+
+def named(account: Account) -> str:
+    """As its person calls it; of a number only the end, for messages lie about on phones."""
+    return account.name or f"account …{account.number[-3:]} at {account.broker}"
 
 
 def forget() -> None:

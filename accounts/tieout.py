@@ -18,7 +18,16 @@ from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from accounts import booking
-from accounts.models import Account, Break, Deal, Position, StatementImport, StatementLine
+from accounts.models import (
+    Account,
+    Break,
+    Deal,
+    Position,
+    StatementImport,
+    StatementLine,
+    Topic,
+)
+from accounts.notify import Words, named, tell
 from accounts.statements import explaining, extras, opening_balances
 from accounts.statements.columns import ROUND_TRIPS
 from accounts.statements.lines import net, restored
@@ -99,7 +108,11 @@ def _bring(
             row.state, row.closed_at = State.CLOSED, timezone.now()
             row.save()
     for finding in missing.values():
-        Break.objects.create(account=account, state=State.OPEN, **_fields(finding))
+        made = Break.objects.create(account=account, state=State.OPEN, **_fields(finding))
+        words = Words(
+            f"Books and broker differ: {made.get_kind_display()}", f"{named(account)}: {made.cause}"
+        )
+        tell(Topic.BOOKS, f"break:{made.pk}", words, owner_id=account.owner_id)
 
 
 def _keep(row: Break, finding: Finding) -> None:

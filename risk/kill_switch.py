@@ -13,7 +13,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Account, Topic
-from accounts.notify import Words, tell
+from accounts.notify import Words, named, tell
 from risk.change_control import check_owner, needs_step_up
 from risk.facts import Standing
 from risk.hooks import kill_switch_engaged
@@ -223,8 +223,7 @@ def in_words(scope: Scope) -> str:
         case ScopeKind.OWNER:
             return "all of your accounts"
         case ScopeKind.ACCOUNT:
-            account = Account.objects.select_related("broker").get(pk=scope.key)
-            return account.name or f"account …{account.number[-3:]} at {account.broker}"
+            return named(Account.objects.select_related("broker").get(pk=scope.key))
     return f"{scope.kind.value} {scope.key.partition(':')[2]}"
 
 

@@ -17,11 +17,13 @@ class Periodic:
 
 
 # At night, after the New York close in both halves of the year; apart, so that none waits for another.
+# Every minute: a keeper that is down is told by a worker.
 # What workers made for pages is kept for hours, so it goes by the hour.
 SCHEDULES = (
     Periodic("Prune queue results", "tradershub.core.tasks.prune_queue", "5 23 * * *"),
     Periodic("Clear sessions", "tradershub.core.tasks.clear_sessions", "10 23 * * *"),
     Periodic("Verify the audit chain", "tradershub.core.tasks.verify_audit", "20 23 * * *"),
+    Periodic("Tell what the keeper would", "trading.tasks.watch_over", "* * * * *"),
     Periodic("Forget old builds", "tradershub.reports.tasks.forget_builds", "35 * * * *"),
 )
 

@@ -15,6 +15,8 @@ import structlog
 from django.conf import settings
 from django.db import Error, close_old_connections
 
+from accounts.models import Topic
+from accounts.notify import Words, tell
 from tradershub.processes import kill_tree
 
 TICK = 0.25  # seconds between two looks at the members
@@ -85,6 +87,7 @@ class Member:
         self.not_before = time.monotonic() + pause
         self._close()
         log.error("member_died", member=self.name, exit_code=code, again_in_seconds=pause)
+        tell_death(self.name, code, pause)
 
     def ask_to_stop(self) -> None:
         if self.process is None:
@@ -173,6 +176,15 @@ class Supervisor:
             member.put_down(until=until)
             take_leave(member)
         log.info("hub_stopped")
+
+
+def tell_death(name: str, code: int, pause: float) -> None:
+    """Whoever chose to hear of the hub's parts does, once each minute of a part that dies again and again."""
+    words = Words(
+        f"Down: the hub's part {name}",
+        f"It ended with code {code} and is started anew in {pause:g} s.",
+    )
+    tell(Topic.SYSTEM, f"member:{name}:{int(time.time() // 60)}", words, owner_id=None)
 
 
 def take_leave(member: Member) -> None:

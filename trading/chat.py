@@ -16,7 +16,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Account, Channel
-from accounts.notify import Words, reply
+from accounts.notify import Words, named, reply
 from accounts.subscribing import connect_chat, is_code
 from accounts.valuation import states_of
 from brokers.models import Connection
@@ -30,7 +30,6 @@ from tradershub.core.persons import may_log_in
 from trading import flattening, queries
 from trading.following import AWAY
 from trading.models import Order
-from trading.telling import named
 
 LOOK, STOP, CLOSE = "accounts.view_account", "risk.change_killswitch", "trading.add_order"
 FRESH = dt.timedelta(seconds=120)  # what was written earlier is not done any more; to stop is

@@ -21,6 +21,7 @@ from brokers.platforms import PLATFORMS
 from tradershub.core import signs
 from tradershub.core.tasks import here, record_beat
 from trading import dropfolder, flattening, leases, sweeper
+from trading.alarms import Alarms, tell_absence
 from trading.chatting import Chats
 from trading.following import AWAY, Clock, Following, note_fault
 from trading.models import Flattening
@@ -77,13 +78,21 @@ class Keeper:
         self.stopping = stopping
         self.followed: dict[int, tuple[Following, Thread]] = {}
         self.chats = Chats(holder(), stopping)
-        turns = (sweep, look_into_folders, Flattened().flatten, Senders().send, self.chats.tend)
+        turns = (
+            sweep,
+            look_into_folders,
+            Flattened().flatten,
+            Senders().send,
+            self.chats.tend,
+            Alarms(here(NAME)).watch,
+        )
         self.chores = [Thread(turn.__name__, turn, stopping) for turn in turns]
         self.assigns = Clock("LOOK_SECONDS")
         self.beats = Clock("HEARTBEAT_SECONDS")
 
     def run(self) -> None:
         """Work until told to stop; then let go of everything within some seconds."""
+        self._tell_absence()
         for chore in self.chores:
             chore.start()
         try:
@@ -107,6 +116,12 @@ class Keeper:
         self._tell_hangs()
         if self.beats.is_due():
             record_beat(here(NAME), detail=self.in_words())
+
+    def _tell_absence(self) -> None:
+        try:
+            tell_absence(here(NAME))
+        except AWAY as error:
+            log.warning("database_unreachable", thread=NAME, error=str(error).strip()[:200])
 
     def in_words(self) -> str:
         """What it is at, for the health page."""

@@ -10,8 +10,10 @@ import structlog
 from django.conf import settings
 from django.db.models import QuerySet
 
+from accounts import outbox
 from accounts.models import Account
 from trading import execution, pipeline
+from trading.alarms import silent_parts, tell_silence
 from trading.models import Signal
 from trading.queries import waiting_signals
 
@@ -25,6 +27,13 @@ def pump(account_id: int) -> None:
     found = Account.objects.select_related("connection", "broker", "owner").filter(pk=account_id)
     if account := found.first():
         execution.pump(account)
+
+
+def watch_over() -> int:
+    """What the keeper does every moment, for the time when it is not there: alarms told, messages sent."""
+    for name, at in silent_parts().items():
+        tell_silence(name, at)
+    return outbox.send_all()
 
 
 def run_signal(signal_id: int) -> None:

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Account, Topic
-from accounts.notify import Words, drop, settle, tell
+from accounts.notify import Words, drop, named, settle, tell
 from brokers.models import Connection
 from brokers.platforms import PLATFORMS
 from risk.facts import Check
@@ -236,11 +236,6 @@ def platform_off(key: str) -> None:
 
 
 # -- Small parts -------------------------------------------------------------------------------
-def named(account: Account) -> str:
-    """As its person calls it; of a number only the end."""
-    return account.name or f"account …{account.number[-3:]} at {account.broker}"
-
-
 def _asked(order: Order) -> str:
     word = "close" if order.reduces else order.side
     return f"{word} {lots(order.lots)} {order.symbol.name}"

@@ -15,7 +15,8 @@ from accounts.imports.cancelling import write_cancelled
 from accounts.imports.progress import OF_BOOKING, Cancelled, Watcher, start_afresh
 from accounts.imports.reading import columns_of, read_file
 from accounts.imports.states import State, end, file_of, hold, take
-from accounts.models import Account, StatementImport
+from accounts.models import Account, StatementImport, Topic
+from accounts.notify import Words, named, tell
 from accounts.progress import UNWATCHED, Progress
 from accounts.statements import importer, storage
 from accounts.statements.addressee import addressee, new_names
@@ -84,6 +85,12 @@ def book_read(
             progress.begin(importer.CHECK, 0)
             tieout.reconcile(imported.account)
             _write_down("statement.book", imported, actor, counts, changed)
+            words = Words(
+                f"Booked: {imported.file_name}",
+                f"{counts.get('booked', 0)} lines, {named(imported.account)}",
+            )
+            key = f"import:{imported.pk}:{imported.booked_at.timestamp():.3f}"
+            tell(Topic.BOOKS, key, words, owner_id=imported.owner_id)
             _remember_names(imported.account, statement, actor=actor)
     except ValidationError as error:
         raise bad_input(error) from error

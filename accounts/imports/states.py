@@ -6,8 +6,10 @@ from contextlib import suppress
 
 import structlog
 from django.db import transaction
+from django.utils import timezone
 
-from accounts.models import StatementFile, StatementImport
+from accounts.models import StatementFile, StatementImport, Topic
+from accounts.notify import Words, tell
 from tradershub.core.errors import BadInput
 
 State = StatementImport.State
@@ -40,6 +42,10 @@ def end(
         return
     imported.state, imported.reason = to, reason[:500]
     imported.save(update_fields=["state", "reason", *keep])
+    if to in (StatementImport.State.FAILED, StatementImport.State.REFUSED):
+        words = Words(f"{imported.get_state_display()}: {imported.file_name}", reason)
+        key = f"import:{imported.pk}:{to}:{timezone.now().timestamp():.0f}"
+        tell(Topic.BOOKS, key, words, owner_id=imported.owner_id)
     log.info("statement", id=imported.pk, state=to, reason=reason)
 
 
