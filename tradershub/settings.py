@@ -291,6 +291,8 @@ RISK_DUPLICATE_SECONDS = env.count("RISK_DUPLICATE_SECONDS", default=3, least=0)
 RISK_COLLAR_PERCENT = env.count("RISK_COLLAR_PERCENT", default=10)
 RISK_NO_STOP_PERCENT = env.count("RISK_NO_STOP_PERCENT", default=5)
 RISK_LOCK_SECONDS = env.seconds("RISK_LOCK_SECONDS", default=2)
+# Longer than two months: the longest window of a limit has passed then, on every broker's clock.
+RISK_KEPT_DAYS = env.count("RISK_KEPT_DAYS", default=400, least=62, most=HUNDRED_YEARS)
 
 # -- Queue (two clusters, so that an import never holds up an order) ---------------------------
 # retry > timeout x (queue_limit / workers + 2): the retry clock starts when a task is taken.
