@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from accounts import manual
 from accounts.models import Position
@@ -99,10 +100,12 @@ def test_an_order_is_made_asked_about_once_and_sent_once(open_page, symbol):
 
 def test_the_price_moves_beside_the_ticket(open_page, symbol):
     page = open_page("/ticket/")
-    page.wait_for_selector("[data-price=ask] >> text=1.10010")
+    ask = page.locator("[data-price=ask]")
+    expect(ask).to_contain_text("1.10010")
+    just_answered(page)
     quoted(symbol, "1.2", "1.2001")
-    page.wait_for_selector("[data-price=ask] >> text=1.20010")
-    page.wait_for_selector("#ticket-now >> text=1.20000 / 1.20010")
+    expect(ask).to_contain_text("1.20010")
+    expect(page.locator("#ticket-now")).to_contain_text("1.20000 / 1.20010")
 
 
 @THEMES
