@@ -480,6 +480,8 @@ def test_lowering_stopping_closing_and_practice_ask_for_none(books):
     assert send(f"signal-sources/{books.source.pk}", {"enabled": False}, "patch") == 200
     assert send("routes", {"strategy_id": books.strategy.pk, "account_id": books.account.pk,
                            "enabled": False}, "put") == 200  # fmt: skip
+    new = {"name": "New", "mode": "live"}
+    assert send("signal-sources", new) == 201, "no route leads to real money any more"
     books.account.kind = "demo"
     books.account.save()
     order = {"account_id": books.account.pk, "symbol": "EURUSD", "side": "buy", "lots": "1"}

@@ -39,10 +39,10 @@ Proof, Mode = SignalSource.Proof, SignalSource.Mode
 def create_source(*, actor: Any, owner: Any, **fields: Any) -> tuple[SignalSource, str]:
     """A new source and its secret, which cannot be shown again; "" for a drop folder.
 
-    Raises BadInput; StepUpNeeded for one whose signals become orders without a question.
+    Raises BadInput; StepUpNeeded for one whose signals become orders for real money without a question.
     """
     source = SignalSource(owner=owner, **fields)
-    if source.mode == Mode.LIVE:
+    if source.mode == Mode.LIVE and _reaches_real_money(source):
         demand(actor, Step.SIGNAL, owner)
     _refuse_others_strategy(source)
     cleaned(source).save()
@@ -55,10 +55,11 @@ def create_source(*, actor: Any, owner: Any, **fields: Any) -> tuple[SignalSourc
 def edit_source(source: SignalSource, *, actor: Any, **changes: Any) -> SignalSource:
     """Change a source; another proof asks for a new secret afterwards.
 
-    Raises BadInput; StepUpNeeded where its signals would become orders without a question from now on.
+    Raises BadInput; StepUpNeeded where more of its signals would become orders for real money without a question.
     """
     before = state_of(source, changes)
-    if changes.get("mode", source.mode) == Mode.LIVE and _lets_more_through(source, changes):
+    will_be_live = changes.get("mode", source.mode) == Mode.LIVE
+    if will_be_live and _lets_more_through(source, changes) and _reaches_real_money(source):
         demand(actor, Step.SIGNAL, source)
     proof = source.proof
     for name, value in changes.items():
@@ -89,11 +90,11 @@ def _lets_more_through(source: SignalSource, changes: dict[str, Any]) -> bool:
 def new_secret(source: SignalSource, *, actor: Any) -> str:
     """Another secret, to be shown once; the one before it holds on until the next.
 
-    Raises BadInput; StepUpNeeded for a source whose signals become orders without a question.
+    Raises BadInput; StepUpNeeded for a source whose signals become orders for real money without a question.
     """
     if source.proof == Proof.FOLDER:
         raise BadInput(f"{source} takes files from its folder and has no secret")
-    if source.mode == Mode.LIVE:
+    if source.mode == Mode.LIVE and _reaches_real_money(source):
         demand(actor, Step.SIGNAL, source)
     source = SignalSource.objects.select_for_update().get(pk=source.pk)
     secret = _new_secret(source)
@@ -242,8 +243,13 @@ def _enters_for_real_money(signal: Signal) -> bool:
     """Whether it may open anything on an account with real money: by its strategy, else by any of the owner's."""
     if draft_from_plain(signal.draft).is_exit:
         return False
-    routes = Route.objects.filter(strategy__owner=signal.source.owner_id, enabled=True)
-    if signal.strategy_id:
-        routes = routes.filter(strategy=signal.strategy_id)
+    return _reaches_real_money(signal.source, strategy=signal.strategy)
+
+
+def _reaches_real_money(source: SignalSource, *, strategy: Strategy | None = None) -> bool:
+    """Whether the strategy, or any that the source may name, is routed to an account with real money."""
+    routes = Route.objects.filter(strategy__owner=source.owner_id, enabled=True)
+    if strategy is not None:
+        routes = routes.filter(strategy=strategy)
     reached = routes.select_related("account__connection")
     return any(route.account.is_for_real_money for route in reached)

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone
 
+from tests.phone import Phone
 from tradershub.core.clients import client_address
 from tradershub.core.models import AuditEntry
 from tradershub.lockout import in_words
@@ -128,6 +129,72 @@ def test_log_ins_and_locks_are_in_the_audit_log(client, ada):
     actions = list(AuditEntry.objects.order_by("seq").values_list("action", "actor"))
     assert actions == [("login.locked", "ada"), ("login", "ada"), ("logout", "ada")]
     assert RIGHT not in str(list(AuditEntry.objects.values()))
+
+
+# -- The second step -----------------------------------------------------------------------------
+@pytest.fixture
+def phone(ada):
+    return Phone(ada)
+
+
+def enter(client, code):
+    return client.post("/login/code", {"code": code})
+
+
+def is_in(client):
+    return client.get("/security/").status_code == 200
+
+
+def test_the_password_alone_does_not_open_where_there_is_a_second_factor(client, ada, phone):
+    answer = client.post("/login/?next=/security/", {"username": "ada", "password": RIGHT})
+    assert answer["Location"] == "/login/code" and not is_in(client)
+    assert client.get("/api/v1/accounts").status_code == 401
+    assert not AuditEntry.objects.filter(action="login").exists()
+    answer = enter(client, phone.code())
+    assert answer["Location"] == "/security/" and is_in(client)
+    assert AuditEntry.objects.filter(action="login").count() == 1
+
+
+def test_a_recovery_code_opens_too_and_once(client, ada, phone):
+    attempt(client, RIGHT)
+    assert enter(client, phone.recovery[0]).status_code == 302 and is_in(client)
+    client.post("/logout/")
+    attempt(client, RIGHT)
+    assert enter(client, phone.recovery[0]).status_code == 403 and not is_in(client)
+
+
+def test_guessing_the_code_is_slowed_down_and_told(client, ada, phone):
+    attempt(client, RIGHT)
+    assert b"The code is wrong" in enter(client, phone.wrong()).content
+    assert b"Too many wrong codes: wait 1 second" in enter(client, phone.code()).content
+    assert not is_in(client)
+
+
+def test_a_code_without_a_password_opens_nothing(client, ada, phone):
+    assert enter(client, phone.code())["Location"] == "/login/"
+    attempt(client, WRONG)
+    assert enter(client, phone.code())["Location"] == "/login/"
+    assert not is_in(client)
+
+
+@pytest.mark.parametrize("change", ["later", "other password", "shut out"])
+def test_a_password_is_not_remembered_for_ever(client, ada, phone, monkeypatch, change):
+    attempt(client, RIGHT)
+    if change == "later":
+        later = timezone.now() + dt.timedelta(minutes=11)
+        monkeypatch.setattr("tradershub.login.timezone.now", lambda: later)
+    elif change == "other password":
+        ada.set_password("another long password")
+    else:
+        ada.is_active = False
+    ada.save()
+    assert enter(client, phone.code())["Location"] == "/login/"
+    assert not is_in(client)
+
+
+def test_the_log_in_leads_to_no_foreign_page(client, ada, phone):
+    client.post("/login/?next=https://evil.example/", {"username": "ada", "password": RIGHT})
+    assert enter(client, phone.code())["Location"] == "/"
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def _tidied(code: str) -> str:
 def _factor_for(person: Any, typed: str) -> Factor | None:
     """Six digits are of the app, all else is of the recovery codes: guessing at one does not shut the other."""
     is_of_app = len(typed) == DIGITS and typed.isdecimal()
-    kind = Authenticator if is_of_app else RecoveryCodes
+    kind: type[Factor] = Authenticator if is_of_app else RecoveryCodes
     mine = kind.objects.select_for_update(of=("self",)).select_related("user")
     found: Factor | None = mine.filter(user=person.pk, confirmed=True).first()
     return found
@@ -201,7 +201,7 @@ def _new_codes(person: Any) -> list[str]:
 
 
 def _readable(data: bytes) -> str:
-    """As "k3xq-7m2p-a5rt-yb6n": letters and digits that are not mistaken for each other."""
+    """As "k3xq-7m2p-a5rt-yb6n": there is no 0, 1, 8 or 9 that could be meant for a letter."""
     text = base64.b32encode(data).decode("ascii").lower()
     return "-".join(text[at : at + 4] for at in range(0, len(text), 4))
 
