@@ -85,6 +85,9 @@ FREE_OPERATIONS = {
     "open_paper_account",
     # A source proves by itself who it is, and limits bound what it does.
     "send_signal", "send_signal_with_token", "create_strategy", "edit_strategy",
+    # Who is told what happened; a chat stops and closes, and nothing else.
+    "open_channel", "edit_channel", "delete_channel", "enable_channel", "disable_channel",
+    "disconnect_channel", "make_channel_code", "try_channel",
     # Books and what is known of brokers: nothing of it leaves the hub.
     "open_broker", "edit_broker", "close_broker", "reopen_broker", "add_instrument",
     "edit_instrument", "add_symbol", "map_symbol", "add_symbol_terms", "edit_terms",
@@ -109,7 +112,7 @@ PAGES = {
     "ticket-send": Ask("ticket/send", TICKET),
     "order-change": Ask("orders/{working}/change", {"lots": "3", "price": "1.05"}),
     "order-settle": Ask("orders/{lost}/settle", {"evidence": "Seen at the broker"}),
-    "position-stops": Ask("positions/{position}/stops", {"stop_loss": ""}),
+    "position-stops": Ask("positions/{position}/stops", {"initial-stop_loss": "1.05", "stop_loss": ""}),
     "platform-on": Ask("platforms/off/on", {}),
     "connection-new": Ask(f"connections/new/{KEY}/", {
         "name": "New", "broker": "{broker}", "setting_host": "h", "setting_pause": "1",
@@ -176,6 +179,9 @@ FREE_PAGES = {
     "position-close", "position-break-even", "platform-off", "signal-decline",
     "signal-source-drop", "accounts_account_stop_this", "accounts_account_close_this",
     "auth_group_delete",
+    # Who is told what happened; a chat stops and closes, and nothing else.
+    "channel", "channel-choose", "channel-new", "channel-edit", "channel-delete", "channel-switch",
+    "channel-test", "channel-code", "channel-disconnect",
     # No money is at stake, or none leaves the hub.
     "paper", "connection-test", "accounts_account_open_paper", "accounts_account_reopen_this",
     "brokers_broker_close_this", "brokers_broker_reopen_this", "accounts_position_close",
@@ -187,7 +193,8 @@ FREE_PAGES = {
 # Tables whose own forms loosen nothing; a form that does stands above by its name.
 FREE_TABLES = {
     "accounts.account", "accounts.accountterms", "accounts.break", "accounts.brokerorder",
-    "accounts.dayfigures", "accounts.deal", "accounts.equitysnapshot", "accounts.filemapping",
+    "accounts.channel", "accounts.notification", "accounts.dayfigures",
+    "accounts.deal", "accounts.equitysnapshot", "accounts.filemapping",
     "accounts.position", "accounts.statementimport", "auth.group", "auth.user",
     "axes.accessattempt", "axes.accessfailurelog", "axes.accesslog", "brokers.broker",
     "brokers.brokersymbol", "brokers.connection", "brokers.fxrate", "brokers.instrument",
