@@ -69,6 +69,8 @@ def account_state(question: Question) -> Check:
     }
     for name, (state, text) in states.items():
         if not known(state, name):
+            if order.intent == Intent.EXIT and name == "may_trade":
+                text += ", for closings too: switch it on, or close at the broker"
             return refused("account_state", name.upper(), text, {name: state})
     live = known(order.account_is_live, "account_is_live")
     if live != known(order.connection_is_live, "connection_is_live"):

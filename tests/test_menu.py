@@ -8,11 +8,13 @@ from itertools import chain
 
 import pytest
 from django.apps import apps
+from django.contrib.auth.models import Group
 
 from tests.factories import make_account, make_owner
 from tests.reports.books import make_books
 from tradershub import menu
 from tradershub.reports import REPORTS
+from tradershub.roles import set_up_groups
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +42,15 @@ def test_groups_stand_in_their_order_and_empty_ones_are_left_out(client, admin_u
 def test_a_person_without_rights_sees_no_tables(client):
     titles = [item["title"] for item in items_of(menu_of(client, make_owner(is_staff=True)))]
     assert "Users" not in titles and "Dashboard" in titles
+
+
+@pytest.mark.parametrize(("group", "has_it"), [("Viewer", False), ("Trader", True)])
+def test_who_may_not_order_sees_no_ticket(client, group, has_it):
+    set_up_groups()
+    person = make_owner(is_staff=True)
+    person.groups.add(Group.objects.get(name=group))
+    titles = [item["title"] for item in items_of(menu_of(client, person))]
+    assert ("Ticket" in titles, "Orders" in titles) == (has_it, True)
 
 
 def test_only_the_page_shown_is_lit(client, admin_user):

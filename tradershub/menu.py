@@ -20,12 +20,16 @@ FOUND_AT_MOST = 20
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the menu. name: a URL name, a report's key as `report:KEY`, or a model as `app.Model`."""
+    """One line of the menu. name: a URL name, a report's key as `report:KEY`, or a model as `app.Model`.
+
+    needs: the permission without which it is not shown, where a model does not say it.
+    """
 
     label: str
     name: str
     icon: str
     key: str = ""
+    needs: str = ""
 
 
 GROUPS: dict[str, tuple[Entry, ...]] = {
@@ -43,7 +47,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("Imports", "accounts.StatementImport", "inventory_2"),
     ),
     "Trading": (
-        Entry("Ticket", "desk:ticket", "add_shopping_cart", "n"),
+        Entry("Ticket", "desk:ticket", "add_shopping_cart", "n", "trading.add_order"),
         Entry("Orders", "desk:orders", "assignment", "o"),
         Entry("Open positions", "report:positions", "stacked_line_chart", "p"),
         Entry("Closed trades", "report:trades", "history", "t"),
@@ -163,6 +167,8 @@ def _go_keys(request: HttpRequest) -> dict[str, dict[str, str]]:
 
 def _address(request: HttpRequest, entry: Entry) -> str:
     """Where the entry leads; empty where it does not exist or this person may not see it."""
+    if entry.needs and not request.user.has_perm(entry.needs):
+        return ""
     kind, _, rest = entry.name.partition(":")
     if kind == "report":
         return reverse("reports:page", args=[rest]) if rest in REPORTS else ""

@@ -23,6 +23,9 @@ from trading.states import State
 Action, Outcome = OrderAttempt.Action, OrderAttempt.Outcome
 LOOKS = 3  # complete reads in a row that prove an order absent
 KEPT = 20  # lines of evidence a request keeps
+# Of what is quarantined: looked for more and more seldom, a tenth of its age apart.
+AGE_BY_PAUSE = 10
+LONGEST_PAUSE = dt.timedelta(minutes=10)
 PLACED = (Action.PLACE, Action.CLOSE)
 
 
@@ -141,10 +144,12 @@ def _saw(attempt: OrderAttempt, *, looks: int, line: str, watermark: str = "") -
 
 def _wait(attempt: OrderAttempt, now: dt.datetime) -> None:
     """When to look again; what stays without proof for too long is left to a person (T13)."""
-    later = now + dt.timedelta(seconds=settings.ABSENCE_SECONDS)
-    OrderAttempt.objects.filter(pk=attempt.pk).update(not_before=later)
     order = attempt.order
     opened: dt.datetime = attempt.opened_at or attempt.made_at
+    pause = dt.timedelta(seconds=settings.ABSENCE_SECONDS)
+    if order and order.state == Order.State.QUARANTINED:
+        pause = max(pause, min((now - opened) / AGE_BY_PAUSE, LONGEST_PAUSE))
+    OrderAttempt.objects.filter(pk=attempt.pk).update(not_before=now + pause)
     too_long = now >= opened + dt.timedelta(seconds=settings.QUARANTINE_SECONDS)
     if order is None and too_long:
         journal.settle(

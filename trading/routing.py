@@ -313,6 +313,7 @@ class _Desk:
             )
         yield from (self._closing(holding, holding.lots) for holding in astray)
         more = abs(want) - abs(have)
+        self._refuse_small_step(more, have=have, want=want)
         if more > ZERO:
             side: Side = "buy" if want > ZERO else "sell"
             figures = {"target": f"{want:f}"} | ({"held": f"{have:f}"} if have else {})
@@ -320,6 +321,18 @@ class _Desk:
         else:
             toward = [holding for holding in held if holding not in astray]
             yield from self._reduced(toward, -more)
+
+    def _refuse_small_step(self, more: Decimal, *, have: Decimal, want: Decimal) -> None:
+        """Raises Unfit for a change that no broker takes; all of it may always be closed."""
+        least = self._terms().lot_min
+        if not want or not more or abs(more) >= least:
+            return
+        text = (
+            f"From {plain(have)} to {plain(want)} lots it is {plain(abs(more))}; "
+            f"the least is {plain(least)}"
+        )
+        figures = {"held": f"{have:f}", "target": f"{want:f}", "least": f"{least:f}"}
+        raise Unfit("TOO_SMALL", text, **figures)
 
     def _signed_lots(self, size: Size, draft: Draft) -> Decimal:
         if not size.value:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from accounts.models import Account, Position
@@ -381,8 +381,7 @@ def close_position(
         position.account, symbol=position.symbol, side=position.side, ref=position.ref
     )
     if left <= 0:
-        what = "closed already" if not position.open_volume else "being closed already"
-        raise Conflict(f"Position {position.ref} is {what}")
+        raise Conflict(_why_not_closed(position))
     if lots is not None and lots > left:
         raise BadInput(f"Expected at most {plain(left)} lots, found {plain(lots)}", param="lots")
     return ask(
@@ -398,16 +397,35 @@ def close_position(
     )
 
 
+def _why_not_closed(position: Position) -> str:
+    """Why nothing is left to close. What is quarantined may have closed it: to close again could open."""
+    if not position.open_volume:
+        return f"Position {position.ref} is closed already"
+    doubtful = _closings(
+        position.account, symbol=position.symbol, side=position.side, ref=position.ref
+    ).filter(state=State.QUARANTINED)
+    if order := doubtful.first():
+        return (
+            f"Order {order.client_order_id} may have closed position {position.ref}, and nobody knows: "
+            "say what became of it, then close what is left"
+        )
+    return f"Position {position.ref} is being closed already"
+
+
 def closing_lots(account: Account, *, symbol: BrokerSymbol, side: str, ref: str) -> Decimal:
     """Lots that closings under way take of a position of that side."""
-    nets = account.mode == Account.Mode.NETTING  # a strategy's closings name no position there
-    of_it = Q(symbol=symbol) if nets else Q(symbol=symbol, position_ref=ref)
-    closing = Order.objects.filter(
-        of_it, account=account, side=OPPOSITE[side], reduces=True, state__in=Order.LIVE
-    ).aggregate(
+    closing = _closings(account, symbol=symbol, side=side, ref=ref).aggregate(
         lots=Sum("lots", output_field=LotsField()), filled=Sum("filled", output_field=LotsField())
     )
     return (closing["lots"] or ZERO) - (closing["filled"] or ZERO)
+
+
+def _closings(account: Account, *, symbol: BrokerSymbol, side: str, ref: str) -> QuerySet[Order]:
+    nets = account.mode == Account.Mode.NETTING  # a strategy's closings name no position there
+    of_it = Q(symbol=symbol) if nets else Q(symbol=symbol, position_ref=ref)
+    return Order.objects.filter(
+        of_it, account=account, side=OPPOSITE[side], reduces=True, state__in=Order.LIVE
+    )
 
 
 @transaction.atomic

@@ -239,6 +239,20 @@ def test_a_position_is_closed_and_never_turned_over(desk, position):
         services.close_position(position, actor=desk.owner)
 
 
+def test_what_a_closing_in_doubt_may_have_closed_is_not_closed_again(desk, position):
+    closing = services.close_position(position, actor=desk.owner)
+    Order.objects.filter(pk=closing.pk).update(state="quarantined")
+    with pytest.raises(Conflict, match="say what became of it") as refusal:
+        services.close_position(position, actor=desk.owner)
+    assert closing.client_order_id in refusal.value.message
+
+    services.settle_by_hand(closing, actor=desk.owner, evidence="It is not in the terminal")
+    services.close_position(position, actor=desk.owner)
+    desk.pump()
+    position.refresh_from_db()
+    assert position.open_volume == 0
+
+
 def test_a_closing_of_what_is_gone_is_refused_by_the_broker(desk, position):
     closing = services.close_position(position, actor=desk.owner)
     desk.ledger.append(

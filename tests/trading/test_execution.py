@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from accounts.models import Deal, Position
 from risk import kill_switch
 from tests.trading.filebroker import FileAdapter
-from trading import execution, lanes, services, tickets
+from trading import execution, lanes, reconcile, services, tickets
 from trading.models import Lane, Order, OrderAttempt, OrderCheck, OrderEvent
 
 D = Decimal
@@ -262,6 +264,20 @@ def test_an_unknown_order_holds_up_its_symbol_but_no_exit(desk, settings):
     desk.pump()
     states = [desk.state(order) for order in (lost, behind, closing)]
     assert states == ["unknown", "queued", "filled"]
+
+
+@pytest.mark.parametrize(("minutes", "pause"), [(5, 30), (50, 300), (6000, 600)])
+def test_what_is_quarantined_is_looked_for_more_and_more_seldom(desk, settings, minutes, pause):
+    settings.QUARANTINE_SECONDS, settings.SETTLE_SECONDS = 0, 60
+    desk.ledger.plan("drop")
+    order = desk.place()
+    desk.pump()
+    assert desk.state(order) == "quarantined"
+    attempt, now = order.attempts.get(), timezone.now()
+    attempt.opened_at = now - timedelta(minutes=minutes)
+    reconcile._wait(attempt, now)
+    attempt.refresh_from_db()
+    assert attempt.not_before == now + timedelta(seconds=pause)
 
 
 def test_without_proof_it_is_left_to_a_person(desk, settings, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Account, Position
-from brokers.models import Quote
+from brokers.models import Quote, SymbolTerms
 from risk import kill_switch
 from tests.factories import make_account, make_strategy
 from tradershub.core.errors import Conflict
@@ -583,6 +583,16 @@ def test_too_small_a_size_is_not_rounded_up(charts):
 
     assert signal.code == "TOO_SMALL"
     assert "the least is 0.01" in signal.reason
+
+
+@pytest.mark.parametrize("target", ["1.05", "0.95"])
+def test_a_target_that_is_less_than_the_least_lot_away_says_how_far(charts, target):
+    SymbolTerms.objects.update(lot_min="0.1", lot_step="0.01")
+    charts.send(action="target", size="1")
+    signal = charts.send(action="target", size=target)
+    assert (signal.state, signal.code) == ("refused", "TOO_SMALL")
+    assert signal.reason.endswith(f"From 1 to {target} lots it is 0.05; the least is 0.1")
+    assert charts.send(action="target", size="0").state == "ordered"
 
 
 def test_without_a_price_nothing_is_computed(charts):

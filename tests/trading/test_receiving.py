@@ -120,6 +120,23 @@ def test_elsewhere_the_same_body_within_a_minute_is_the_same_signal(queue, monke
     assert len(queue) == 2
 
 
+def test_two_deliveries_at_once_on_either_side_of_a_second_are_one(queue, monkeypatch):
+    sender = Sender(mode="approval")
+    first = sender.send({"symbol": "EURUSD", "action": "buy"})
+    looked, look = [], receiving._same_body
+
+    def nothing_yet(*args):
+        looked.append(args)
+        return look(*args) if len(looked) > 1 else None
+
+    monkeypatch.setattr(receiving, "_same_body", nothing_yet)
+    later_on = timezone.now() + dt.timedelta(seconds=1)
+    monkeypatch.setattr(receiving.timezone, "now", lambda: later_on)
+    again = sender.send({"symbol": "EURUSD", "action": "buy"})
+
+    assert (again.json()["id"], len(queue)) == (first.json()["id"], 1)
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [
