@@ -1,13 +1,15 @@
 # Each target makes its own environment. The same as plain commands, also in PowerShell:
-#   python -m tradershub.bootstrap run|test|check|bench
+#   python -m tradershub.bootstrap run|sandbox|test|check|bench
 PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 ARGS ?=
 
-.PHONY: run test check bench
+.PHONY: run sandbox test check bench
 run:
 	@exec $(PYTHON) -m tradershub.bootstrap run --host $(HOST) --port $(PORT) $(ARGS)
+sandbox:
+	@exec $(PYTHON) -m tradershub.bootstrap sandbox $(ARGS)
 test:
 	@exec $(PYTHON) -m tradershub.bootstrap test $(ARGS)
 check:

@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 from django.db import DatabaseError, InternalError, OperationalError
 
+from tradershub import sandbox
 from tradershub.core.private import write_for_owner_only
 
 DAMAGE = (DatabaseError, InternalError)  # these very ones: what SQLite and PostgreSQL raise for it
@@ -18,6 +19,8 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tradershub.settings")
     write_for_owner_only()
+    if sandbox.is_asked_for(sys.argv[1:]):
+        sandbox.prepare_environment(sys.argv[2:])
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:

@@ -1,6 +1,7 @@
 """From a bare Python to a running, tested or checked hub. Standard library only.
 
     python -m tradershub.bootstrap run [--port N] [--host ADDRESS] [--no-demo]
+    python -m tradershub.bootstrap sandbox [--port N] [--data FOLDER]
     python -m tradershub.bootstrap test [pytest's arguments]
     python -m tradershub.bootstrap check
     python -m tradershub.bootstrap bench [arguments]
@@ -31,7 +32,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 def main(arguments: Sequence[str]) -> int:
     refuse_other_pythons()
-    tasks = {"run": run, "test": test, "check": check, "bench": bench}
+    tasks = {"run": run, "sandbox": sandbox, "test": test, "check": check, "bench": bench}
     what, *rest = arguments or [""]
     if what not in tasks:
         sys.exit(f'There is no "{what}"; expected one of {", ".join(tasks)}.')
@@ -44,6 +45,12 @@ def run(arguments: list[str]) -> int:
     """Install, then become the hub, which makes everything else ready."""
     install(RUNTIME)
     return become("manage.py", "hub", "--prepare", *arguments)
+
+
+def sandbox(arguments: list[str]) -> int:
+    """Install, then become a hub with simulated platforms that nothing leaves."""
+    install(RUNTIME)
+    return become("manage.py", "sandbox", *arguments)
 
 
 def test(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""One process group of the hub: the web server, a worker cluster or the keeper. Started by the supervisor.
+"""One process group of the hub: web server, worker cluster, keeper, or a simulator beside it.
 
     python -m tradershub.member execution
     python -m tradershub.member web 127.0.0.1 8000 1
@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import django
 from granian import Granian
@@ -26,6 +27,7 @@ from tradershub.processes import kill_tree
 
 PR_SET_PDEATHSIG = 1  # Linux: the kernel signals a child whose parent has died
 BLOCKING_THREADS = 4
+PRICES_EVERY = 0.5  # seconds, at the simulated OANDA
 
 
 def main(arguments: list[str]) -> None:
@@ -35,6 +37,10 @@ def main(arguments: list[str]) -> None:
         serve_web(host=rest[0], port=int(rest[1]), workers=int(rest[2]))
     elif role == "keeper":
         serve_keeper()
+    elif role == "oanda":
+        serve_oanda(port=int(rest[0]), control=int(rest[1]), ledger=Path(rest[2]))
+    elif role == "chat":
+        serve_chat(port=int(rest[0]))
     else:
         serve_cluster(role)
 
@@ -72,10 +78,36 @@ def serve_keeper() -> None:
     django.setup()
     from trading.keeper import Keeper  # needs the apps loaded
 
+    Keeper(told_to_stop()).run()
+
+
+def serve_oanda(*, port: int, control: int, ledger: Path) -> None:
+    """The sandbox's OANDA: REST and streams at one address, prices that move."""
+    from brokers.simulators.oanda import Simulator  # of no use to the other members
+
+    simulator = Simulator(
+        port=port, stream_port=port, control_port=control, ledger=ledger, tick=PRICES_EVERY
+    )
+    with simulator:
+        told_to_stop().wait()
+
+
+def serve_chat(*, port: int) -> None:
+    """The sandbox's Telegram and Slack."""
+    from brokers.simulators.chat import ChatServer  # of no use to the other members
+
+    with ChatServer(port) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        told_to_stop().wait()
+        server.shutdown()
+
+
+def told_to_stop() -> threading.Event:
+    """Set by the signals that ask a process to end."""
     stopping = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stopping.set())
-    Keeper(stopping).run()
+    return stopping
 
 
 def end_with_parent() -> None:

@@ -248,6 +248,8 @@ LOAD_RATES = env.switch("LOAD_RATES", default=True)  # after each migrate
 # -- Platforms ---------------------------------------------------------------------------------
 # In sandbox mode nothing leaves this machine, whatever is named here.
 SANDBOX = env.switch("SANDBOX", default=False)
+if SANDBOX:
+    UNFOLD["STYLES"] = [*UNFOLD["STYLES"], lambda request: static("css/sandbox.css")]
 OUTGOING_ALLOWED = private_places(env.list("OUTGOING_ALLOWED", default=[]))
 PLATFORM_ERRORS_IN_ROW = env.count("PLATFORM_ERRORS_IN_ROW", default=5, most=1000)
 EXPIRY_WARNING_DAYS = env.count("EXPIRY_WARNING_DAYS", default=14, most=365)

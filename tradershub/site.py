@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 from unfold.sites import UnfoldAdminSite
@@ -26,6 +27,7 @@ class TradingState:
 RECORDING = TradingState("recording", "Recording only", "no account may trade")
 LIVE = TradingState("live", "Live", "orders go out, real money among them")
 SANDBOX = TradingState("sandbox", "Sandbox", "orders go out, none for real money")
+SEALED = TradingState("sandbox", "Sandbox", "orders go to simulators on this machine")
 STOPPED_BY = {
     "file": "the file STOP is in the data folder",
     "all": "for everybody",
@@ -46,6 +48,8 @@ def trading_state(user: Any) -> TradingState:
     kinds = set(rows.values_list("connection__live", flat=True))
     if not kinds:
         return RECORDING
+    if settings.SANDBOX:
+        return SEALED
     return LIVE if True in kinds else SANDBOX
 
 

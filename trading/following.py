@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from itertools import chain
 
 import structlog
 from django.conf import settings
@@ -19,9 +20,10 @@ from brokers.adapters.messages import QuoteReport
 from brokers.adapters.paper import PaperAdapter
 from brokers.connecting import open_adapter
 from brokers.feeds import Feed, feed_of, keep_quotes
-from brokers.models import Connection
+from brokers.models import BrokerSymbol, Connection, Instrument
 from trading import leases, telling
 from trading.mirroring import look
+from trading.models import Route
 
 log = structlog.get_logger("trading.keeper")
 AWAY = (OperationalError, InterfaceError)  # the database, not the platform
@@ -209,9 +211,13 @@ OPENED_BY = ("settings", "sealed", "store", "reference", "live", "platform", "br
 
 
 def _symbols_in_use(accounts: Collection[Account]) -> list[str]:
-    """Names of what is held or ordered in those accounts."""
+    """Names of what is held or ordered in those accounts, or traded by a strategy that is routed to them."""
     ids = [account.pk for account in accounts]
     held = Position.objects.filter(account__in=ids, open_volume__gt=0)
     working = BrokerOrder.objects.filter(account__in=ids, state__in=BrokerOrder.LIVE)
-    names = (rows.values_list("symbol__name", flat=True) for rows in (held, working))
-    return sorted({name for found in names for name in found})
+    names = [rows.values_list("symbol__name", flat=True) for rows in (held, working)]
+    routed = Instrument.objects.filter(
+        strategy__in=Route.objects.filter(account__in=ids, enabled=True).values("strategy")
+    )
+    traded = BrokerSymbol.objects.filter(broker=accounts[0].broker_id, instrument__in=routed)
+    return sorted({*chain(*names, traded.values_list("name", flat=True))})

@@ -98,5 +98,5 @@ def test_it_needs_nothing_but_the_standard_library():
 
 
 def test_an_unknown_word_gets_one_sentence():
-    with pytest.raises(SystemExit, match='There is no "rnu"; expected one of run, test'):
+    with pytest.raises(SystemExit, match='There is no "rnu"; expected one of run, sandbox, test'):
         bootstrap.main(["rnu"])

@@ -11,14 +11,14 @@ from django.utils import timezone
 
 from accounts.models import Position
 from brokers.adapters.errors import Rejected, Unavailable
-from brokers.models import Connection, Quote
+from brokers.models import Connection, Instrument, Quote
 from tests.accounts.histories import history
-from tests.factories import make_account, make_broker
+from tests.factories import make_account, make_broker, make_strategy, make_symbol
 from tests.trading.lives import reports_of
 from tests.trading.platform import Platform, quote
 from trading import following, keeper, leases
 from trading.following import Following
-from trading.models import Lease
+from trading.models import Lease, Route
 
 pytestmark = pytest.mark.django_db
 
@@ -77,6 +77,21 @@ def test_prices_of_what_is_held_are_kept(account, platform, followed):
     assert dict(Quote.objects.values_list("symbol__name", "bid")) == {
         name: {"EURUSD": D("1.2"), "GBPUSD": D("1.3")}[name] for name in set(held)
     }
+
+
+def test_prices_of_what_a_routed_strategy_trades_are_kept(account, platform, followed):
+    """Or its first order would be judged without a price."""
+    gold = Instrument.objects.get(symbol="XAUUSD")
+    make_symbol(account, "GOLD", instrument=gold)
+    strategy = make_strategy(account.owner)
+    strategy.instruments.add(gold)
+    route = Route.objects.create(strategy=strategy, account=account, enabled=False)
+    platform.quotes = [quote("GOLD", "2000")]
+    followed.turn()
+    assert not Quote.objects.exists()
+    Route.objects.filter(pk=route.pk).update(enabled=True)
+    followed.turn()
+    assert Quote.objects.get().symbol.name == "GOLD"
 
 
 def test_what_an_adapter_raises_is_told_and_passes(account, platform, followed):

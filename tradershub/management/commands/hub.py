@@ -68,18 +68,27 @@ class Command(BaseCommand):
 
     def _run(self, parts: list[str], options: dict[str, Any]) -> None:
         if options["prepare"]:
-            call_command("prepare", no_demo=options["no_demo"], stdout=self.log_in)
+            self.prepare(options)
         if WEB in parts:
             refuse_without_pages()
         if set(parts) & set(CLUSTERS):
             schedules.sync()
-        supervisor = Supervisor([member(part, options) for part in parts])
+        members = [*self.companions(), *(member(part, options) for part in parts)]
+        supervisor = Supervisor(members)
         supervisor.stop_on_signals()
         if WEB in parts:
             self._announce(options["host"], options["port"], supervisor.stopping)
         else:
             self._tell_log_in()
         supervisor.run()
+
+    def prepare(self, options: dict[str, Any]) -> None:
+        """Make the data folder ready; what is to be told is told once the web server answers."""
+        call_command("prepare", no_demo=options["no_demo"], stdout=self.log_in)
+
+    def companions(self) -> list[Member]:
+        """What runs beside the hub's own parts."""
+        return []
 
     def _tell_log_in(self) -> None:
         """Print what `prepare` said of a first log-in, once; nothing when there is none to tell."""
