@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 
+from django.utils import timezone
+
 from accounts import imports
 from accounts.booking import rebuild
-from accounts.models import Account, StatementImport
+from accounts.models import Account, Notification, StatementImport
 from brokers.models import Broker
+
+NOTIFICATIONS_KEPT = dt.timedelta(days=365)
 
 
 def read_statement(import_id: int) -> str:
@@ -20,6 +24,12 @@ def book_statement(import_id: int) -> str:
     """Book a confirmed file; nothing for one cancelled and discarded meanwhile."""
     found = StatementImport.objects.filter(pk=import_id).first()
     return imports.book(found).state if found else "discarded"
+
+
+def forget_notifications() -> int:
+    """Delete what was told more than a year ago; how many."""
+    before = timezone.now() - NOTIFICATIONS_KEPT
+    return Notification.objects.filter(made_at__lt=before).delete()[0]
 
 
 def rebuild_account(account_id: int) -> int:

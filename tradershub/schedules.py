@@ -23,6 +23,7 @@ SCHEDULES = (
     Periodic("Prune queue results", "tradershub.core.tasks.prune_queue", "5 23 * * *"),
     Periodic("Clear sessions", "tradershub.core.tasks.clear_sessions", "10 23 * * *"),
     Periodic("Forget old counters of risk", "risk.tasks.forget", "15 23 * * *"),
+    Periodic("Forget old notifications", "accounts.tasks.forget_notifications", "15 23 * * *"),
     Periodic("Verify the audit chain", "tradershub.core.tasks.verify_audit", "20 23 * * *"),
     Periodic("Tell what the keeper would", "trading.tasks.watch_over", "* * * * *"),
     Periodic("Forget old builds", "tradershub.reports.tasks.forget_builds", "35 * * * *"),

@@ -21,6 +21,7 @@ from tradershub.processes import kill_tree
 
 TICK = 0.25  # seconds between two looks at the members
 GRACE = 15.0  # seconds a member may take to end its work
+STEADY_AFTER = 10.0  # seconds of life after which a part is said to be up again
 HEALTHY_AFTER = 60.0  # seconds of life after which an earlier death is forgotten
 LONGEST_PAUSE = 30.0
 
@@ -57,6 +58,7 @@ class Member:
     started: float = 0.0
     deaths: int = 0
     not_before: float = 0.0
+    was_told_dead: bool = False
 
     @property
     def lives(self) -> bool:
@@ -87,6 +89,7 @@ class Member:
         self.not_before = time.monotonic() + pause
         self._close()
         log.error("member_died", member=self.name, exit_code=code, again_in_seconds=pause)
+        self.was_told_dead = True
         tell_death(self.name, code, pause)
 
     def ask_to_stop(self) -> None:
@@ -152,6 +155,9 @@ class Supervisor:
 
     def _watch(self, member: Member) -> None:
         guard, process = member.guard, member.process
+        if member.was_told_dead and time.monotonic() - member.started > STEADY_AFTER:
+            member.was_told_dead = False
+            tell_return(member.name)
         if guard is None or process is None:
             return
         if guard.is_hung(pid=process.pid):
@@ -185,6 +191,11 @@ def tell_death(name: str, code: int, pause: float) -> None:
         f"It ended with code {code} and is started anew in {pause:g} s.",
     )
     tell(Topic.SYSTEM, f"member:{name}:{int(time.time() // 60)}", words, owner_id=None)
+
+
+def tell_return(name: str) -> None:
+    key = f"member:{name}:up:{time.time():.0f}"
+    tell(Topic.SYSTEM, key, Words(f"Up again: the hub's part {name}"), owner_id=None)
 
 
 def take_leave(member: Member) -> None:

@@ -127,11 +127,8 @@ class Notification(OwnedModel):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            models.Index(
-                fields=["next_at", "channel"],
-                name="notification_due",
-                condition=Q(state__in=["due", "sending"]),
-            ),
+            models.Index(fields=["state", "next_at"], name="notification_state_next"),
+            models.Index(fields=["channel", "state"], name="notification_channel_state"),
             models.Index(fields=["channel", "id"], name="notification_of_channel"),
         ]
         constraints = [

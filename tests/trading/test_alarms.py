@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 
 import pytest
 from django.utils import timezone
 
 from accounts.models import Notification
+from accounts.tasks import forget_notifications
 from risk import kill_switch
 from tests.accounts.chats import telegram
 from tests.factories import make_account, make_owner
 from tests.trading.paper import Paper
 from tradershub.core.models import Heartbeat
-from tradershub.supervisor import tell_death
+from tradershub.supervisor import Member, Supervisor, tell_death
 from trading import flattening, tasks
 from trading.alarms import Alarms, tell_absence
 from trading.flattening import stop_and_flatten
@@ -78,6 +80,27 @@ def test_a_part_that_died_is_told_once_a_minute(monkeypatch):
     for _ in range(3):
         tell_death("web", 1, 0.5)
     assert titles() == ["Down: the hub's part web"]
+
+
+def test_a_part_that_lives_again_is_told_once():
+    now = time.monotonic()
+    member = Member("web", [], started=now - 5, was_told_dead=True)
+    supervisor = Supervisor([member])
+    supervisor._watch(member)
+    assert titles() == []
+    member.started = now - 11
+    for _ in range(2):
+        supervisor._watch(member)
+    assert titles() == ["Up again: the hub's part web"]
+
+
+def test_what_was_told_a_year_ago_is_forgotten(ada):
+    alarms = Alarms()
+    kill_switch.write_file("by hand")
+    alarms.watch()
+    assert forget_notifications() == 0
+    Notification.objects.update(made_at=timezone.now() - dt.timedelta(days=366))
+    assert forget_notifications() == 1
 
 
 def test_the_stop_file_is_told_and_its_end():
