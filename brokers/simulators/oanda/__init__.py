@@ -7,7 +7,8 @@ in use is noticed when an order is placed, not when a resting one fills; guarant
 order and position books, monthly candles and smoothing are missing; prices move on weekends, too.
 """
 
-from brokers.simulators.oanda.broker import EXAMPLES, AccountTerms, Broker
+from brokers.simulators.oanda.broker import Broker
+from brokers.simulators.oanda.exchange import EXAMPLES, AccountTerms
 from brokers.simulators.oanda.simulator import Simulator
 
 __all__ = ["EXAMPLES", "AccountTerms", "Broker", "Simulator"]

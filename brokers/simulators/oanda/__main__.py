@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from brokers.simulators.oanda.broker import EXAMPLES, AccountTerms
+from brokers.simulators.oanda.exchange import EXAMPLES, AccountTerms
 from brokers.simulators.oanda.simulator import TOKEN, Simulator
 
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from brokers.simulators.faults import Fault
 from brokers.simulators.oanda.books import Books
-from brokers.simulators.oanda.broker import NEW_YORK, ROLLOVER, Answer, Broker
+from brokers.simulators.oanda.broker import Broker
+from brokers.simulators.oanda.exchange import NEW_YORK, ROLLOVER, Answer
 from brokers.simulators.oanda.prices import SECONDS, aligned
 from brokers.simulators.oanda.requests import Malformed
 from brokers.simulators.oanda.views import Views

@@ -17,7 +17,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from brokers.simulators.faults import Fault, Script
 from brokers.simulators.ledger import Ledger, Moment
 from brokers.simulators.oanda import streams
-from brokers.simulators.oanda.broker import Answer, Broker
+from brokers.simulators.oanda.broker import Broker
+from brokers.simulators.oanda.exchange import Answer
 from brokers.simulators.oanda.requests import Malformed
 from brokers.simulators.oanda.routes import Call, NotFound, Route, found
 from brokers.simulators.oanda.wire import Plain, in_unix

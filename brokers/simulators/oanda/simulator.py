@@ -12,8 +12,9 @@ from typing import Any
 
 from brokers.simulators.faults import Script
 from brokers.simulators.ledger import Ledger
-from brokers.simulators.oanda.broker import EXAMPLES, AccountTerms, Broker
+from brokers.simulators.oanda.broker import Broker
 from brokers.simulators.oanda.control import Control
+from brokers.simulators.oanda.exchange import EXAMPLES, AccountTerms
 from brokers.simulators.oanda.server import Server
 
 TOKEN = "sandbox-token"  # noqa: S105 - of a server that holds nothing and is reached from this machine only
