@@ -202,9 +202,13 @@ def _state(
 
 
 def value(position: Position, *, currency: str, market: Market) -> Valued:
-    """The position by its symbol's quote where that is later than its own mark, else by the mark."""
+    """The position by its symbol's quote where that is later than its own mark, else by the mark.
+
+    A mark that says no profit, as of a platform that states none, leaves the word to the quote.
+    """
     quote = getattr(position.symbol, "last_quote", None)
-    if quote and (position.mark_at is None or quote.at > position.mark_at):
+    is_marked = position.mark_at is not None and position.mark_profit is not None
+    if quote and (not is_marked or quote.at > position.mark_at):
         by_quote = _by_quote(position, quote, currency=currency, market=market)
         if by_quote.floating is not None or position.mark_profit is None:
             return by_quote

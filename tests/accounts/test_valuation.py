@@ -85,6 +85,17 @@ def test_the_later_of_quote_and_statement_counts(account):
     assert state_of(account, at=NOW).floating == 100
 
 
+def test_a_mark_without_a_profit_leaves_the_word_to_the_quote(account):
+    """A platform that states no profit must not make an account's worth unknown between two quotes."""
+    symbol = mapped(account)
+    bought(account, symbol)
+    quoted(symbol, "1.1010", "1.1012", at=SAID)
+    held = Position.objects.get()
+    mark(account, [Mark(symbol.pk, held.ref, swap=D("-4"))], at=NOW, source="mirror")
+    state = state_of(account, at=NOW)
+    assert (state.floating, state.open_swap, state.prices_at) == (100, -4, SAID)
+
+
 def marked(account, symbol, **said):
     """A lot at 1.1, last said to have gained 100 at 1.101 and to owe a swap of 4."""
     bought(account, symbol)
