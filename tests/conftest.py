@@ -86,6 +86,11 @@ def keep_a_copy(path):
 
 def pytest_collection_modifyitems(config, items):
     """Tests of what only one kind of database has run where the tests' database is of that kind."""
+    for item in items:
+        if (
+            "fresh_database" in item.fixturenames
+        ):  # else no test database is made where nobody else asks
+            item.add_marker(pytest.mark.django_db)
     wanted = [item for item in items if is_wanted(config, item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(wanted)])
     items[:] = wanted
