@@ -230,7 +230,7 @@ def test_a_cluster_that_hangs_is_killed_and_started_anew(hub, environment):
     wait_for(lambda: "member_hung" in hub.text(), "the hang to be noticed")
     wait_for(lambda: hub.leader("execution") not in (None, main), "a new cluster")
     now = time.time()
-    wait_for(lambda: beats_since(environment, now), "its heartbeat")
+    assert wait_for(lambda: beats_since(environment, now), "its heartbeat")
 
 
 def web_workers(main):
@@ -257,14 +257,15 @@ def test_a_web_server_that_hangs_is_killed_and_started_anew(web):
     for process in web_workers(main):
         process.suspend()
     wait_for(lambda: "member_hung" in web.text(), "the hang to be noticed")
-    wait_for(lambda: web.leader("web") not in (None, main), "a new web server")
+    new = wait_for(lambda: web.leader("web") != main and web.leader("web"), "a new web server")
+    assert new.pid != main.pid
 
 
 def test_killed_idle_workers_do_not_stop_the_cluster_for_good(hub, environment):
     wait_for(lambda: beats_since(environment, 0), "a heartbeat")
     workers(hub)[0].kill()
     now = time.time() + STALE
-    wait_for(lambda: beats_since(environment, now), "a heartbeat after the kill")
+    assert wait_for(lambda: beats_since(environment, now), "a heartbeat after the kill")
 
 
 @pytest.mark.anywhere

@@ -102,7 +102,8 @@ def test_a_keeper_that_hangs_is_killed_and_started_anew(keeper):
     main = keeper.leader("keeper")
     main.suspend()
     wait_for(lambda: "member_hung" in keeper.text(), "the hang to be noticed")
-    wait_for(lambda: keeper.leader("keeper") not in (None, main), "a new keeper")
+    new = wait_for(lambda: keeper.leader("keeper") != main and keeper.leader("keeper"), "a new one")
+    assert new.pid != main.pid
 
 
 @pytest.mark.postgresql
