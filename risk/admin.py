@@ -1,4 +1,4 @@
-"""Limits in the admin; refusals and switches to read. Loosening asks for a reason."""
+"""Limits in the admin; refusals and switches to read. Loosening asks for a reason and a second factor."""
 
 from __future__ import annotations
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import models
+from django.db import connection, models
 from django.test import Client
 from django.utils import timezone
 
@@ -221,3 +223,21 @@ def test_a_person_without_a_proof_is_refused_and_a_program_is_not_asked(ada):
     with pytest.raises(StepUpNeeded):
         demand(ada, Kind.RELEASE)
     demand("a command", Kind.RELEASE)
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_of_many_at_once_with_the_same_code_one_is_let_through(ada, phone):
+    """On SQLite transactions begin with the write lock: there is nothing to race for."""
+    code, together = phone.code(), threading.Barrier(4)
+
+    def prove() -> str:
+        together.wait()
+        try:
+            return why_not(ada, code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: prove(), range(4)))
+    assert answers.count("") == 1

@@ -198,7 +198,7 @@ def _reviewed(request: HttpRequest, form: TicketForm) -> HttpResponse:
         now=shown,
         fixed=fixed,
         change=_address(fixed),
-        is_real=account.kind not in (Account.Kind.PAPER, Account.Kind.DEMO),
+        is_real=account.is_for_real_money,
     )
 
 
