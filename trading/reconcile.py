@@ -43,7 +43,7 @@ def look(attempt: OrderAttempt, adapter: Adapter | None) -> None:
         failpoint("reconcile.asked")
     attempt.refresh_from_db()
     if attempt.outcome == Outcome.UNKNOWN:
-        _wait(attempt, now)
+        _wait(attempt, now, nears_proof=_nears_proof(attempt, adapter))
 
 
 def _visible_at(attempt: OrderAttempt, adapter: Adapter) -> dt.datetime:
@@ -142,15 +142,24 @@ def _saw(attempt: OrderAttempt, *, looks: int, line: str, watermark: str = "") -
     attempt.refresh_from_db()
 
 
-def _wait(attempt: OrderAttempt, now: dt.datetime) -> None:
-    """When to look again; what stays without proof for too long is left to a person (T13)."""
+def _nears_proof(attempt: OrderAttempt, adapter: Adapter | None) -> bool:
+    """Whether the last look was one of those in a row that prove an order absent, if none fails."""
+    return bool(attempt.looks) and adapter is not None and adapter.capabilities.finds_closed
+
+
+def _wait(attempt: OrderAttempt, now: dt.datetime, *, nears_proof: bool = False) -> None:
+    """When to look again; what stays without proof for too long is left to a person (T13).
+
+    After a long standstill the first look comes late: the proof that it begins is waited for.
+    """
     order = attempt.order
     opened: dt.datetime = attempt.opened_at or attempt.made_at
     pause = dt.timedelta(seconds=settings.ABSENCE_SECONDS)
     if order and order.state == Order.State.QUARANTINED:
         pause = max(pause, min((now - opened) / AGE_BY_PAUSE, LONGEST_PAUSE))
     OrderAttempt.objects.filter(pk=attempt.pk).update(not_before=now + pause)
-    too_long = now >= opened + dt.timedelta(seconds=settings.QUARANTINE_SECONDS)
+    waited = now >= opened + dt.timedelta(seconds=settings.QUARANTINE_SECONDS)
+    too_long = waited and not nears_proof
     if order is None and too_long:
         journal.settle(
             attempt, Outcome.NOT_WRITTEN, text="The platform did not say what became of it"

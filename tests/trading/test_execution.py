@@ -170,6 +170,18 @@ def test_a_lost_order_is_proved_absent_by_three_reads_and_not_sent_again(desk, r
     assert risk.held == set()
 
 
+def test_after_a_long_standstill_an_order_can_still_be_proved_absent(desk, settings):
+    """The first look comes after the time at which a person would have been asked."""
+    settings.QUARANTINE_SECONDS = 0
+    desk.ledger.plan("drop")
+    order = desk.place()
+    for _ in range(2):
+        desk.pump()
+        assert desk.state(order) == "unknown"
+    desk.pump()
+    assert (desk.state(order), order.code) == ("not_sent", "PROVED_ABSENT")
+
+
 def test_a_fault_of_the_adapter_is_an_unknown_outcome(desk):
     desk.ledger.plan("crash")
     order = desk.place()
