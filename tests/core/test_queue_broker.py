@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 
@@ -41,6 +42,17 @@ def test_a_claimed_task_is_not_claimed_again_before_its_retry(broker):
     broker.enqueue("once")
     assert broker.dequeue()[0][1] == "once"
     assert not broker.dequeue()
+
+
+@pytest.mark.postgresql  # where several hosts may take from one queue
+def test_a_host_whose_clock_is_wrong_takes_its_tasks(broker, monkeypatch):
+    broker.enqueue("sent by a host that is right")
+    right = timezone.now
+    for minutes in (-10, 10):
+        monkeypatch.setattr(timezone, "now", lambda m=minutes: right() + dt.timedelta(minutes=m))
+        assert broker.dequeue()
+        assert not broker.dequeue()  # it is ours until its retry
+        broker.enqueue("sent by this one")
 
 
 def test_an_acknowledged_task_is_gone(broker):

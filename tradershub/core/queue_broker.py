@@ -7,6 +7,7 @@ so the wake-up comes with the commit and vanishes with a rollback.
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import time
 from typing import Any
@@ -15,6 +16,7 @@ import psycopg
 import structlog
 from django.db import Error, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
@@ -58,28 +60,29 @@ class OrderedBroker(ORM):  # type: ignore[misc]
 
 
 class NotifyBroker(OrderedBroker):
-    """Claims with SKIP LOCKED and sleeps in LISTEN; the poll stays as the fallback."""
+    """Claims with SKIP LOCKED and sleeps in LISTEN; the poll stays as the fallback.
+
+    What is due is said by the database's clock: a host whose own is wrong takes its tasks all the same.
+    """
 
     _listener: BaseDatabaseWrapper | None = None
 
     def enqueue(self, task: str) -> int:
         """Put the task and its wake-up into the transaction at hand; returns the row's id."""
         with transaction.atomic(using=Conf.ORM):
-            pk: int = super().enqueue(task)
+            row = OrmQ(key=self.list_key, payload=task, lock=Now())
+            row.save(using=Conf.ORM, force_insert=True)
             with connections[Conf.ORM].cursor() as cursor:
                 cursor.execute("SELECT pg_notify(%s, '')", [self._channel()])
-        return pk
+        return int(row.pk)
 
     def _claim(self) -> Claimed:
         self._listen()  # before looking, or a task that comes in between would wait for the poll
         with transaction.atomic(using=Conf.ORM):
-            waiting = OrmQ.objects.using(Conf.ORM).filter(
-                key=self.list_key, lock__lte=timezone.now()
-            )
+            waiting = OrmQ.objects.using(Conf.ORM).filter(key=self.list_key, lock__lte=Now())
             rows = list(waiting.order_by("id").select_for_update(skip_locked=True)[: Conf.BULK])
-            for row in rows:
-                row.lock = self.timeout(row)
-                row.save(update_fields=["lock"])
+            later = Now() + dt.timedelta(seconds=Conf.RETRY)
+            OrmQ.objects.using(Conf.ORM).filter(pk__in=[row.pk for row in rows]).update(lock=later)
         return [(row.pk, row.payload) for row in rows]
 
     def _wait(self) -> None:
