@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.models import Account
 from risk import gate
-from tradershub.core.queue import EXECUTION, enqueue
+from tradershub.core.queue import EXECUTION, enqueue, is_full
 from trading import journal, lanes, pipeline, services
 from trading.models import Lane, Order, OrderAttempt, Signal
 from trading.queries import waiting_signals
@@ -37,6 +37,8 @@ def sweep() -> int:
     _each(waiting_signals()[:MOST_WAITING], pipeline.run, give_up=pipeline.give_up)
     _each(_undecided(), services.decide, give_up=_give_up)
     _each(_over(), _let_go)
+    if is_full(EXECUTION):
+        return 0  # nobody takes from the queue, or too slowly: it must not grow by each round
     due = [account for account in _candidates() if lanes.is_due(account)]
     for account in due:
         enqueue("trading.tasks.pump", account.pk, cluster=EXECUTION, keep_result=False)

@@ -5,11 +5,13 @@ from decimal import Decimal
 
 import pytest
 from django.utils import timezone
+from django_q.models import OrmQ
 
 from accounts.models import Account, Position
 from brokers.models import Quote, SymbolTerms
 from risk import kill_switch
 from tests.factories import make_account, make_strategy
+from tradershub.core import queue
 from tradershub.core.errors import Conflict
 from trading import pipeline, receiving, services, signals, sweeper, tasks
 from trading.models import Gate, Order, Route, Signal, SignalSource
@@ -665,6 +667,16 @@ def test_a_signal_that_no_message_woke_is_found_by_the_sweeper(charts):
     sweeper.sweep()
 
     assert Signal.objects.get().state == "ordered"
+
+
+def test_a_queue_from_which_nobody_takes_does_not_grow_by_each_round(charts, monkeypatch):
+    monkeypatch.setattr(sweeper, "_candidates", lambda: [make_account()])
+    monkeypatch.setattr(sweeper.lanes, "is_due", lambda account: True)
+    OrmQ.objects.create(key=queue.EXECUTION, payload="", lock=timezone.now())
+    monkeypatch.setattr(queue, "FULL", 1)
+    assert sweeper.sweep() == 1
+    monkeypatch.setattr(queue, "FULL", 0)
+    assert sweeper.sweep() == 0
 
 
 def test_a_signal_at_which_the_hub_fails_holds_up_no_other_and_is_given_up(charts, monkeypatch):

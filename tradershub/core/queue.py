@@ -23,6 +23,7 @@ from tradershub.core.logs import current_request_id
 
 EXECUTION, BATCH = "execution", "batch"
 CLUSTERS = (EXECUTION, BATCH)
+FULL = 1000  # tasks
 log = structlog.get_logger("tradershub.task")
 
 
@@ -44,6 +45,11 @@ def oldest_waiting(cluster: str) -> dt.timedelta:
     waiting = OrmQ.objects.filter(key=cluster, lock__lte=now)
     since = waiting.order_by("lock").values_list("lock", flat=True).first()
     return now - since if since else dt.timedelta(0)
+
+
+def is_full(cluster: str) -> bool:
+    """Whether so many tasks wait that one more wake-up would wake nobody sooner."""
+    return OrmQ.objects.filter(key=cluster)[FULL:].exists()
 
 
 def release_claims(cluster: str) -> int:
