@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -47,6 +48,10 @@ class Fault:
         if self.do not in KINDS:
             expected = ", ".join(sorted(KINDS))
             raise ValueError(f"expected one of {expected}, found {self.do!r}")
+        self.seconds, self.status = float(self.seconds), int(self.status)
+        self.count = None if self.count is None else int(self.count)
+        self.lasts = None if self.lasts is None else float(self.lasts)
+        self.share = str(Decimal(self.share))
 
     @property
     def over(self) -> bool:

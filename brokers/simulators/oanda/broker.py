@@ -16,6 +16,7 @@ from brokers.simulators.oanda.requests import (
     Malformed,
     Reader,
     Refused,
+    shaped,
 )
 from brokers.simulators.oanda.wire import Plain, number, units
 from tradershub.finance.decimals import ONE, ZERO
@@ -274,7 +275,7 @@ class Broker(Exchange):
                 "timeInForce": "FOK",
                 "positionFill": "REDUCE_ONLY",
                 f"{side}PositionCloseout": {"instrument": instrument, "units": asked},
-                "clientExtensions": body.get(f"{side}ClientExtensions"),
+                "clientExtensions": shaped(body.get(f"{side}ClientExtensions") or {}),
             }
             held = self._held(reader.books, instrument, side)
             if not held:

@@ -157,9 +157,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _handle(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
-            asked = json.loads(raw, parse_float=Decimal) if raw else {}
+            asked = json.loads(raw, parse_float=str) if raw else {}
             status, answer = 200, self.server.do(f"{self.command} {self.path}", asked)
-        except (ValueError, ArithmeticError) as unfit:
+        except (ValueError, TypeError, ArithmeticError) as unfit:
             status, answer = 400, {"error": str(unfit)}
         body = json.dumps(answer).encode()
         self.send_response(status)

@@ -51,6 +51,7 @@ TRIGGERS = {
     "ASK": Trigger.ASK,
     "MID": Trigger.MID,
 }
+OBJECTS = frozenset({*ON_FILL, "clientExtensions", "tradeClientExtensions"})
 FILLS = frozenset({"DEFAULT", "OPEN_ONLY", "REDUCE_FIRST", "REDUCE_ONLY"})
 LONGEST_ID = 128
 
@@ -94,9 +95,7 @@ class Reader:
 
     def order(self, body: Any) -> Draft:
         """The order a body asks for. Raises Malformed, Refused."""
-        asked = body.get("order") if isinstance(body, dict) else None
-        if not isinstance(asked, dict):
-            raise Malformed("The request was missing required data")
+        asked = shaped(body.get("order") if isinstance(body, dict) else None)
         kind = asked.get("type", "MARKET")
         if kind in ENTRIES:
             return self._entry(kind, asked)
@@ -191,8 +190,6 @@ class Reader:
             details = asked.get(name)
             if not details:
                 continue
-            if not isinstance(details, dict):
-                raise Malformed(f"Invalid value specified for 'order.{name}'")
             facts[name] = details
             self._level(kind, details, instrument, dict(facts), prefix=f"{kind}_ON_FILL_")
             found[kind] = details
@@ -221,6 +218,7 @@ class Reader:
         self, kind: str, asked: Plain, trade: Plain, *, reason: str = "CLIENT_ORDER"
     ) -> Draft:
         """An order that closes the trade. Raises Malformed, Refused."""
+        asked = shaped(asked)
         instrument = self.instruments[trade["instrument"]]
         facts: Plain = {"tradeID": trade["id"], "clientTradeID": client_id(trade)}
         held = Decimal(trade["currentUnits"])
@@ -328,8 +326,6 @@ class Reader:
             given = asked.get(name)
             if not given:
                 continue
-            if not isinstance(given, dict):
-                raise Malformed(f"Invalid value specified for 'order.{name}'")
             facts[name] = {
                 key: str(given[key]) for key in ("id", "tag", "comment") if given.get(key)
             }
@@ -342,6 +338,24 @@ class Reader:
             for one in self.books.orders.values()
         ):
             raise Refused("CLIENT_ORDER_ID_ALREADY_EXISTS", facts)
+
+
+def shaped(asked: Any) -> Plain:
+    """The object as it was sent, without nulls; objects where they belong, texts and numbers elsewhere.
+
+    Raises Malformed.
+    """
+    if not isinstance(asked, dict):
+        raise Malformed("The request was missing required data")
+    found: Plain = {}
+    for name, value in asked.items():
+        if value is None:
+            continue
+        if isinstance(value, dict if name in OBJECTS else str | int):
+            found[name] = shaped(value) if name in OBJECTS else value
+            continue
+        raise Malformed(f"Invalid value specified for 'order.{name}'")
+    return found
 
 
 def losing(draft: Draft, market: Market) -> str:

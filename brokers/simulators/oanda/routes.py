@@ -11,7 +11,7 @@ from brokers.simulators.oanda.books import Books
 from brokers.simulators.oanda.broker import Broker
 from brokers.simulators.oanda.exchange import NEW_YORK, ROLLOVER, Answer
 from brokers.simulators.oanda.prices import SECONDS, aligned
-from brokers.simulators.oanda.requests import Malformed
+from brokers.simulators.oanda.requests import Malformed, shaped
 from brokers.simulators.oanda.views import Views
 from brokers.simulators.oanda.wire import Plain, moment, stamp
 from tradershub.finance.trading_day import day_bounds, trading_day
@@ -204,7 +204,7 @@ def cancel_order(call: Call) -> Answer:
 
 def extend_order(call: Call) -> Answer:
     return call.broker.extend_order(
-        call.account, call.names["spec"], call.sent, request=call.request
+        call.account, call.names["spec"], shaped(call.sent), request=call.request
     )
 
 
@@ -259,7 +259,7 @@ def trade_orders(call: Call) -> Answer:
 
 def extend_trade(call: Call) -> Answer:
     return call.broker.extend_trade(
-        call.account, call.names["spec"], call.sent, request=call.request
+        call.account, call.names["spec"], shaped(call.sent), request=call.request
     )
 
 

@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -108,7 +107,7 @@ class Handler(BaseHTTPRequestHandler):
         if (fault := faults.get("delay")) is not None:
             time.sleep(fault.seconds)
         try:
-            sent = json.loads(raw, parse_float=Decimal) if raw else None
+            sent = json.loads(raw, parse_float=str) if raw else None
         except ValueError:
             sent = raw
         note = _Note(self.server.ledger, began, route, account, sent, faults, names)
@@ -148,7 +147,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answered(self, route: Route, call: Call) -> Answer:
         if route.answer is None:
             raise AssertionError("streams are run, not answered")
-        if isinstance(call.body, bytes):
+        if not isinstance(call.body, dict | None):
             return 400, {"errorMessage": "Invalid JSON, ParseErrorCode: 3, Message: Invalid value."}
         try:
             with call.broker.present():

@@ -172,6 +172,29 @@ def test_what_cannot_be_read_is_not_recorded(desk):
     assert desk.summary["lastTransactionID"] == last
 
 
+def test_every_request_is_answered_whatever_is_in_it(desk):
+    trade = desk.filled("1000")["id"]
+    desk.order(clientExtensions=None, stopLossOnFill=None)
+    for rubbish in (["a"], {"a": 1}, 1.5, "x", True):
+        for name in (
+            "type",
+            "instrument",
+            "units",
+            "timeInForce",
+            "clientExtensions",
+            "stopLossOnFill",
+        ):
+            assert desk.order(**{name: rubbish}).status_code in (201, 400)
+        for path in (
+            f"/trades/{trade}/close",
+            f"/trades/{trade}/orders",
+            "/positions/EUR_USD/close",
+        ):
+            for body in (rubbish, {"stopLoss": rubbish, "units": rubbish, "longUnits": rubbish}):
+                assert desk.send("PUT", path, body).status_code in (200, 400, 404)
+    assert len(desk.transactions) == int(desk.summary["lastTransactionID"])
+
+
 def test_accepted_orders_are_cancelled_at_once_with_their_reasons(desk):
     def reason(**asked):
         return desk.order(**asked).json()["orderCancelTransaction"]["reason"]

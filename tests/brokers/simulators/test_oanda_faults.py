@@ -182,12 +182,17 @@ def test_the_control_channel_says_what_it_did_not_understand(desk):
     for path, body in (
         ("/faults", {"do": "explode"}),
         ("/faults", {"do": "hang", "when": 1}),
+        ("/faults", {"do": "hang", "seconds": "long"}),
+        ("/faults", {"do": "partial", "share": "half"}),
         ("/fund", {"account": "none", "amount": "1"}),
         ("/prices", {"instrument": "EUR_USD"}),
         ("/nothing", {}),
     ):
         answer = httpx.post(f"{url}{path}", json=body, verify=PLAIN)
         assert answer.status_code == 400 and answer.json()["error"]
+    told = httpx.post(f"{url}/faults", json={"do": "delay", "seconds": 0.5}, verify=PLAIN)
+    assert told.json()[0]["seconds"] == 0.5
+    httpx.delete(f"{url}/faults", verify=PLAIN)
     state = httpx.get(f"{url}/state", verify=PLAIN).json()
     assert set(state["accounts"]) == {NETTING, HEDGING} and state["faults"] == []
 
