@@ -18,6 +18,7 @@ from risk.allowances import Allowance
 from risk.facts import Check, Intent, LimitFact, Losses, Question, known
 from risk.kinds import KINDS, Kind, Trail, Unit
 from tradershub.core.formats import number, places
+from tradershub.finance.correlation import LEAST
 from tradershub.finance.decimals import HUNDRED, ONE, ZERO
 from tradershub.finance.sides import DIRECTION
 
@@ -484,7 +485,11 @@ def _together(question: Question, other: Any, r_of: Any) -> bool:
     order = question.order
     if other.instrument_id == order.instrument_id:
         return bool(other.side == order.side)
-    r = known(r_of.get(other.instrument_id), f"correlation with {other.symbol}")
+    unknown = (
+        f"correlation with {other.symbol}: it takes prices of both on {LEAST} days and one more. Import "
+        f"statements or reference rates, close {other.symbol} first, or switch the limit off"
+    )
+    r = known(r_of.get(other.instrument_id), unknown)
     if abs(r) <= CORRELATED_FROM:
         return False
     way = 1 if r > 0 else -1

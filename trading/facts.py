@@ -19,6 +19,7 @@ from risk.models import Limit
 from tradershub.core.dated import in_force
 from tradershub.finance.decimals import HUNDRED, ZERO
 from tradershub.finance.terms import BY_TICK, ContractTerms
+from trading.correlations import correlations_of
 from trading.holdings import result_of_day
 from trading.models import Order
 
@@ -68,6 +69,9 @@ def order_facts(order: Order, *, at: dt.datetime) -> OrderFacts:
         rate=rate_to_account(market, symbol, account, quote, at),
         margin=_margin(order, symbol, account, market, price),
         costs=_costs(order, symbol, account, market, contract, price),
+        correlations=(
+            None if order.reduces else correlations_of(symbol.instrument, account, at=at)
+        ),
         strategy_result=_strategy_result(order, account, at),
         account_open=account.is_open,
         may_trade=account.may_trade,
