@@ -215,14 +215,18 @@ class OandaAdapter(Adapter):
         return rows
 
     def find_by_client_id(self, client_id: str, *, since: str = "") -> Search:
-        """By all transactions since then, refusals too; what was made before is asked for by its name."""
+        """By all transactions since then, refusals too; what was made before is asked for by its name.
+
+        Without a watermark the newest are read: a trade's closing has no name to ask for.
+        """
         with _reading():
             last = self._summary()[1]
-            rows = self._transactions(int(since), last) if since else []
+            after = int(since) if since else max(last - PAGE, 0)
+            rows = self._transactions(after, last)
             closes = (self.session.load(CLOSINGS) or {}).get(client_id, "")
             story = story_of(rows, client_id, closes=closes)
             found = ack_of(story, currency=self._currency, client_id=client_id)
-            evidence = f"transactions {int(since) + 1} to {last}" if since else "no transactions"
+            evidence = f"transactions {after + 1} to {last}"
             if found is None:
                 found = self._by_name(client_id)
                 said = "known" if found else "unknown"

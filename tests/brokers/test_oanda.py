@@ -190,6 +190,8 @@ def test_a_lost_closing_is_found(number):
         found = bench.adapter.find_by_client_id("c2", since=since).found
         assert (found.order.status, found.order.filled) == (Status.FILLED, 400)
         assert [(d.entry, d.lots) for d in found.deals] == [(Entry.OUT, 400)]
+        bench.adapter.session.kept.clear()  # as after a backup of before
+        assert bench.adapter.find_by_client_id("c2").found == found
 
 
 def test_another_accounts_answer_is_never_handed_on(bench):
