@@ -98,13 +98,14 @@ def standing(
 def engage(scope: Scope, *, actor: Any, reason: str = "") -> int:
     """Stop the scope at once; returns the new epoch of its switch. Safe to repeat.
 
-    One transaction: epoch + 1, engaged, audited, `kill_switch_engaged` sent. Raises NotAllowed for a scope
-    that is not this person's.
+    One transaction: epoch + 1, engaged, audited. From its commit on no send starts, however much waits; only
+    then is `kill_switch_engaged` sent, so that the stop waits for no queue to be cleared. Raises NotAllowed
+    for a scope that is not this person's.
     """
     _check(scope, actor)
     with transaction.atomic():
         row = _changed(scope, actor, engaged=True, reason=reason)
-        _tell(scope, row.epoch)
+    _tell(scope, row.epoch)
     log.warning("kill_switch_engaged", scope=scope.kind.value, key=scope.key, epoch=row.epoch)
     return row.epoch
 
