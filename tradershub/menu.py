@@ -55,6 +55,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         Entry("Broker's orders", "accounts.BrokerOrder", "list_alt"),
         Entry("Deals", "accounts.Deal", "receipt"),
         Entry("Positions", "accounts.Position", "donut_small"),
+        Entry("Latency", "report:latency", "timer"),
         Entry("Requests", "trading.OrderAttempt", "forward_to_inbox"),
         Entry("Lanes", "trading.Lane", "linear_scale"),
     ),

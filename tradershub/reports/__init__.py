@@ -9,6 +9,7 @@ REPORTS = Registry(
     statement=("Account statement", "tradershub.reports.statement.AccountStatement"),
     positions=("Open positions", "tradershub.reports.positions.OpenPositions"),
     trades=("Closed trades", "tradershub.reports.trades.ClosedTrades"),
+    latency=("Latency", "tradershub.reports.latency.Latency"),
     breaks=("Breaks", "tradershub.reports.breaks.Breaks"),
     risk=("Risk", "tradershub.reports.risk.Risk"),
     health=("Health", "tradershub.reports.health.Health"),
