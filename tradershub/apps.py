@@ -13,7 +13,7 @@ class HubConfig(AppConfig):
     verbose_name = "TradersHub"
 
     def ready(self) -> None:
-        from tradershub import lockout  # these need the apps loaded
+        from tradershub import lockout, telemetry  # these need the apps loaded
         from tradershub.checks import broken_names, sandbox_leaks
         from tradershub.roles import set_up_groups
 
@@ -22,6 +22,7 @@ class HubConfig(AppConfig):
         last = [config for config in apps.get_app_configs() if config.models_module][-1]
         post_migrate.connect(set_up_groups, sender=last, dispatch_uid="tradershub.roles")
         lockout.listen()
+        telemetry.set_up()
 
 
 class HubAdminConfig(AdminConfig):

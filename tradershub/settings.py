@@ -250,6 +250,8 @@ LOAD_RATES = env.switch("LOAD_RATES", default=True)  # after each migrate
 SANDBOX = env.switch("SANDBOX", default=False)
 if SANDBOX:
     UNFOLD["STYLES"] = [*UNFOLD["STYLES"], lambda request: static("css/sandbox.css")]
+# Address of an OpenTelemetry collector for traces, as http://127.0.0.1:4318/v1/traces; empty: no traces.
+TRACES_TO = env("TRACES_TO", default="")
 OUTGOING_ALLOWED = private_places(env.list("OUTGOING_ALLOWED", default=[]))
 PLATFORM_ERRORS_IN_ROW = env.count("PLATFORM_ERRORS_IN_ROW", default=5, most=1000)
 EXPIRY_WARNING_DAYS = env.count("EXPIRY_WARNING_DAYS", default=14, most=365)

@@ -23,6 +23,7 @@ from brokers.connecting import note_error, note_success, open_adapter
 from risk import kill_switch
 from tradershub.core.failpoints import failpoint
 from tradershub.core.queue import EXECUTION, enqueue
+from tradershub.core.spans import past, span
 from trading import journal, lanes, reconcile, reports, sync, telling, tickets
 from trading.lanes import Claim, Held, LeaseLost
 from trading.models import Lane, Order, OrderAttempt
@@ -77,7 +78,7 @@ def _work(held: Held, until: float) -> bool:
             lanes.keep(held)
             reconcile.look(attempt, way.adapter)
         while claim := lanes.claim_next(held, watermark=way.watermark):
-            record(claim, ask(way, claim))
+            _carry_out(way, claim)
             worked = True
             if time.monotonic() > until:
                 break
@@ -86,6 +87,19 @@ def _work(held: Held, until: float) -> bool:
             with suppress(AdapterError):
                 way.adapter.close_session()
     return worked
+
+
+def _carry_out(way: Way, claim: Claim) -> None:
+    """Sent in one span of the signal's trace, recorded in another; before them its order waited."""
+    order = claim.order
+    origin = order.origin_id if order and order.origin_kind == "signal" else ""
+    if order and claim.attempt.action in (Action.PLACE, Action.CLOSE):
+        waited = {"account": order.account_id, "order": order.client_order_id}
+        past("wait in the lane", origin, order.decided_at, order.claimed_at, **waited)
+    with span("send", origin, action=claim.attempt.action):
+        answer = ask(way, claim)
+    with span("record", origin, answer=type(answer).__name__):
+        record(claim, answer)
 
 
 def way_to(account: Account) -> Way:

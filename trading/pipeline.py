@@ -15,6 +15,7 @@ from accounts.models import Account
 from risk.facts import Check
 from tradershub.core.audit import plain, record
 from tradershub.core.errors import BadInput, Conflict
+from tradershub.core.spans import span
 from trading import journal, services, telling
 from trading.gates import GATES, SINCE, SignalFacts, Word, normalise
 from trading.ids import Origin
@@ -62,7 +63,8 @@ class _Moved(Exception):  # noqa: N818 (no fault: look again)
 def _carry_out(facts: SignalFacts, *, by: str, pumps: bool) -> Account | None:
     """Raises _Moved where what was looked at has changed before it was decided."""
     signal = facts.signal
-    refusal, gates = _asked(facts)
+    with span("gates", signal.origin):
+        refusal, gates = _asked(facts)
     if refusal and not _still_closes(facts, refusal):
         end(facts, State.REFUSED, refusal, gates=gates, by=by)
         return None

@@ -20,6 +20,7 @@ from django.utils import timezone
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput, Conflict, Malformed, NotFound, NotProved
 from tradershub.core.queue import EXECUTION, enqueue
+from tradershub.core.spans import past
 from trading.models import Signal, SignalSource
 from trading.sealing import signing_secrets
 from trading.sources import SOURCES, proof
@@ -138,6 +139,7 @@ def _keep(source: SignalSource, message: Message, draft: Draft, now: dt.datetime
                 made.save(force_insert=True)
                 _mark_used(source, now)
                 enqueue(TASK, made.pk, cluster=EXECUTION, keep_result=False)
+            past("accept", made.origin, now, timezone.now(), source=source.uid)
             return Receipt(made, True)
         except IntegrityError:
             first = Signal.objects.get(source=source, key=key)  # another delivery was faster

@@ -21,6 +21,7 @@ from accounts.models import Account
 from brokers.adapters.messages import DealReport, OrderReport
 from risk import gate
 from tradershub.core.audit import record
+from tradershub.core.spans import span
 from tradershub.finance.decimals import ZERO
 from trading import journal, telling
 from trading.ids import is_client_order_id
@@ -59,7 +60,10 @@ def take_deals(account: Account, deals: Iterable[DealReport], *, actor: Any = "m
     mine = Order.objects.filter(Q(client_order_id__in=ids) | Q(broker_order_id__in=named))
     for order in mine.filter(account=account).select_related("account", "symbol"):
         broker_order_id = theirs.get(order.client_order_id, "")
-        _again(order, lambda order, found=broker_order_id: _apply(order, None, found, actor=actor))
+        with span("mirror", order.origin_id if order.origin_kind == "signal" else ""):
+            _again(
+                order, lambda order, found=broker_order_id: _apply(order, None, found, actor=actor)
+            )
 
 
 def take_order(

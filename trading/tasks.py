@@ -9,9 +9,11 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from accounts import outbox
 from accounts.models import Account
+from tradershub.core.spans import past, span
 from trading import execution, pipeline
 from trading.alarms import silent_parts, tell_silence
 from trading.models import Signal
@@ -49,7 +51,10 @@ def run_signal(signal_id: int) -> None:
     before = before.exclude(code=Signal.WAITS)
     _give_way(before)
     _each(before.order_by("pk")[:MOST_BEFORE], before=signal.pk)
-    if account := pipeline.run(signal, pumps=True):
+    past("wait for a worker", signal.origin, signal.received_at, timezone.now())
+    with span("run", signal.origin, signal=signal.pk):
+        account = pipeline.run(signal, pumps=True)
+    if account:
         execution.pump(account)
 
 
