@@ -8,6 +8,7 @@ same for all processes of a machine), both of the moment at which what it tells 
     operation   name of the route, as "create_order" (the names are in `routes.py` of the simulator)
     account     account number in the address
     client_id   the client's order id in the request, "" where it gave none
+    request_id  header ClientRequestID, "" without one: a trade's closing has no other place for an id
     asked       number of the order or trade in the address, "" where there is none
     outcome     "filled", "pending", "cancelled", "rejected", "changed" (anything else that was done),
                 "invalid" (not understood, nothing recorded), "refused" (a fault refused it before anything
@@ -16,8 +17,8 @@ same for all processes of a machine), both of the moment at which what it tells 
     status      HTTP status decided, whether or not a fault kept it from being sent
     faults      names of the faults that it met
 `kind: "fill"`, one for each execution at the broker, whoever caused it:
-    account, transaction, order_id, client_id, instrument, units (signed text), price (text), trades (numbers
-    of the trades it opened, reduced or closed)
+    account, transaction, order_id, client_id, request_id, instrument, units (signed text), price (text),
+    trades (numbers of those it opened, reduced or closed)
 `kind: "started"`, the first line a process writes: seed and accounts.
 """
 

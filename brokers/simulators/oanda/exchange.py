@@ -385,6 +385,7 @@ class Exchange:
             transaction=told["id"],
             order_id=told["orderID"],
             client_id=told.get("clientOrderID", ""),
+            request_id=told.get("requestID", ""),
             instrument=told["instrument"],
             units=told["units"],
             price=told["price"],

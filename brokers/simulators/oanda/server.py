@@ -110,7 +110,8 @@ class Handler(BaseHTTPRequestHandler):
             sent = json.loads(raw, parse_float=str) if raw else None
         except ValueError:
             sent = raw
-        note = _Note(self.server.ledger, began, route, account, sent, faults, names)
+        request = self.headers.get("ClientRequestID", "")
+        note = _Note(self.server.ledger, began, route, account, sent, faults, names, request)
         if "drop" in faults:
             note.write("refused", 0)
             return self.reset()
@@ -134,7 +135,7 @@ class Handler(BaseHTTPRequestHandler):
             params=params,
             body=sent,
             faults=faults,
-            request=self.headers.get("ClientRequestID", ""),
+            request=request,
             host=self.headers.get("Host", ""),
         )
         if route.streams:
@@ -243,12 +244,14 @@ class _Note:
         sent: Any,
         faults: Mapping[str, Fault],
         names: Mapping[str, str],
+        request: str,
     ) -> None:
         self._ledger, self._began, self._route = ledger, began, route
         self._facts = {
             "operation": route.name,
             "account": account,
             "client_id": _client_id(sent),
+            "request_id": request,
             "asked": unquote(names.get("spec", "")),
             "faults": sorted(faults),
         }
@@ -267,9 +270,13 @@ class _Note:
 
 
 def _client_id(sent: Any) -> str:
-    order = sent.get("order") if isinstance(sent, dict) else None
-    extensions = order.get("clientExtensions") if isinstance(order, dict) else None
-    return str(extensions.get("id", "")) if isinstance(extensions, dict) else ""
+    """Of an order's body, or of a position's closing."""
+    asked = sent.get("order", sent) if isinstance(sent, dict) else None
+    for name in ("clientExtensions", "longClientExtensions", "shortClientExtensions"):
+        extensions = asked.get(name) if isinstance(asked, dict) else None
+        if isinstance(extensions, dict) and extensions.get("id"):
+            return str(extensions["id"])
+    return ""
 
 
 def _outcome(status: int, answer: Plain) -> str:

@@ -371,11 +371,15 @@ def test_the_ledger_keeps_each_request_and_each_fill(desk):
     desk.filled(client_id="th-1")
     desk.order("LIMIT", price="1.09000", client_id="th-2")
     desk.order(units="x")
+    closing = {"longUnits": "1", "longClientExtensions": {"id": "th-3"}}
+    desk.send("PUT", "/positions/EUR_USD/close", closing, headers={"ClientRequestID": "r-3"})
     desk.simulator.control.do(
         "POST /trade",
         {"account": NETTING, "order": {"type": "MARKET", "instrument": "EUR_USD", "units": "7"}},
     )
-    _, fill, *requests, by_hand = desk.ledger()
+    _, fill, *requests, closed, closing, by_hand = desk.ledger()
+    assert (closed["client_id"], closed["request_id"]) == ("th-3", "r-3")
+    assert (closing["client_id"], closing["request_id"]) == ("th-3", "r-3")
     assert (fill["kind"], fill["client_id"], fill["units"]) == ("fill", "th-1", "1000")
     assert [(one["client_id"], one["outcome"]) for one in requests] == [
         ("th-1", "filled"),
