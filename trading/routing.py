@@ -256,7 +256,7 @@ class _Desk:
         first = awaited[0]
         more = f", and {len(awaited) - 1} more" if len(awaited) > 1 else ""
         state = first.get_state_display().lower()
-        return f"Order {first} is {state}{more}: what it comes to decides what is to be done"
+        return f"Order {first} ({state}){more}: what becomes of it decides what is to be done"
 
     @cached_property
     def _way(self) -> UnderWay:
