@@ -5,6 +5,7 @@
     python -m tradershub.bootstrap test [pytest's arguments]
     python -m tradershub.bootstrap check
     python -m tradershub.bootstrap bench [arguments]
+    python -m tradershub.bootstrap faults [N=2000] [SEED=7] [DATABASE=sqlite|postgresql|both]
 
 Makes .venv beside the code, installs the pinned requirements when they have changed, and goes on
 with that environment's own Python. `make` calls it; it does the same in PowerShell.
@@ -32,7 +33,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 def main(arguments: Sequence[str]) -> int:
     refuse_other_pythons()
-    tasks = {"run": run, "sandbox": sandbox, "test": test, "check": check, "bench": bench}
+    tasks = {
+        "run": run, "sandbox": sandbox, "test": test, "check": check, "bench": bench, "faults": faults,
+    }  # fmt: skip
     what, *rest = arguments or [""]
     if what not in tasks:
         sys.exit(f'There is no "{what}"; expected one of {", ".join(tasks)}.')
@@ -80,6 +83,12 @@ def bench(arguments: list[str]) -> int:
     """Measure against the budgets."""
     install(DEVELOPMENT)
     return call("-m", "benchmarks", *arguments)
+
+
+def faults(arguments: list[str]) -> int:
+    """Trade while everything is broken at random, and tell what was lost, duplicated or guessed."""
+    install(DEVELOPMENT)
+    return call("-m", "tests.faults.run", *arguments)
 
 
 CHECKS = {

@@ -141,6 +141,7 @@ def ask(way: Way, claim: Claim) -> Answer:
     try:
         if known := _known_already(way.adapter, claim):
             return known
+        failpoint("send.before_check")
         if why_not := _too_late(claim):
             return why_not
         failpoint("send.before_write")

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput, Conflict, Malformed, NotFound, NotProved
+from tradershub.core.failpoints import failpoint
 from tradershub.core.queue import EXECUTION, enqueue
 from tradershub.core.spans import past
 from trading.models import Signal, SignalSource
@@ -139,6 +140,8 @@ def _keep(source: SignalSource, message: Message, draft: Draft, now: dt.datetime
                 made.save(force_insert=True)
                 _mark_used(source, now)
                 enqueue(TASK, made.pk, cluster=EXECUTION, keep_result=False)
+                failpoint("receive.inside")
+            failpoint("receive.committed")
             past("accept", made.origin, now, timezone.now(), source=source.uid)
             return Receipt(made, True)
         except IntegrityError:

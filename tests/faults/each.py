@@ -1,0 +1,381 @@
+"""Each fault once, against real processes: what must come of it, and that nothing was lost, doubled or guessed.
+
+    python -m pytest -s tests/faults/each.py
+
+Asked for by name: it takes minutes, and is no part of the tests that run before each landing.
+
+Faults and invariants are numbered as in the reliability notes. A world is dear to start: one serves all faults
+of a function, and those that wait for the broker wait at the same time, on accounts of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from tests.faults.world import Plan, World, wait_for, world
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(os.name == "nt", reason="Windows stops no process by a signal"),
+]
+FOUND = {
+    "lose": "2001", "reset": "2002", "fault": "2003", "garbage": "2004", "half": "2005", "schema": "2006",
+    "twice": "2007", "quiet": "2008",
+}  # fmt: skip
+KILLED = [str(2030 + n) for n in range(4)]
+POINTS = (
+    "lane.before_take lane.taken claim.before claim.inside claim.committed send.before_write"
+    " line.half_written line.written send.answered record.before record.inside record.committed"
+    " lane.before_let_go reconcile.asked reconcile.inside"
+).split()
+NAMED = {
+    "refused": "2011", "late": "2012", "weak": "2013", "login": "2014", "stranger": "2015", "mute": "2016",
+    "partial": "2017", "overfill": "2018", "dropped": "2019", "stubborn": "2020", "asleep": "2021",
+    "plain": "2022",
+}  # fmt: skip
+PLATFORM = {"late": "faultlate", "weak": "faultweak", "stubborn": "faultstubborn"}
+
+
+def server() -> str:
+    """The address of the server that the tests run on; empty for SQLite."""
+    if connection.vendor == "sqlite":
+        return ""
+    place = settings.DATABASES["default"]
+    secret = f":{place['PASSWORD']}" if place["PASSWORD"] else ""
+    return f"postgres://{place['USER']}{secret}@{place['HOST']}:{place['PORT'] or 5432}/postgres"
+
+
+def plan() -> Plan:
+    accounts = dict.fromkeys([*FOUND.values(), *KILLED], "fault")
+    accounts |= {number: PLATFORM.get(name, "fault") for name, number in NAMED.items()}
+    sources = {f"of-{number}": [number] for number in accounts}
+    return Plan(accounts=accounts, sources=sources)
+
+
+@pytest.fixture
+def hub(tmp_path):
+    with world(tmp_path, plan(), postgres=server()) as made:
+        made.start()
+        yield made
+
+
+def buy(hub: World, number: str, key: str, size: str = "0.10", **words: str) -> int:
+    return hub.send(f"of-{number}", key, action="buy", size=size, **words)
+
+
+# -- Faults of the broker and of the way to it -------------------------------------------------
+def f5_f6_taken_and_not_answered(hub: World) -> None:
+    """Whatever comes instead of an answer: unknown, then found by its id. Never sent again, never refused."""
+    for word, number in FOUND.items():
+        hub.words(number, word)
+        buy(hub, number, word)
+    for word, number in FOUND.items():
+        order = hub.ends(word)
+        assert order["state"] == "filled", (word, order)
+        assert len(hub.placed(number)) == 1, word
+
+
+def f5_not_taken_and_not_answered(hub: World) -> None:
+    number = NAMED["dropped"]
+    hub.words(number, "drop")
+    buy(hub, number, "dropped")
+    order = hub.ends("dropped")
+    assert (order["state"], order["code"]) == ("not_sent", "PROVED_ABSENT")
+    assert not hub.placed(number)
+
+
+def f7_nobody_listens(hub: World) -> None:
+    """Three tries, then it is told and over; the next one goes."""
+    number = NAMED["refused"]
+    hub.lines[number].fail("refuse")
+    buy(hub, number, "refused-1")
+    assert hub.ends("refused-1")["state"] == "not_sent"
+    assert not hub.placed(number)
+    hub.lines[number].heal()
+    buy(hub, number, "refused-2", "0.11")
+    assert hub.ends("refused-2")["state"] == "filled"
+
+
+def f8_seen_only_later(hub: World) -> None:
+    """A platform that says how long an order may hide is not believed before."""
+    number = NAMED["late"]
+    hub.words(number, "hide:2")
+    buy(hub, number, "late")
+    assert hub.ends("late")["state"] == "filled"
+
+
+def f9_our_id_is_gone(hub: World) -> None:
+    """Where nothing can be proved a person decides; nothing is sent again."""
+    number = NAMED["weak"]
+    hub.words(number, "strip")
+    buy(hub, number, "weak")
+    assert hub.ends("weak", "quarantined", "not_sent", "filled")["state"] == "quarantined"
+    assert len(hub.placed(number)) == 1
+
+
+def f17_in_parts_and_after_its_end(hub: World) -> None:
+    number = NAMED["partial"]
+    hub.words(number, "rest")
+    buy(hub, number, "partial", "0.10")
+    ours = hub.ends("partial", "working")["client_order_id"]
+    for _ in range(3):
+        hub.tell(number, "fill", client_id=ours, lots="0.02")
+    hub.ends("partial", "partial")
+    hub.tell(number, "end", client_id=ours)
+    hub.ends("partial", "cancelled")
+    hub.tell(number, "fill", client_id=ours, lots="0.01")
+    wait_for(lambda: booked(hub, ours) == 4, "the late fill")
+
+
+def booked(hub: World, client_id: str) -> int:
+    sql = "SELECT count(*) FROM accounts_deal WHERE client_order_id = ?"
+    return int(hub.database.rows(sql, client_id)[0][0])
+
+
+def f19_more_than_was_asked(hub: World) -> None:
+    """Over-filled: nothing more goes out there. What others trade there is booked all the same."""
+    number = NAMED["overfill"]
+    trade = {"symbol": "EURUSD", "side": "sell", "lots": "0.05"}
+    hub.tell(number, "trade", trade=trade)
+    buy(hub, number, "overfill", "0.10")
+    ours = hub.ends("overfill", "filled")["client_order_id"]
+    hub.tell(number, "fill", client_id=ours, lots="0.03")
+    wait_for(lambda: halted(hub, number), "the lane to be halted")
+    buy(hub, number, "behind", "0.12")
+    hub.ends("behind", "queued")
+    sql = (
+        "SELECT count(*) FROM accounts_deal d JOIN accounts_account a ON a.id = d.account_id"
+        " WHERE a.number = ? AND d.side = 'sell'"
+    )
+    wait_for(lambda: hub.database.rows(sql, number)[0][0] == 1, "the foreign trade")
+
+
+def halted(hub: World, number: str) -> bool:
+    sql = (
+        "SELECT l.halted FROM trading_lane l JOIN accounts_account a ON a.id = l.account_id"
+        " WHERE a.number = ?"
+    )
+    found = hub.database.rows(sql, number)
+    return bool(found and found[0][0])
+
+
+def f31_the_key_is_refused(hub: World) -> None:
+    number = NAMED["login"]
+    hub.mode(number, login=True)
+    buy(hub, number, "login")
+    assert hub.ends("login")["state"] == "not_sent"
+    assert not hub.placed(number)
+
+
+def f32_another_account_answers(hub: World) -> None:
+    number = NAMED["stranger"]
+    hub.mode(number, stranger="9999")
+    buy(hub, number, "stranger")
+    wait_for(lambda: halted(hub, number), "the lane to be halted")
+    assert not hub.placed(number)
+
+
+def f33_a_half_open_line(hub: World) -> None:
+    """The request leaves, and the line says nothing any more and does not break."""
+    number = NAMED["mute"]
+    hub.lines[number].fail_at('"stops"', how="mute")
+    buy(hub, number, "mute")
+    hub.ends("mute", "unknown")
+    hub.lines[number].heal()
+    assert hub.ends("mute")["state"] == "filled"
+    assert len(hub.placed(number)) == 1
+
+
+def f22_asleep_between_claim_and_write(hub: World) -> None:
+    """A worker that sleeps longer than it may hold the lane sends nothing when it wakes."""
+    number = NAMED["asleep"]
+    hub.arm("send.before_check", "sleep:5")
+    buy(hub, number, "asleep")
+    assert hub.ends("asleep")["state"] in ("filled", "not_sent")
+    assert len(hub.placed(number)) <= 1
+
+
+def f23_the_task_runs_out_of_time_in_the_adapter(hub: World) -> None:
+    number = NAMED["stubborn"]
+    hub.words(number, "lose")
+    buy(hub, number, "stubborn")
+    assert hub.ends("stubborn")["state"] == "filled"
+    assert len(hub.placed(number)) == 1
+
+
+def f16_others_are_not_held_up(hub: World) -> None:
+    """While all of these fail, an account whose broker answers is served."""
+    number = NAMED["plain"]
+    for n in range(3):
+        buy(hub, number, f"plain-{n}", f"0.1{n}")
+    for n in range(3):
+        assert hub.ends(f"plain-{n}", patience=30)["state"] == "filled"
+
+
+# -- Faults of the web, the workers, the queue, the database -----------------------------------
+def f1_f2_web_killed(hub: World) -> None:
+    number = KILLED[0]
+    for point in ("receive.inside", "receive.committed"):
+        hub.arm(point)
+        assert buy(hub, number, point, "0.31" if point.endswith("inside") else "0.32") == 202
+        assert not hub.is_armed(point)
+        assert hub.ends(point)["state"] == "filled"
+
+
+def f3_f4_worker_killed_at_every_point(hub: World) -> None:
+    for point in POINTS:
+        hub.arm(point)
+    for n, number in enumerate(KILLED * 3):
+        if n < len(KILLED):
+            hub.words(number, "lose")
+        buy(hub, number, f"killed-{n}", f"0.{40 + n}")
+    for n in range(len(KILLED) * 3):
+        assert hub.ends(f"killed-{n}")["state"] in ("filled", "not_sent")
+    assert [point for point in POINTS if hub.is_armed(point)] == []
+
+
+def f10_f11_the_same_again(hub: World) -> None:
+    number, before = KILLED[1], len(hub.placed(KILLED[1]))
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: buy(hub, number, "same", "0.71"), range(100)))
+    assert set(answers) == {202}
+    assert hub.ends("same")["state"] == "filled"
+    hub.kill("web")
+    hub.start("web")
+    assert buy(hub, number, "same", "0.71") == 202
+    other = {"action": "buy", "size": "0.72", "same": "other"}
+    assert {hub.send(f"of-{number}", "same", **other) for _ in range(5)} <= {409, 422}
+    assert len(hub.placed(number)) == before + 1
+
+
+def f12_database_hurt(hub: World) -> None:
+    """Sessions ended, a commit of which nobody knows; on SQLite, a lock that somebody else holds."""
+    number = KILLED[2]
+    hurts: list[Callable[[], Any]] = [hub.database.hurt]
+    if proxy := hub.database.proxy:
+        hurts += [lambda: proxy.fail_at("COMMIT"), lambda: proxy.fail_at("COMMIT", before=True)]
+    for n, hurt in enumerate(hurts):
+        with ThreadPoolExecutor(1) as pool:
+            done = pool.submit(hurt)
+            assert buy(hub, number, f"hurt-{n}", f"0.8{n}") == 202
+            done.result()
+        assert hub.ends(f"hurt-{n}")["state"] in ("filled", "not_sent")
+
+
+def f20_a_worker_whose_clock_is_wrong(hub: World) -> None:
+    # SQLite is of one host, and one host has one clock.
+    for by in () if hub.database.is_sqlite else ("600", "-600"):
+        hub.kill("execution")
+        hub.start("execution", CLOCK=by)
+        number = KILLED[3]
+        buy(hub, number, f"clock{by}", "0.91" if by == "600" else "0.92")
+        assert hub.ends(f"clock{by}")["state"] == "filled"
+    if not hub.database.is_sqlite:
+        hub.kill("execution")
+        hub.start("execution")
+
+
+def f21_the_queue_loses_and_repeats(hub: World) -> None:
+    hub.kill("execution")
+    number = KILLED[1]
+    for n in range(3):
+        buy(hub, number, f"queue-{n}", f"1.1{n}")
+    names = "key, payload, lock"
+    more = f"INSERT INTO django_q_ormq ({names}) SELECT {names} FROM django_q_ormq"
+    for _ in range(3):
+        hub.database.rows(more)
+    hub.start("execution")
+    for n in range(3):
+        assert hub.ends(f"queue-{n}")["state"] == "filled"
+    hub.kill("execution")
+    buy(hub, number, "queue-lost", "1.2")
+    hub.database.rows("DELETE FROM django_q_ormq")
+    hub.start("execution")
+    assert hub.ends("queue-lost")["state"] == "filled"
+
+
+def f25_stopped_with_the_queue_dead(hub: World) -> None:
+    """The command works without workers; what waited is never sent."""
+    hub.kill("execution")
+    numbers, before = [*KILLED, NAMED["plain"]], len(hub.placed())
+    for number in numbers:
+        buy(hub, number, f"stopped-{number}", "1.31")
+    for number in numbers:
+        hub.ends(f"stopped-{number}", "queued")
+    hub.command("kill_switch", "on", "--reason", "fault run")
+    hub.start("execution")
+    for number in numbers:
+        assert hub.ends(f"stopped-{number}")["state"] == "not_sent"
+    assert len(hub.placed()) == before
+    hub.command("kill_switch", "off", "--reason", "fault run")
+
+
+def f28_restored_from_a_backup(hub: World) -> None:
+    """What was sent after the backup is found at the broker when its signals come again."""
+    number = KILLED[0]
+    hub.settle()
+    hub.command("backup", str(hub.folder / "kept.backup"))
+    sent = {f"restored-{n}": f"1.4{n}" for n in range(3)}
+    for key, size in sent.items():
+        buy(hub, number, key, size)
+    for key in sent:
+        assert hub.ends(key)["state"] == "filled"
+    before = len(hub.placed(number))
+    hub.kill()
+    hub.database.rows("DELETE FROM core_heartbeat")  # or the last beats would be waited for
+    hub.command("restore", "--force", str(hub.folder / "kept.backup"))
+    hub.start()
+    for key, size in sent.items():
+        assert hub.order(key) is None
+        hub.send(f"of-{number}", key, action="buy", size=size, restored=True)
+    for key in sent:
+        assert hub.ends(key)["state"] == "filled"
+    assert len(hub.placed(number)) == before
+
+
+TOGETHER = (
+    f5_f6_taken_and_not_answered, f5_not_taken_and_not_answered, f7_nobody_listens, f8_seen_only_later,
+    f9_our_id_is_gone, f16_others_are_not_held_up, f17_in_parts_and_after_its_end, f19_more_than_was_asked,
+    f22_asleep_between_claim_and_write, f23_the_task_runs_out_of_time_in_the_adapter,
+    f31_the_key_is_refused, f32_another_account_answers, f33_a_half_open_line,
+)  # fmt: skip
+IN_TURN = (
+    f1_f2_web_killed, f3_f4_worker_killed_at_every_point, f10_f11_the_same_again, f12_database_hurt,
+    f20_a_worker_whose_clock_is_wrong, f21_the_queue_loses_and_repeats, f25_stopped_with_the_queue_dead,
+    f28_restored_from_a_backup,
+)  # fmt: skip
+
+
+def tried(fault: Callable[[World], None], hub: World) -> str:
+    """What went wrong, in a line."""
+    begun = time.monotonic()
+    try:
+        fault(hub)
+        said = ""
+    except AssertionError as error:
+        said = str(error)[:500] or traceback.format_exc(limit=-1)
+    print(f"{time.monotonic() - begun:6.1f} s  {fault.__name__}  {said}", flush=True)
+    return said
+
+
+def test_nothing_is_lost_doubled_or_guessed_whatever_fails(hub):
+    with ThreadPoolExecutor(len(TOGETHER)) as pool:
+        said = list(pool.map(lambda fault: tried(fault, hub), TOGETHER))
+    said += [tried(fault, hub) for fault in IN_TURN]
+    names = [fault.__name__ for fault in (*TOGETHER, *IN_TURN)]
+    wrong = {name: words for name, words in zip(names, said, strict=True) if words}
+    hub.heal()
+    with contextlib.suppress(AssertionError):
+        hub.settle(patience=20)
+    found = hub.check()
+    assert (wrong, found["findings"]) == ({}, {})
