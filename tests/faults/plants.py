@@ -96,15 +96,15 @@ def _no_lock() -> None:
 
     from risk import counters, gate
     from risk.models import Hold, Usage
-    from trading import services
+    from trading import pipeline
 
-    decide, seen = services.decide, {}
+    run, seen = pipeline.run, {}
 
-    def slowly(order: Any, **known: Any) -> None:
+    def slowly(signal: Any, **known: Any) -> Any:
         seen.clear()
         seen.update(Usage.objects.values_list("pk", "reserved"))
-        time.sleep(0.4)
-        decide(order, **known)
+        time.sleep(1)
+        return run(signal, **known)
 
     def take(usage: Any, allowance: Any, *, reservation: Any) -> bool:
         amount = counters._up(allowance.amount)
@@ -114,7 +114,7 @@ def _no_lock() -> None:
         Hold.objects.create(reservation=reservation, usage=usage, amount=amount, left=amount)
         return True
 
-    services.decide = slowly
+    pipeline.run = slowly
     counters.take = take
     gate._still_within = lambda *_: []
 
@@ -126,13 +126,15 @@ def _twice() -> None:
 
     run, origin = pipeline.run, pipeline.Origin
 
-    def again(signal: Any, **known: Any) -> None:
+    def again(signal: Any, **known: Any) -> Any:
         signal.state = Signal.State.RECEIVED
-        run(signal, **known)
+        return run(signal, **known)
 
     pipeline.run = again
-    pipeline.end = _always(pipeline.end)
-    pipeline.Origin = lambda kind, name, leg=0: origin(kind, f"{name}:{uuid.uuid4().hex[:8]}", leg)
+    pipeline._ended = _always(pipeline._ended)
+    pipeline.Origin = lambda kind, name, **more: origin(
+        kind, f"{name}:{uuid.uuid4().hex[:8]}", **more
+    )
 
 
 def _always(end: Any) -> Any:
