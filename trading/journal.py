@@ -86,6 +86,7 @@ def amend(order: Order, *, actor: Any = "hub", text: str = "", **changes: Any) -
         details=details,
     )  # fmt: skip
     if "filled" in changes:
+        telling.deals_came(order)
         _wake_waiting(order)
 
 

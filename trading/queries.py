@@ -34,11 +34,11 @@ def not_flat(user: Any) -> QuerySet[Flattening]:
     return rows.select_related("account__broker")
 
 
-def deals_of(order: Order) -> QuerySet[Deal]:
-    """The executions of the order that are booked."""
+def deals_of(order: Order, *, number: str = "") -> QuerySet[Deal]:
+    """The executions of the order that are booked. number: the broker's, where it was told just now."""
     of_it = Q(client_order_id=order.client_order_id)
-    if order.broker_order_id:
-        of_it |= Q(broker_order_id=order.broker_order_id, client_order_id="")
+    if numbers := {number, order.broker_order_id} - {""}:
+        of_it |= Q(broker_order_id__in=numbers, client_order_id="")
     deals = Deal.objects.filter(of_it, account=order.account_id, kind=Deal.Kind.TRADE)
     return deals.filter(symbol=order.symbol_id, at__gte=order.received_at - LOOK_BACK)
 

@@ -41,9 +41,9 @@ class Filled(NamedTuple):
     average: Decimal | None
 
 
-def booked_of(order: Order) -> Filled:
-    """What the books have of the order."""
-    rows = list(deals_of(order).values_list("volume", "price"))
+def booked_of(order: Order, *, number: str = "") -> Filled:
+    """What the books have of the order. number: the broker's, where it was told just now."""
+    rows = list(deals_of(order, number=number).values_list("volume", "price"))
     lots = sum((volume for volume, _ in rows), ZERO)
     worth = sum((volume * price for volume, price in rows), ZERO)
     return Filled(lots, round(worth / lots, 9) if lots else None)
@@ -147,7 +147,8 @@ def _again(order: Order, change: Callable[[Order], Order]) -> Order:
 def _apply(
     order: Order, report: OrderReport | None, broker_order_id: str, *, actor: Any, **besides: Any
 ) -> Order:
-    filled = booked_of(order)
+    number = _number_of(order, report, broker_order_id)
+    filled = booked_of(order, number=number)
     before = Standing(
         state=State(order.state),
         filled=order.filled,
@@ -158,7 +159,6 @@ def _apply(
     )
     if after.state in OPEN and not (order.broker_order_id or broker_order_id):
         after = Standing(state=before.state, filled=after.filled, resume=before.resume)
-    number = _number_of(order, report, broker_order_id)
     changes = _changes(order, after, filled, number) | besides
     _use(order, after)
     if after.state != before.state:

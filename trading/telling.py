@@ -36,7 +36,7 @@ def moved(order: Order, origin: State, target: State) -> None:
     """The order came from that state to this one, just now."""
     if origin in DOUBT:
         _settled(order, origin, target)
-    if target == State.FILLED or order.filled and target in (State.CANCELLED, State.EXPIRED):
+    if order.filled and target in (State.FILLED, State.CANCELLED, State.EXPIRED):
         _drop(order, "partial")
         _say(_side(order), order, target, lambda: _filled(order, target))
     elif target == State.PARTIAL and origin in OPEN | {State.SENDING}:
@@ -51,6 +51,12 @@ def moved(order: Order, origin: State, target: State) -> None:
         _say(Topic.UNKNOWN, order, target, lambda: _unknown(order), after=after)
     elif target == State.QUARANTINED:
         _say(Topic.UNKNOWN, order, target, lambda: _quarantined(order))
+
+
+def deals_came(order: Order) -> None:
+    """An order that the broker called filled before its deals were there is told with them, once."""
+    if order.state == State.FILLED:
+        _say(_side(order), order, State.FILLED, lambda: _filled(order, State.FILLED))
 
 
 def _say(topic: Topic, order: Order, target: State, words: Any, *, after: float = 0.0) -> None:

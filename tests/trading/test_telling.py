@@ -49,6 +49,19 @@ def test_entry_and_exit_arrive_once_with_price_and_profit(desk, chat):
     assert len(chat.seen) == 2
 
 
+def test_what_filled_before_its_deals_came_is_told_with_them(desk, chat):
+    telegram(desk.owner)
+    order = desk.place("0.5")
+    journal.move(order, State.SENDING)
+    journal.move(order, State.FILLED, broker_order_id="77")
+    send_all()
+    assert texts(chat) == []
+    journal.amend(order, filled=D("0.5"), average_price=D("1.1"))
+    send_all()
+    [said] = texts(chat)
+    assert said.startswith("Entry filled: buy 0.50 EURUSD at 1.1")
+
+
 def test_a_refusal_says_the_figures_of_the_limit(desk, chat, risk):
     telegram(desk.owner)
     order = desk.place("0.5")
