@@ -39,6 +39,7 @@ READS = frozenset({"html", "xlsx", "csv"})
 HEADINGS = frozenset({"ticket", "type", "item", "s/l", "t/p", "commission", "swap", "profit"})
 TESTER_WORDS = SIDES | {"close", "modify", "delete", "s/l", "t/p", "close at stop", "expire"}
 PRINTED = re.compile(r"\d{4} \S{1,20} \d{1,2},? \d{1,2}:\d\d(?::\d\d)?")
+COLON = re.compile("[:\uff1a]")  # Chinese and Japanese letters have one of their own
 HEADINGS_NEEDED = 6
 
 
@@ -151,24 +152,28 @@ def _operation(row: MoneyRow) -> DealLine:
 
 def _account(sheet: Sheet, head: str) -> AccountInfo:
     """Number, currency and leverage by what the values look like, as labels are translated."""
-    values = [text.partition(":")[2].strip() for text in sheet.heading if ":" in text]
     rest = [text for text in sheet.heading if not PRINTED.fullmatch(text)]
+    values = [_value(text) for text in rest]
     number = next((v for v in values if re.fullmatch(r"\d{3,19}", v)), "")
-    currency = next((v for v in values if re.fullmatch(r"[A-Z]{3}", v)), "")
     leverage = next((v for v in values if re.fullmatch(r"1:\d{1,5}", v)), "")
     return AccountInfo(
         number=number or account_of(head),
-        currency=currency,
-        name=_name(rest),
+        currency=_currency(values),
+        name=values[1] if len(values) > 1 else "",
         broker=company_of(head),
         leverage=int(leverage[2:]) if leverage else None,
         margin_mode="hedging",
     )
 
 
-def _name(heading: list[str]) -> str:
-    """The second cell of the heading is the name."""
-    return heading[1].partition(":")[2].strip() if len(heading) > 1 else ""
+def _value(text: str) -> str:
+    """What stands behind the label and its colon."""
+    return "".join(COLON.split(text, maxsplit=1)[1:]).strip()
+
+
+def _currency(values: list[str]) -> str:
+    """A code such as USD, USDT or mBTC behind the name, which is the second cell and may be LEE."""
+    return next((v for v in values[2:] if re.fullmatch(r"[A-Za-z]{0,2}[A-Z]{3}[A-Za-z]?", v)), "")
 
 
 def _visible(row: list[Cell]) -> list[Cell]:
@@ -201,7 +206,7 @@ def _is_first_line(cells: list[Cell]) -> bool:
     return (
         3 <= len(cells) <= 6
         and bool(PRINTED.fullmatch(cells[-1].text.strip()))
-        and sum(":" in cell.text for cell in cells[:-1]) >= 2
+        and sum(bool(COLON.search(cell.text)) for cell in cells[:-1]) >= 2
     )
 
 

@@ -105,6 +105,30 @@ def test_missing_cells_of_the_heading_are_empty(tmp_path):
     assert account.currency == "USD"
 
 
+@pytest.mark.parametrize("name", ["LEE", "12345"])
+def test_a_name_in_capitals_is_not_the_currency(tmp_path, name):
+    path = tmp_path / "statement.htm"
+    path.write_text(small_page().html().replace("Name: A Trader", f"Name: {name}"))
+    account = mt4.read(path).account
+    assert (account.number, account.name, account.currency) == ("4711", name, "USD")
+
+
+@pytest.mark.parametrize("currency", ["USDT", "mBTC"])
+def test_a_currency_of_more_than_three_letters_is_kept(tmp_path, currency):
+    assert read(small_page(currency=currency), tmp_path).account.currency == currency
+
+
+def test_a_heading_with_chinese_colons_is_read(tmp_path):
+    html = small_page().html()
+    for label in ("Account", "Name", "Currency", "Leverage"):
+        html = html.replace(f"{label}: ", f"{label}\uff1a")
+    path = tmp_path / "statement.htm"
+    path.write_bytes(html.encode())
+    account = mt4.read(path).account
+    assert (account.number, account.name) == ("4711", "A Trader")
+    assert (account.currency, account.leverage) == ("USD", 200)
+
+
 def test_renamed_labels_change_nothing(tmp_path):
     page = small_page(labels=RENAMED)
     assert mt4.recognise(list(html_rows(page.write(tmp_path / "a.htm", "cp1252"))))
