@@ -37,6 +37,7 @@ from brokers.adapters.messages import (
 from brokers.adapters.oanda_history import Cursor, read_on
 from brokers.adapters.oanda_line import OandaLine, OandaSettings, part
 from brokers.adapters.oanda_orders import (
+    Closing,
     ack_of,
     client_of,
     entry_kind,
@@ -65,7 +66,7 @@ Json = dict[str, Any]
 PAGE = 500  # transactions
 MOST_CANDLES = 5000
 MOST_STEPS = 50  # from an order to the one that replaced it
-CLOSINGS, CLOSINGS_KEPT = "closings", 50
+CLOSINGS, CLOSINGS_KEPT = "closings asked", 50
 LINKED = "linked to MT4"
 
 
@@ -92,6 +93,7 @@ class OandaAdapter(Adapter):
         self.web = OandaLine(line, session)
         self._about: Json | None = None  # the account as it was stated last
         self._names: frozenset[str] = frozenset()  # of its instruments
+        self._seen = 0  # the account's last transaction when its open trades were read
 
     def close_session(self) -> None:
         self.web.close()
@@ -190,8 +192,10 @@ class OandaAdapter(Adapter):
             return netted(trades) if self._nets else trades
 
     def _open_trades(self) -> list[Json]:
-        found: list[Json] = self.web.get("openTrades")["trades"]
-        return found
+        found = self.web.get("openTrades")
+        self._seen = int(found.get("lastTransactionID", 0))
+        trades: list[Json] = found["trades"]
+        return trades
 
     def deals_since(self, cursor: str = "") -> DealPage:
         with _reading():
@@ -200,7 +204,8 @@ class OandaAdapter(Adapter):
             end = min(begin.last + PAGE, last)
             if end <= begin.last:
                 return DealPage(deals=(), cursor=cursor)
-            rows = self._transactions(begin.last, end)
+            read = self._all_up_to if end == last else self._transactions
+            rows = read(begin.last, end)
             deals, reached = read_on(begin, rows, to=end, currency=about["currency"])
             return DealPage(deals=deals, cursor=str(reached), more=end < last)
 
@@ -214,6 +219,13 @@ class OandaAdapter(Adapter):
             after = end
         return rows
 
+    def _all_up_to(self, after: int, last: int) -> list[Json]:
+        """The same up to the account's last one. Raises ValueError where OANDA does not show that yet."""
+        rows = self._transactions(after, last)
+        if after < last and str(last) not in {str(one["id"]) for one in rows}:
+            raise ValueError(f"transaction {last} is said to be there and is not shown yet")
+        return rows
+
     def find_by_client_id(self, client_id: str, *, since: str = "") -> Search:
         """By all transactions since then, refusals too; what was made before is asked for by its name.
 
@@ -222,9 +234,8 @@ class OandaAdapter(Adapter):
         with _reading():
             last = self._summary()[1]
             after = int(since) if since else max(last - PAGE, 0)
-            rows = self._transactions(after, last)
-            closes = (self.session.load(CLOSINGS) or {}).get(client_id, "")
-            story = story_of(rows, client_id, closes=closes)
+            rows = self._all_up_to(after, last)
+            story = story_of(rows, client_id, closing=self._noted_closing(client_id))
             found = ack_of(story, currency=self._currency, client_id=client_id)
             evidence = f"transactions {after + 1} to {last}"
             if found is None:
@@ -316,7 +327,7 @@ class OandaAdapter(Adapter):
             currency = self._currency
             trades = self._trades_of(ref)
             units = "ALL" if lots is None else plain(lots)
-            self._note_closing(client_id, ref)
+            self._note_closing(client_id, ref, lots)
         if self._nets:
             return self._close_netted(trades[0], units, client_id, currency)
         path, body = f"trades/{ref}/close", {"units": units}
@@ -334,12 +345,20 @@ class OandaAdapter(Adapter):
         reply = self.web.send("PUT", path, body, expected=200, name=client_id)
         return self._told(reply, client_id, currency, named=named)
 
-    def _note_closing(self, client_id: str, ref: str) -> None:
+    def _note_closing(self, client_id: str, ref: str, lots: Decimal | None) -> None:
         """A trade's closing has no room for an id of ours: which it was is kept for who asks later."""
         kept = self.session.load(CLOSINGS) or {}
         kept.pop(client_id, None)
-        newest = dict([*kept.items(), (client_id, ref)][-CLOSINGS_KEPT:])
+        note = [ref, None if lots is None else plain(lots), self._seen]
+        newest = dict([*kept.items(), (client_id, note)][-CLOSINGS_KEPT:])
         self.session.store(CLOSINGS, newest)
+
+    def _noted_closing(self, client_id: str) -> Closing | None:
+        note = (self.session.load(CLOSINGS) or {}).get(client_id)
+        if note is None:
+            return None
+        ref, lots, after = note
+        return Closing(ref, None if lots is None else to_decimal(lots), after)
 
     def protect(self, position_ref: str, stops: Stops) -> PositionReport:
         ref = _number(position_ref, "trade")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -154,12 +155,29 @@ def told_of(reply: Json) -> list[Json]:
     return in_turn(one for name, one in reply.items() if name.endswith("Transaction"))
 
 
-def story_of(transactions: Iterable[Json], client_id: str, *, closes: str = "") -> list[Json]:
-    """Those that tell of the order of that client id. closes: the trade that it was sent to close."""
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The closing of a trade as it was asked for. lots: None for all. after: OANDA's last transaction before."""
+
+    trade: str
+    lots: Decimal | None = None
+    after: int = 0
+
+
+def story_of(
+    transactions: Iterable[Json], client_id: str, *, closing: Closing | None = None
+) -> list[Json]:
+    """Those that tell of the order of that client id. closing: what was sent under it, where it was one.
+
+    Raises ValueError where several closings may be the one that is meant.
+    """
     told = in_turn(transactions)
     own = {one["id"] for one in told if entry_kind(one) and _is_of(one, client_id)}
-    if not own and closes:
-        own = {one["id"] for one in told if _closes(one, closes)}
+    if not own and closing:
+        own = {one["id"] for one in told if _is_that(one, closing)}
+        if len(own) > 1:
+            found = ", ".join(sorted(own))
+            raise ValueError(f"several closings of trade {closing.trade} may be it: {found}")
     return [one for one in told if one["id"] in own or one.get("orderID") in own]
 
 
@@ -168,8 +186,13 @@ def _is_of(transaction: Json, client_id: str) -> bool:
     return client_id in (client_of(transaction), transaction.get("requestID"))
 
 
-def _closes(transaction: Json, trade: str) -> bool:
-    return (transaction.get("tradeClose") or {}).get("tradeID") == trade
+def _is_that(transaction: Json, closing: Closing) -> bool:
+    """Whether it closes as many lots of that trade, and was made after they were asked for."""
+    return (
+        (transaction.get("tradeClose") or {}).get("tradeID") == closing.trade
+        and int(transaction["id"]) > closing.after
+        and closing.lots in (None, _lots(transaction))
+    )
 
 
 def ack_of(story: Iterable[Json], *, currency: str, client_id: str = "") -> Ack | None:

@@ -194,6 +194,18 @@ def test_a_lost_closing_is_found(number):
         assert bench.adapter.find_by_client_id("c2").found == found
 
 
+def test_a_lost_closing_is_not_answered_with_another_of_its_trade():
+    with oanda_bench(HEDGING) as bench:
+        bench.adapter.place(ticket())
+        (held,) = bench.adapter.positions()
+        since = bench.adapter.account().watermark
+        bench.adapter.close(held.ref, client_id="c2", lots=D(400))
+        bench.fault("drop", on="close_*")
+        with pytest.raises(OutcomeUnknown):
+            bench.adapter.close(held.ref, client_id="c3", lots=D(400))
+        assert bench.adapter.find_by_client_id("c3", since=since).found is None
+
+
 def test_another_accounts_answer_is_never_handed_on(bench):
     reads = (
         (bench.adapter.account, "summary"),

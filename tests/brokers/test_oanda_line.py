@@ -209,6 +209,16 @@ def test_an_account_linked_to_mt4_bears_no_ids_and_proves_nothing():
     assert ack.order.client_id == "c1"
 
 
+def test_a_history_without_its_last_transaction_proves_nothing():
+    web = Web()
+    web.reads["/transactions/idrange"] = (200, {"transactions": [CREATED | {"id": "6408"}]})
+    adapter = made(web)
+    with pytest.raises(Unavailable, match="6409 is said to be there"):
+        adapter.find_by_client_id("c2", since="6407")
+    with pytest.raises(Unavailable, match="6409 is said to be there"):
+        adapter.deals_since("6407 10000")
+
+
 # -- Reading -----------------------------------------------------------------------------------
 def test_a_reset_of_an_idle_connection_is_read_past_once():
     web = Web()

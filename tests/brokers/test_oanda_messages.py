@@ -10,7 +10,7 @@ import pytest
 from brokers.adapters.messages import DealKind, Entry, Status, Stops
 from brokers.adapters.oanda import _stop_changes
 from brokers.adapters.oanda_history import Cursor, read_on, worth
-from brokers.adapters.oanda_orders import ack_of, story_of
+from brokers.adapters.oanda_orders import Closing, ack_of, story_of
 from brokers.adapters.oanda_reports import (
     bar_report,
     moment,
@@ -186,21 +186,30 @@ def test_a_refusal_that_oanda_noted_is_found_by_our_id():
     assert order.reason == "OANDA refused it: price precision exceeded"
 
 
-def test_a_closing_is_found_by_our_request_else_by_its_trade():
-    def closing(number, **more):
-        row = limit(number, type="MARKET_ORDER", tradeClose={"tradeID": "7", "units": "ALL"})
-        del row["clientExtensions"]
-        return row | more
+def closing(number, units="400", **more):
+    row = limit(number, type="MARKET_ORDER", units=units, tradeClose={"tradeID": "7"})
+    del row["clientExtensions"]
+    return row | more
 
+
+def test_a_closing_is_found_by_our_request_else_by_its_trade():
+    asked = Closing("7", D(400), after=19)
     for told, found in (
         ([closing(20), closing(21, requestID="c9")], "21"),
         ([closing(20, requestID="426")], "20"),
     ):
-        story = story_of(told, "c9", closes="7")
+        story = story_of(told, "c9", closing=asked)
         order = ack_of(story, currency="USD", client_id="c9").order
         assert (order.broker_order_id, order.client_id) == (found, "c9")
-        assert order.position_ref == "7"
-    assert story_of([closing(20, requestID="426")], "c9", closes="8") == []
+
+
+def test_the_closing_of_somebody_else_is_not_taken_for_ours():
+    asked = Closing("7", D(400), after=19)
+    before, of_less, of_another = closing(19), closing(20, units="-300"), closing(20)
+    for told in (before, of_less, of_another | {"tradeClose": {"tradeID": "8"}}):
+        assert story_of([told], "c9", closing=asked) == []
+    with pytest.raises(ValueError, match="20, 21"):
+        story_of([closing(20), closing(21)], "c9", closing=asked)
 
 
 def test_orders_of_others_tell_nothing_of_ours():
