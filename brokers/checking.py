@@ -103,7 +103,7 @@ def _of_account(connection: Connection, number: str, currency: str) -> Iterator[
 def _asked(adapter: Adapter, connection: Connection, currency: str) -> Iterator[Step]:
     what = f"Account {adapter.line.number}"
     account, step = _try(adapter, what, adapter.account, _worded_account)
-    if account is not None and (wrong := _wrong(account, adapter, connection, currency)):
+    if account is not None and (wrong := what_is_wrong(account, adapter, connection, currency)):
         step = Step(what, wrong, False)
     yield step
     symbols, step = _try(adapter, "Contracts", adapter.terms, _worded_symbols)
@@ -130,7 +130,9 @@ def _try(
     return found, Step(what, f"{worded(found)}, in {milliseconds} ms", True, answered=True)
 
 
-def _wrong(account: AccountReport, adapter: Adapter, connection: Connection, currency: str) -> str:
+def what_is_wrong(
+    account: AccountReport, adapter: Adapter, connection: Connection, currency: str
+) -> str:
     """What is another account than the one meant, in a sentence; empty where it is the one."""
     if account.number != adapter.line.number:
         return f"another account answers: {account.number}"

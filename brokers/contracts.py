@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Collection, Mapping
 
 from brokers.models import Broker, BrokerSymbol, Instrument, SymbolTerms
+from tradershub.core.dated import each_in_force
 from tradershub.finance.decimals import ZERO, Rounding
 from tradershub.finance.fx import Rule
 from tradershub.finance.money import currency_digits
@@ -33,7 +34,9 @@ SWAPS = {
     SymbolTerms.Swap.POINTS: SwapMode.POINTS,
     SymbolTerms.Swap.MONEY: SwapMode.MONEY,
     SymbolTerms.Swap.INTEREST: SwapMode.INTEREST,
+    SymbolTerms.Swap.FINANCING: SwapMode.FINANCING,
 }
+DAYS_IN_YEAR = {SwapMode.FINANCING: 365}
 PAIRS = (Instrument.Category.FX, Instrument.Category.METAL, Instrument.Category.CRYPTO)
 
 
@@ -50,8 +53,8 @@ def terms_on(symbols: Collection[BrokerSymbol], day: dt.date) -> dict[int, Symbo
     mapped = [symbol.pk for symbol in symbols if symbol.instrument_id]
     if not mapped:
         return {}
-    rows = SymbolTerms.objects.filter(symbol__in=mapped, valid_from__lte=day)
-    return {row.symbol_id: row for row in rows.order_by("valid_from")}
+    rows = each_in_force(SymbolTerms.objects.filter(symbol__in=mapped), day)
+    return {row.symbol_id: row for row in rows}
 
 
 def contracts_of(
@@ -92,9 +95,8 @@ def venue_symbols(broker: Broker, day: dt.date) -> list[Symbol]:
     """What can be traded at a venue under the broker's terms of that day: symbols with usable terms."""
     symbols = BrokerSymbol.objects.filter(broker=broker, instrument__isnull=False)
     mapped = {symbol.pk: symbol for symbol in symbols.select_related("instrument", "broker")}
-    rows = SymbolTerms.objects.filter(symbol__in=mapped, valid_from__lte=day)
-    latest = {row.symbol_id: row for row in rows.order_by("valid_from")}
-    made = (_venue_symbol(row, mapped[pk]) for pk, row in latest.items())
+    rows = each_in_force(SymbolTerms.objects.filter(symbol__in=mapped), day)
+    made = (_venue_symbol(row, mapped[row.symbol_id]) for row in rows)
     return [symbol for symbol in made if _is_usable(symbol.terms)]
 
 
@@ -120,4 +122,10 @@ def _swap(row: SymbolTerms, broker: Broker) -> SwapTerms:
         return SwapTerms()
     week = {day: 1 for day in range(5)} | {broker.triple_swap_weekday: 3, 5: 0, 6: 0}
     mode = SWAPS[SymbolTerms.Swap(row.swap_mode)]
-    return SwapTerms(mode=mode, long=row.swap_long, short=row.swap_short, week=week)
+    return SwapTerms(
+        mode=mode,
+        long=row.swap_long,
+        short=row.swap_short,
+        days_in_year=DAYS_IN_YEAR.get(mode, 360),
+        week=week,
+    )

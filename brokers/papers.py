@@ -124,7 +124,7 @@ def _copy_symbols(broker: Broker, like: Broker) -> int:
     BrokerSymbol.objects.bulk_create(made.values())
     terms = list(SymbolTerms.objects.filter(symbol__in=made))
     for row in terms:
-        row.pk, row.symbol = None, made[row.symbol_id]
+        row.pk, row.symbol, row.source = None, made[row.symbol_id], ""
     SymbolTerms.objects.bulk_create(terms)
     return len(made)
 

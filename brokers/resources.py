@@ -66,4 +66,7 @@ class TermsResource(HubResource):
     class Meta(HubResource.Meta):
         model = SymbolTerms
         import_id_fields = ("symbol", "valid_from")
-        exclude = ("id",)
+        exclude = ("id", "source")
+
+    def before_save_instance(self, instance: SymbolTerms, row: Any, **kwargs: Any) -> None:
+        instance.source = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import transaction
@@ -169,11 +169,21 @@ def symbol_for(broker: Broker, name: str) -> BrokerSymbol:
 
 def suggested_instrument(name: str) -> Instrument | None:
     """The instrument that a symbol's name means for certain, or None."""
-    rows = list(Instrument.objects.values_list("symbol", "aliases", "category"))
-    futures = _names((s, a) for s, a, category in rows if category == "future")
-    spot = _names((s, a) for s, a, category in rows if category != "future")
-    symbol = instrument_for(name, spot=spot, futures=futures)
-    return Instrument.objects.get(symbol=symbol) if symbol else None
+    return instrument_namer()(name)
+
+
+def instrument_namer() -> Callable[[str], Instrument | None]:
+    """Says of many symbols' names which instrument each means for certain, having read them all once."""
+    rows = {one.symbol: one for one in Instrument.objects.all()}
+    every = [(one.symbol, one.aliases, one.category) for one in rows.values()]
+    futures = _names((s, a) for s, a, category in every if category == "future")
+    spot = _names((s, a) for s, a, category in every if category != "future")
+
+    def named(name: str) -> Instrument | None:
+        symbol = instrument_for(name, spot=spot, futures=futures)
+        return rows[symbol] if symbol else None
+
+    return named
 
 
 def _names(rows: Iterable[tuple[str, list[str]]]) -> dict[str, str]:

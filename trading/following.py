@@ -12,8 +12,10 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
+from accounts import learning as learned
 from accounts.models import Account, BrokerOrder, Position
 from accounts.papers import grant_terms
+from brokers import learning
 from brokers.adapters.base import Adapter
 from brokers.adapters.errors import AdapterError, Unavailable
 from brokers.adapters.messages import QuoteReport
@@ -71,6 +73,7 @@ class Following:
     reads: Clock = field(default_factory=lambda: Clock("LOOK_SECONDS"))
     prices: Clock = field(default_factory=lambda: Clock("QUOTE_SECONDS", part=0.9))
     holds: Clock = field(default_factory=lambda: Clock("LEASE_SECONDS", part=0.3))
+    terms: Clock = field(default_factory=lambda: Clock("TERMS_SECONDS"))
 
     def turn(self) -> float:
         """Do what is due; seconds until the next turn. Raises what a database that is away raises."""
@@ -111,6 +114,7 @@ class Following:
             if not self._is_ours():
                 break
             failures += [self._guarded(self._take_prices), self._guarded(self._look_at, account)]
+        failures.append(self._guarded(self._keep_terms))
         return next((failure for failure in failures if failure), None)
 
     def _guarded(self, act: Callable[..., object], *arguments: object) -> tuple[str, bool] | None:
@@ -151,6 +155,17 @@ class Following:
         for _ in range(MOST_LOOKS):
             if not look(account, adapter):
                 return
+
+    def _keep_terms(self) -> None:
+        """Once a trading day, where a person has taken the platform's terms over."""
+        if (
+            self.accounts
+            and self.is_held
+            and self.terms.is_due()
+            and learning.is_due(self.connection)
+        ):
+            lines = [(account, self.adapter(account)) for account in self.accounts]
+            learned.keep_up(self.connection, lines)
 
     def adapter(self, account: Account) -> Adapter:
         if account.number not in self.adapters:

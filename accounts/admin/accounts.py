@@ -233,5 +233,7 @@ class AccountAdmin(MayEnter, ClosableAdmin, OwnedAdmin):
 
 @admin.register(AccountTerms)
 class AccountTermsAdmin(DatedTermsAdmin, OwnedAdmin):
-    list_display = [account_name, "valid_from", "leverage", "margin_call_level", "stop_out_level"]
+    list_display = [
+        account_name, "valid_from", "leverage", "margin_call_level", "stop_out_level", "source",
+    ]  # fmt: skip
     list_select_related = ["account__broker"]

@@ -211,6 +211,7 @@ class AccountTermsOut(Schema):
     leverage: int
     margin_call_level: Number
     stop_out_level: Number
+    source: str = Field(description="Connection whose platform said them; empty: a person")
 
 
 @router.get(

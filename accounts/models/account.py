@@ -98,6 +98,7 @@ class AccountTerms(DatedTerms, OwnedModel):
     """Leverage and margin levels, from `valid_from` until the next row's day."""
 
     PARENT = "account"
+    UNSTATED = frozenset({"margin_call_level", "stop_out_level"})
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="terms")
     leverage = models.PositiveIntegerField(

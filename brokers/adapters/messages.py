@@ -248,8 +248,9 @@ class AccountReport:
 class SymbolReport:
     """A tradable symbol and its contract today. base: "" where the thing traded is no currency.
 
-    Swap rates are in the unit of `swap_mode` (points, money, interest as percent a year), negative when the
-    trader pays. swap_days: nights charged by weekday, Monday first; empty where the platform does not say.
+    Swap rates are in the unit of `swap_mode` (points, money, interest as percent a year of 360 days,
+    financing as OANDA's percent a year), negative when the trader pays. swap_days: nights charged by
+    weekday, Monday first; empty where the platform does not say.
     """
 
     name: str

@@ -86,7 +86,7 @@ def symbol_report(instrument: Json) -> SymbolReport:
             margin_rate_buy=rate,
             margin_rate_sell=rate,
         ),
-        swap_mode="interest" if financing else "",
+        swap_mode="financing" if financing else "",
         swap_long=to_decimal(financing.get("longRate", "0")) * HUNDRED,
         swap_short=to_decimal(financing.get("shortRate", "0")) * HUNDRED,
         swap_days=_days(financing.get("financingDaysOfWeek", ())),

@@ -154,6 +154,7 @@ class SymbolTermsAdmin(DatedTermsAdmin, TableAdmin):
         "swap_long",
         "swap_short",
         "margin_mode",
+        "source",
     ]
     list_filter = ["commission_scheme", "swap_mode", "margin_mode", ("valid_from", RangeDateFilter)]
     search_fields = ["symbol__name__istartswith"]

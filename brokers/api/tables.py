@@ -328,6 +328,7 @@ class TermsOut(Schema):
     margin_rate: Number
     margin_initial: Number | None
     hedged_size: Number | None
+    source: str = Field(description="Connection whose platform said them; empty: a person")
 
 
 @router.get("/symbols/{symbol_id}/terms", response=Page[TermsOut], summary="List terms")

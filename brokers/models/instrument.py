@@ -84,6 +84,7 @@ class SymbolTerms(DatedTerms):
     """
 
     PARENT = "symbol"
+    UNSTATED = frozenset({"commission_scheme", "commission_rate"})
 
     class Commission(models.TextChoices):
         NONE = "none", "None"
@@ -97,6 +98,7 @@ class SymbolTerms(DatedTerms):
         POINTS = "points", "Points"
         MONEY = "money", "Money a lot, account currency"
         INTEREST = "interest", "Percent a year"
+        FINANCING = "financing", "Percent a year of 365 days, as OANDA charges it"
 
     class Margin(models.TextChoices):
         FOREX = "forex", "Forex"

@@ -8,14 +8,15 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import AccountTerms, Break, Deal, Position
+from accounts.learning import take_over
+from accounts.models import Break, Deal, Position
 from accounts.valuation import state_of
-from brokers import connecting
+from brokers import connecting, learning
 from brokers.checking import check_connection
-from brokers.models import Instrument, Quote, SymbolTerms
+from brokers.models import BrokerSymbol, Instrument, Quote
 from tests.accounts.books import assert_derived
 from tests.brokers.oanda_bench import HEDGING, NETTING, oanda_bench
-from tests.factories import make_account, make_broker, make_owner, make_symbol
+from tests.factories import make_account, make_broker, make_owner
 from trading import execution, receiving, services, signals, sweeper, tasks
 from trading.following import Following
 from trading.models import Order, OrderAttempt, Signal
@@ -42,16 +43,10 @@ class Day:
             owner=owner, broker=self.connection.broker, number=self.number, currency=currency,
             connection=self.connection, may_trade=True, kind="demo", mode_is_assumed=True,
         )  # fmt: skip
-        AccountTerms.objects.create(account=self.account, valid_from="2020-01-01", leverage=30)
         pair = {"category": "fx", "base": "EUR", "quote": "USD", "tick_size": "0.00001"}
-        instrument, _ = Instrument.objects.get_or_create(
-            symbol="EURUSD", defaults=pair | {"contract_size": 100000}
-        )
-        symbol = make_symbol(self.account, "EUR_USD", instrument=instrument)
-        SymbolTerms.objects.create(
-            symbol=symbol, contract_size=1, tick_size="0.00001", lot_min=1, lot_step=1,
-            margin_mode="forex_no_leverage", margin_rate="0.0333", valid_from="2020-01-01",
-        )  # fmt: skip
+        Instrument.objects.get_or_create(symbol="EURUSD", defaults=pair | {"contract_size": 100000})
+        take_over(self.connection, actor=owner)  # nobody types terms
+        symbol = BrokerSymbol.objects.get(broker=self.connection.broker, name="EUR_USD")
         Quote.objects.create(
             symbol=symbol, bid="1.10000", ask="1.10010", at=timezone.now(), source="test"
         )
@@ -125,6 +120,11 @@ def test_a_day_at_oanda_is_a_day_in_the_books(day):
     day.turn()
     assert day.account.mode == ("netting" if day.number == NETTING else "hedging")
     day.assert_one_truth()
+
+    learning.ask_for(day.connection)
+    day.followed.terms.hurry()
+    day.turn()
+    assert not learning.is_due(day.connection)
 
     order = day.send(id="1", action="buy", size="10000", stop_loss="1.09")
     assert (order.state, order.filled, order.average_price) == ("filled", 10000, D("1.1001"))

@@ -11,12 +11,20 @@ from django.db import models
 class DatedTerms(models.Model):
     """A row holds from `valid_from` until the day before the next row of the same parent.
 
-    PARENT names the foreign key that the rows belong to; (PARENT, valid_from) is unique.
+    PARENT names the foreign key that the rows belong to; (PARENT, valid_from) is unique. UNSTATED are the
+    fields that no platform says: a person who edits them leaves the rest the platform's word.
     """
 
     PARENT: ClassVar[str]
+    UNSTATED: ClassVar[frozenset[str]] = frozenset()
 
     valid_from = models.DateField(help_text="First day on which these terms hold")
+    source = models.CharField(
+        max_length=80,
+        blank=True,
+        editable=False,
+        help_text="The connection whose platform said them; empty where a person did",
+    )
 
     class Meta:
         abstract = True
@@ -44,6 +52,16 @@ def with_next(rows: models.QuerySet[Any]) -> models.QuerySet[Any]:
     )
     starts = later.order_by("valid_from").values("valid_from")
     return rows.annotate(next_from=models.Subquery(starts[:1]))
+
+
+def each_in_force(rows: models.QuerySet[Any], on: dt.date) -> models.QuerySet[Any]:
+    """Of each parent among the rows, the one that holds on that day."""
+    parent = f"{rows.model.PARENT}_id"
+    begun = rows.model._default_manager.filter(
+        **{parent: models.OuterRef(parent)}, valid_from__lte=on
+    )
+    starts = begun.order_by("-valid_from").values("valid_from")
+    return rows.filter(valid_from=models.Subquery(starts[:1]))
 
 
 def in_force(rows: models.QuerySet[Any], on: dt.date) -> Any | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from django.db import transaction
@@ -29,6 +30,7 @@ def add_terms(terms: Terms, *, actor: Any) -> Terms:
 def correct_terms(terms: Terms, *, actor: Any, **changes: Any) -> Terms:
     """The terms were written down wrongly: they change where they stand, for all their days."""
     before = state_of(terms, changes)
+    _note_whose(terms, terms, changes)
     for name, value in changes.items():
         setattr(terms, name, value)
     _begin_alone(terms)
@@ -51,6 +53,7 @@ def change_terms(terms: Terms, *, actor: Any, day: dt.date, **changes: Any) -> T
     following = type(terms)._default_manager.get(pk=terms.pk)
     following.pk = None
     following._state.adding = True
+    _note_whose(following, terms, changes)
     for name, value in {**changes, "valid_from": day}.items():
         setattr(following, name, value)
     cleaned(following).save()
@@ -79,6 +82,13 @@ def check_change(terms: DatedTerms, day: dt.date) -> None:
 def _begin_alone(terms: DatedTerms) -> None:
     if terms.siblings().filter(valid_from=terms.valid_from).exists():
         raise Conflict(f"Other terms begin on {terms.valid_from} already", param="valid_from")
+
+
+def _note_whose(edited: DatedTerms, stored: DatedTerms, changes: Mapping[str, Any]) -> None:
+    """Terms of which a person changes what a platform said are the person's from then on."""
+    changed = {name for name, value in changes.items() if getattr(stored, name) != value}
+    if changed - stored.UNSTATED:
+        edited.source = ""
 
 
 def _owner(terms: DatedTerms) -> Any:
