@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -32,6 +33,7 @@ from trading.states import PENDING, State
 log = structlog.get_logger("trading.execution")
 Action, Outcome = OrderAttempt.Action, OrderAttempt.Outcome
 Answer = Ack | PositionReport | AdapterError
+LOOK_LASTS = 0.05  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,8 @@ def ask(way: Way, claim: Claim) -> Answer:
         failpoint("send.before_check")
         if why_not := _too_late(claim):
             return why_not
+        look_again = partial(_look_again, claim, time.monotonic())
+        way.adapter.line = replace(way.adapter.line, last_look=look_again)
         failpoint("send.before_write")
         claim.attempt.sent_at = timezone.now()
         answer = _send(way.adapter, claim)
@@ -161,8 +165,7 @@ def _too_late(claim: Claim) -> Unavailable | None:
     """The last look before the first byte: has the claim grown old, has somebody stopped everything?"""
     if time.monotonic() > claim.until:
         return Unavailable("It was not sent in time after its claim", code="LATE")
-    exempt = claim.attempt.action in (Action.CANCEL, Action.CLOSE)
-    if exempt or (claim.order and claim.order.reduces):
+    if _is_exempt(claim):
         return None
     standing = kill_switch.standing(
         claim.attempt.account,
@@ -172,6 +175,24 @@ def _too_late(claim: Claim) -> Unavailable | None:
     return (
         Unavailable("Stopped right before it was sent", code="STOP") if standing.engaged else None
     )
+
+
+def _is_exempt(claim: Claim) -> bool:
+    """Whether it goes out although everything is stopped: it cancels or closes."""
+    cancels_or_closes = claim.attempt.action in (Action.CANCEL, Action.CLOSE)
+    return cancels_or_closes or bool(claim.order and claim.order.reduces)
+
+
+def _look_again(claim: Claim, looked_at: float) -> None:
+    """The adapter has read meanwhile, maybe for long. What cancels or closes may take as long as its lease."""
+    if time.monotonic() - looked_at < LOOK_LASTS:
+        return
+    lease_ends = claim.until - settings.CLAIM_SECONDS + settings.LANE_SECONDS
+    if not _is_exempt(claim):
+        if why_not := _too_late(claim):
+            raise why_not
+    elif time.monotonic() > lease_ends - settings.ORDER_SECONDS:
+        raise Unavailable("Another worker may have the lane by now", code="LATE")
 
 
 def _known_already(adapter: Adapter, claim: Claim) -> Ack | None:

@@ -53,12 +53,17 @@ def no_way_out(**_: Any) -> Client:
     raise Unavailable("No way out of the hub was handed in", code="platform")
 
 
+def nothing_against() -> None:
+    pass
+
+
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """The connection as an adapter sees it. number: the account it speaks for. live: real money.
 
     client: opens the hub's guarded HTTP client, with the arguments of `tradershub.core.net.client`; a
-    platform on the web uses no other.
+    platform on the web uses no other. last_look: called right before the first byte of what may change
+    something, by who reads before he sends; raises Unavailable where it must not leave any more.
     """
 
     settings: Any
@@ -67,6 +72,7 @@ class Line:
     deadline: float = 5.0  # seconds an order may take
     secrets: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
     client: Callable[..., Client] = no_way_out
+    last_look: Callable[[], None] = dataclasses.field(default=nothing_against, repr=False)
 
 
 class Adapter(ABC):

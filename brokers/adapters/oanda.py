@@ -90,7 +90,7 @@ class OandaAdapter(Adapter):
 
     def __init__(self, line: Line, session: Session) -> None:
         super().__init__(line, session)
-        self.web = OandaLine(line, session)
+        self.web = OandaLine(lambda: self.line, session)
         self._about: Json | None = None  # the account as it was stated last
         self._names: frozenset[str] = frozenset()  # of its instruments
         self._seen = 0  # the account's last transaction when its open trades were read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -72,9 +72,13 @@ class OandaSettings(Settings):
 
 
 class OandaLine:
-    """Asks for one account. An answer for another account is handed on by none of the calls."""
+    """Asks for one account. An answer for another account is handed on by none of the calls.
 
-    def __init__(self, line: Line, session: Session) -> None:
+    line_now: the adapter's line, which others change between two orders.
+    """
+
+    def __init__(self, line_now: Callable[[], Line], session: Session) -> None:
+        line = line_now()
         is_live = line.settings.environment == "live"
         if is_live != line.live:
             said = "real money" if line.live else "no real money"
@@ -85,8 +89,12 @@ class OandaLine:
         self._token = line.secrets.get("token", "")
         if not TOKEN.fullmatch(self._token):
             raise Unavailable("OANDA needs a token, found none that can be sent", code="secrets")
-        self._line, self._session = line, session
+        self._line_now, self._session = line_now, session
         self._client: Client | None = None
+
+    @property
+    def _line(self) -> Line:
+        return self._line_now()
 
     def close(self) -> None:
         if self._client:
@@ -189,6 +197,8 @@ class OandaLine:
     def _asked(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Raises Unavailable before anything is written, and what httpx raises."""
         self._take_turn()
+        if method != "GET":
+            self._line.last_look()
         headers = {
             "Authorization": f"Bearer {self._token}",
             "Accept-Datetime-Format": "RFC3339",

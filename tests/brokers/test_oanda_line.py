@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal as D
 
 import httpx
@@ -217,6 +218,36 @@ def test_a_history_without_its_last_transaction_proves_nothing():
         adapter.find_by_client_id("c2", since="6407")
     with pytest.raises(Unavailable, match="6409 is said to be there"):
         adapter.deals_since("6407 10000")
+
+
+def test_the_last_look_is_taken_after_all_that_is_read():
+    web = Web()
+    web.reads["/openTrades"] = (200, {"trades": [], "lastTransactionID": "6409"})
+    web.reads["/orders/6400"] = (200, {"order": {"id": "6400"}})
+    adapter = made(web)
+    adapter.account()
+
+    def stopped():
+        read.append(len(web.read))
+        raise Unavailable("Stopped", code="STOP")
+
+    read, before = [], len(web.read)
+    adapter.line = replace(adapter.line, last_look=stopped)
+    for act in (lambda: adapter.place(TICKET), lambda: adapter.amend("6400", TICKET)):
+        with pytest.raises(Unavailable, match="Stopped"):
+            act()
+    assert (web.sent, read) == ([], [before, before + 1])
+
+
+def test_the_time_an_order_may_take_is_that_of_the_line_now():
+    web, seen = Web(), []
+    adapter = made(web)
+    adapter.account()
+    client = adapter.web._opened()
+    client.event_hooks = {"request": [lambda request: seen.append(request.extensions["timeout"])]}
+    adapter.line = replace(adapter.line, deadline=1.5)
+    adapter.place(TICKET)
+    assert {seen[-1][name] for name in ("connect", "write", "read", "pool")} == {1.5}
 
 
 # -- Reading -----------------------------------------------------------------------------------

@@ -249,6 +249,53 @@ def test_a_stop_while_the_broker_is_asked_for_an_order_of_before_is_heard(desk, 
     assert (desk.state(order), desk.ledger.lines()) == ("sending", [])
 
 
+def _reads_before_it_sends(desk, monkeypatch, name, *, meanwhile=lambda: None):
+    """What an adapter reads first takes long, and meanwhile something happens."""
+    act = getattr(FileAdapter, name)
+
+    def slow(self, *args, **kwargs):
+        meanwhile()
+        self.line.last_look()
+        return act(self, *args, **kwargs)
+
+    monkeypatch.setattr(execution, "LOOK_LASTS", -1)
+    monkeypatch.setattr(FileAdapter, name, slow)
+
+
+def test_a_stop_while_the_adapter_reads_is_heard_by_an_entry_and_not_by_a_closing(
+    desk, monkeypatch
+):
+    held, late = desk.place(), None
+    desk.pump()
+
+    def engage():
+        kill_switch.engage(kill_switch.of_account(desk.account), actor=desk.owner)
+
+    _reads_before_it_sends(desk, monkeypatch, "place", meanwhile=engage)
+    _reads_before_it_sends(desk, monkeypatch, "close")
+    late = desk.place()
+    desk.pump()
+    closing = services.close_position(Position.objects.get(), actor=desk.owner)
+    desk.pump()
+    assert [desk.state(one) for one in (held, late, closing)] == ["filled", "not_sent", "filled"]
+    assert late.code == "STOP"
+    assert [line["action"] for line in desk.ledger.lines()] == ["place", "close"]
+
+
+def test_a_closing_does_not_leave_when_its_lease_may_have_run_out(desk, settings, monkeypatch):
+    desk.place()
+    desk.pump()
+    closing = services.close_position(Position.objects.get(), actor=desk.owner)
+
+    def sleep():
+        settings.ORDER_SECONDS = settings.LANE_SECONDS + settings.CLAIM_SECONDS
+
+    _reads_before_it_sends(desk, monkeypatch, "close", meanwhile=sleep)
+    desk.pump()
+    assert (desk.state(closing), closing.code) == ("not_sent", "LATE")
+    assert [line["action"] for line in desk.ledger.lines()] == ["place"]
+
+
 def test_the_answer_of_another_account_stops_the_lane(desk):
     desk.adapter.number = "99"
     order = desk.place()
