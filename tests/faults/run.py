@@ -1,10 +1,12 @@
 """A long run: signals to many accounts while faults come at random; prints what was tried and what went wrong.
 
     python -m tests.faults.run [N=2000] [SEED=7] [DATABASE=sqlite|postgresql|both] [LANES=16] [MINUTES=120]
+        [FAULTS=0.4] [WORKERS=3]
 
-N: orders a database; after MINUTES no more are begun. The status is 1 where anything was lost, duplicated or
-guessed, or any invariant broken. A run is repeated by its seed as far as threads and processes let it. PostgreSQL
-is found by DATABASE_URL or TEST_POSTGRESQL; its run has a database of its own there.
+N: orders a database; after MINUTES no more are begun. FAULTS: how many come for each order, on a slow machine as
+on a fast one. The status is 1 where anything was lost, duplicated or guessed, or any invariant broken. A run is
+repeated by its seed as far as threads and processes let it. PostgreSQL is found by DATABASE_URL or
+TEST_POSTGRESQL; its run has a database of its own there.
 """
 
 from __future__ import annotations
@@ -39,11 +41,11 @@ LATEST = 120.0  # seconds that the last orders may take to settle once all is he
 
 
 class Injector(threading.Thread):
-    """Hurts something every now and then; `done` counts what."""
+    """Hurts something whenever a fault is due; `done` counts what."""
 
-    def __init__(self, made: World, rng: random.Random) -> None:
+    def __init__(self, made: World, rng: random.Random, due: Callable[[], float]) -> None:
         super().__init__(daemon=True)
-        self.world, self.rng = made, rng
+        self.world, self.rng, self.due = made, rng, due
         self.stopping = threading.Event()
         self.done: Counter[str] = Counter()
         self.faults: list[tuple[Callable[[], str | None], int]] = [
@@ -61,6 +63,8 @@ class Injector(threading.Thread):
     def run(self) -> None:
         acts, weights = zip(*self.faults, strict=True)
         while not self.stopping.wait(self.rng.uniform(0.2, 0.8)):
+            if self.done.total() >= self.due():
+                continue
             act = self.rng.choices(acts, weights)[0]
             try:
                 if name := act():
@@ -150,12 +154,14 @@ class Sender(threading.Thread):
         self.until = until
         self.world, self.source, self.count, self.rng = made, source, count, rng
         self.answers: Counter[int] = Counter()
+        self.begun = 0
 
     def run(self) -> None:
         for number in range(1, self.count + 1):
             self._wait()
             if time.monotonic() > self.until:
                 return
+            self.begun = number
             key, words = f"{self.source}-{number}", {"action": "buy", "size": f"{number / 100:.2f}"}
             if number % 12 == 0:
                 self.answers[self.world.send(self.source, f"{key}-close", action="close")] += 1
@@ -187,7 +193,14 @@ def waiting(made: World, source: str) -> int:
 
 
 def long_run(
-    folder: Path, *, orders: int, seed: int, lanes: int, minutes: float, postgres: str
+    folder: Path,
+    *,
+    orders: int,
+    seed: int,
+    lanes: int,
+    minutes: float,
+    faults: float,
+    postgres: str,
 ) -> dict[str, Any]:
     """One database: faults until the last order is sent, then all is healed and looked at."""
     rng, begun = random.Random(seed), time.monotonic()
@@ -197,12 +210,14 @@ def long_run(
     each = -(-orders // lanes)
     with world(folder, plan, postgres=postgres) as made:
         made.start()
-        injector = Injector(made, rng)
         until = time.monotonic() + minutes * 60
         senders = [
             Sender(made, name, each, random.Random(seed + n), until)
             for n, name in enumerate(sources)
         ]
+        injector = Injector(
+            made, rng, due=lambda: faults * EACH * sum(sender.begun for sender in senders)
+        )
         for thread in (*senders, injector):
             thread.start()
         for sender in senders:
@@ -253,7 +268,8 @@ def told(found: dict[str, Any]) -> str:
 def main(words: list[str]) -> int:
     given = dict(word.split("=", 1) for word in words)
     orders, lanes = int(given.get("N") or 2000), int(given.get("LANES") or 16)
-    minutes = float(given.get("MINUTES") or 120)
+    minutes, faults = float(given.get("MINUTES") or 120), float(given.get("FAULTS") or 0.4)
+    os.environ["WORKERS"] = given.get("WORKERS") or "3"
     seed = int(given.get("SEED") or random.SystemRandom().randrange(10**6))
     address = os.environ.get("TEST_POSTGRESQL") or os.environ.get("DATABASE_URL", "")
     kinds = {"sqlite": [""], "postgresql": [address], "both": ["", address]}
@@ -262,12 +278,14 @@ def main(words: list[str]) -> int:
         sys.exit(
             "DATABASE names PostgreSQL; expected its address in TEST_POSTGRESQL or DATABASE_URL."
         )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that all it started ends with it
     failed = False
     for postgres in kinds[wanted]:
         folder = Path(tempfile.mkdtemp(prefix="faults-"))
         found = long_run(
-            folder, orders=orders, seed=seed, lanes=lanes, minutes=minutes, postgres=postgres
-        )
+            folder, orders=orders, seed=seed, lanes=lanes, minutes=minutes, faults=faults,
+            postgres=postgres,
+        )  # fmt: skip
         print(told(found), flush=True)
         if found["broken"] or found["trouble"]:
             failed = True

@@ -13,6 +13,8 @@ from typing import Any
 
 import django
 
+LATE = 3600  # seconds: nothing is refused for having waited while everything was broken
+
 
 def main(plan: dict[str, Any]) -> dict[str, Any]:
     from django.contrib.auth import get_user_model
@@ -57,7 +59,13 @@ def main(plan: dict[str, Any]) -> dict[str, Any]:
         strategy = Strategy.objects.create(owner=owner, key=name, status=Strategy.Status.LIVE)
         for number in numbers:
             signals.set_route(strategy, accounts[number], actor="seeding")
-        fields = {"name": name, "mode": "live", "strategy": strategy, "burst": 10_000}
+        fields = {
+            "name": name,
+            "mode": "live",
+            "strategy": strategy,
+            "burst": 10_000,
+            "expires_after": LATE,
+        }
         source, token = signals.create_source(actor="seeding", owner=owner, **fields)
         sources[name] = f"/api/v1/signals/{source.uid}/{token}"
     for number, lots in plan.get("limits", {}).items():

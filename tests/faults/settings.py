@@ -1,6 +1,7 @@
 """The hub's own settings for the fault runs: waits at a fiftieth, failpoints that are armed by files.
 
-PLANT names a fault to be built in (tests/faults/plants.py), CLOCK seconds by which this process is wrong.
+PLANT names a fault to be built in (tests/faults/plants.py), CLOCK seconds by which this process is wrong,
+WORKERS how many work the queue of orders.
 """
 
 import os
@@ -47,7 +48,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 Q_CLUSTER["ALT_CLUSTERS"]["execution"] |= {
-    "workers": 3,
+    "workers": int(os.environ.get("WORKERS", "3")),
     "queue_limit": 3,
     "timeout": 15,
     "retry": 90,

@@ -385,15 +385,20 @@ class World:
             raise AssertionError(f"{error}: found {self.order(key, number)}") from error
 
     def unfinished(self) -> int:
-        marks = ", ".join("?" for _ in (*OVER, "quarantined", "working", "partial"))
-        waiting = self.database.rows(
-            f"SELECT count(*) FROM trading_order WHERE state NOT IN ({marks})",
-            *OVER, "quarantined", "working", "partial",
-        )[0][0]  # fmt: skip
-        unread = self.database.rows("SELECT count(*) FROM trading_signal WHERE state = 'received'")[
-            0
-        ][0]
-        return int(waiting) + int(unread)
+        """Orders that go on, orders that are over and still hold what they reserved, signals that nobody read."""
+
+        def count(rows: str, *values: str) -> int:
+            return int(self.database.rows(f"SELECT count(*) FROM {rows}", *values)[0][0])
+
+        def marks(states: tuple[str, ...]) -> str:
+            return ", ".join("?" for _ in states)
+
+        rest = (*OVER, "quarantined", "working", "partial")
+        return (
+            count(f"trading_order WHERE state NOT IN ({marks(rest)})", *rest)
+            + count(f"trading_order WHERE holds AND state IN ({marks(OVER)})", *OVER)
+            + count("trading_signal WHERE state = 'received'")
+        )
 
     def heal(self) -> None:
         self.disarm()
