@@ -161,6 +161,28 @@ def test_nothing_is_said_without_tls_nor_with_a_password_in_the_address(names):
             client.get("https://ada:canary@broker.example/")
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://2130706433/",
+        "https://0x7f.1/",
+        "https://[::ffff:169.254.169.254]/",
+        "https://good.example@10.0.0.1/",
+        "https://good.example%2f@10.0.0.1/",
+        "https://10.0.0.1\\@good.example/",
+        "https://good.example#@10.0.0.1/",
+    ],
+)
+def test_an_address_that_reads_like_another_reaches_neither(names, monkeypatch, url):
+    def connect(*_: object, **__: object) -> None:
+        raise AssertionError("something was connected to")
+
+    names |= {"good.example": ["10.0.0.1"], "2130706433": ["127.0.0.1"], "0x7f.1": ["127.0.0.1"]}
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    with net.client() as client, pytest.raises((net.AddressRefused, httpx.InvalidURL)):
+        client.get(url)
+
+
 def test_a_redirect_is_not_followed(settings, server):
     settings.OUTGOING_ALLOWED = ["127.0.0.0/8"]
     with net.client() as client:

@@ -19,6 +19,8 @@ from accounts.models import StatementImport
 from tests.hub.test_hub import Hub, environment, manage, wait_for  # noqa: F401 (a fixture)
 from tradershub.core.api_keys import SCOPES, create_key
 from tradershub.unsized import sized
+from trading.models import Signal
+from trading.signals import create_source
 
 MB = 2**20
 HEAD = (
@@ -103,6 +105,16 @@ def test_words_in_chunks_beyond_the_limit_are_refused_and_the_rest_is_not_read(s
     status, answer = send("brokers", stream, "application/json")
     assert (status, answer["error"]["code"]) == (413, "too_large")
     assert stream.taken == MB + 1
+
+
+def test_a_signal_in_chunks_without_an_end_is_refused_and_the_rest_is_not_read(send, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = MB
+    source, token = create_source(actor="t", owner=User.objects.get(), name="charts")
+    stream = Stream(itertools.repeat(b" " * 9999))
+    status, answer = send(f"signals/{source.uid}/{token}", stream, "application/json")
+    assert (status, answer["error"]["code"]) == (413, "too_large")
+    assert stream.taken == MB + 1
+    assert not Signal.objects.exists()
 
 
 @pytest.mark.processes
