@@ -53,7 +53,7 @@ def open_adapter(connection: Connection, number: str) -> Adapter:
             number=number,
             live=connection.live,
             secrets=unsealed(connection),
-            client=net.client,
+            client=net.kept_client,
         )
     except (KeyError, ImportError) as error:
         what = f"{connection.platform} cannot be used on this machine: {error}"

@@ -51,6 +51,41 @@ def at(server, path="/"):
     return f"http://127.0.0.1:{server.server_port}{path}"
 
 
+def test_a_kept_client_leaves_its_connection_to_the_next_and_nothing_else(monkeypatch, settings):
+    settings.SANDBOX = True
+    monkeypatch.setattr(net, "_kept", {})
+    heard = []
+
+    class Keeping(Handler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            heard.append((self.client_address, self.headers["Cookie"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.send_header("Set-Cookie", "whose=first")
+            self.end_headers()
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Keeping) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+
+        def lent():
+            return net.kept_client(base_url=at(served), timeout=5.0)
+
+        first, second = lent(), lent()
+        for client in (first, second):
+            client.get("/")
+            client.close()
+            client.close()  # not into two pairs of hands
+        third, fourth, fifth = lent(), lent(), lent()
+        for client in (third, fourth, fifth):
+            client.get("/")
+        served.shutdown()
+    assert {third, fourth} == {first, second} and fifth not in (first, second)
+    assert len({address for address, _ in heard}) == 3
+    assert {cookie for _, cookie in heard} == {None}
+
+
 @pytest.fixture
 def names(monkeypatch):
     """What the name service answers; every name is known here and none of them outside."""

@@ -9,12 +9,13 @@ where OUTGOING_ALLOWED names it. In sandbox mode it is the other way round: only
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import ssl
 import time
 from collections.abc import Collection, Iterable, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import httpcore
@@ -26,6 +27,7 @@ TIMEOUT, CONNECT_TIMEOUT = 5.0, 3.0
 LARGEST = 64 * 1024
 HIDDEN = "[hidden]"
 SHORTEST_SECRET = 4
+MOST_KEPT = 4  # clients alike, in one process
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
 
@@ -44,6 +46,7 @@ def client(
     ports: Collection[int] = (443,),
     trusted: Collection[str] = (),
     largest: int | None = LARGEST,
+    kind: type[httpx.Client] = httpx.Client,
     **options: Any,
 ) -> httpx.Client:
     """An HTTP client that follows no redirect, uses no proxy of the environment and keeps no cookie log.
@@ -52,7 +55,7 @@ def client(
     which the operator named in the settings. largest: bytes of an answer; None for a stream, which may
     also last. `options` go to httpx.Client.
     """
-    return httpx.Client(
+    return kind(
         transport=_Transport(
             ports=frozenset(ports),
             trusted=frozenset(trusted),
@@ -65,6 +68,42 @@ def client(
         trust_env=False,
         **options,
     )
+
+
+def kept_client(**options: Any) -> httpx.Client:
+    """The same, for who comes often: closing it leaves its connection to the next who asks alike.
+
+    Until then it is in one pair of hands; each process keeps its own. A platform allows few new connections.
+    """
+    mark = tuple(sorted(options.items()))
+    try:
+        found = _kept[mark].pop()
+    except LookupError:
+        found = cast(_Kept, client(kind=_Kept, **options))
+    found.lent_as = mark
+    return found
+
+
+class _Kept(httpx.Client):
+    """lent_as: what it was asked for as; None while nobody has it."""
+
+    lent_as: tuple[Any, ...] | None = None
+
+    def close(self) -> None:
+        mark, self.lent_as = self.lent_as, None
+        if mark is None:
+            return
+        self.cookies.clear()
+        waiting = _kept.setdefault(mark, [])
+        if len(waiting) < MOST_KEPT:
+            waiting.append(self)
+        else:
+            super().close()
+
+
+_kept: dict[tuple[Any, ...], list[_Kept]] = {}
+if hasattr(os, "register_at_fork"):  # two processes must not write on one connection
+    os.register_at_fork(after_in_child=_kept.clear)
 
 
 def vetted(
