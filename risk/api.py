@@ -11,10 +11,21 @@ from ninja import Field, Query, Router, Schema, Status
 
 from accounts.models import Account
 from brokers.models import Instrument
-from risk import kill_switch, queries, services
+from risk import blackouts, kill_switch, queries, services
 from risk.kinds import Basis, Kind, Scope, Trail
-from risk.models import KillSwitch, Limit, RiskEvent
-from tradershub.core.api import Input, Moment, Number, Page, PageQuery, allow, one, one_of, page_of
+from risk.models import Blackout, KillSwitch, Limit, RiskEvent
+from tradershub.core.api import (
+    GivenMoment,
+    Input,
+    Moment,
+    Number,
+    Page,
+    PageQuery,
+    allow,
+    one,
+    one_of,
+    page_of,
+)
 from tradershub.core.errors import BadInput
 
 router = Router(tags=["Risk"])
@@ -22,6 +33,7 @@ router = Router(tags=["Risk"])
 KindName = Literal[tuple(kind.value for kind in Kind)]
 LimitScope = Literal[tuple(scope.value for scope in Scope)]
 EventKind = one_of(RiskEvent.Kind)
+BlackoutScope = one_of(Blackout.Scope)
 
 
 class LimitFields(Input):
@@ -152,6 +164,65 @@ def release_limit(request: HttpRequest, limit_id: int, body: Reason) -> Any:
     limit = one(queries.limits_seen_by(user), limit_id, what="limit")
     services.let_go_on(limit, actor=user, reason=body.reason)
     return limit
+
+
+class BlackoutIn(Input):
+    event: str
+    starts_at: GivenMoment
+    ends_at: GivenMoment
+    scope: BlackoutScope
+    currency: str = ""
+    instrument_id: int | None = None
+    for_everybody: bool = Field(False, description="An administrator's: binds all persons")
+
+
+class BlackoutOut(Schema):
+    id: int
+    event: str
+    starts_at: Moment
+    ends_at: Moment
+    scope: str
+    currency: str
+    instrument_id: int | None
+    for_everybody: bool
+
+    @staticmethod
+    def resolve_for_everybody(window: Blackout) -> bool:
+        return window.owner_id is None
+
+
+class BlackoutQuery(PageQuery):
+    scope: BlackoutScope | None = None
+    currency: str | None = None
+
+
+class MaybeReason(Input):
+    reason: str = Field("", description="Needed while it runs")
+
+
+@router.get("/blackouts", response=Page[BlackoutOut], summary="List news blackouts")
+def list_blackouts(request: HttpRequest, query: Annotated[BlackoutQuery, Query()]) -> Any:
+    user = allow(request, "risk.view_blackout")
+    given = query.dict(exclude={"limit", "cursor"}, exclude_none=True)
+    return page_of(queries.blackouts_seen_by(user).filter(**given), query)
+
+
+@router.post("/blackouts", response={201: BlackoutOut}, summary="Set a news blackout")
+def add_blackout(request: HttpRequest, body: BlackoutIn) -> Any:
+    user = allow(request, "risk.add_blackout")
+    fields = body.dict(exclude={"instrument_id", "for_everybody"})
+    if body.instrument_id is not None:
+        fields["instrument"] = one(Instrument.objects.all(), body.instrument_id, what="instrument")
+    owner = None if body.for_everybody else user
+    return Status(201, blackouts.add_blackout(Blackout(owner=owner, **fields), actor=user))
+
+
+@router.post("/blackouts/{blackout_id}/remove", response={204: None}, summary="Remove a blackout")
+def remove_blackout(request: HttpRequest, blackout_id: int, body: MaybeReason) -> Any:
+    user = allow(request, "risk.delete_blackout")
+    window = one(queries.blackouts_seen_by(user), blackout_id, what="blackout")
+    blackouts.remove_blackout(window, actor=user, reason=body.reason)
+    return Status(204, None)
 
 
 class EventOut(Schema):

@@ -63,7 +63,8 @@ class OrderFacts:
     positions included. `correlations`: r of daily returns with this symbol by instrument id, of the
     instruments held.
     States: `signal_at` is when the hub received what asked for the order, None for a person's own.
-    `session_open`: the symbol trades now. `blackout`: why entries pause (news), "" when they do not.
+    `session_open`: the symbol trades now. `risks_no_more`: a change to an order that works already, which could
+    lose no more than it can now.
     `parent`, `parent_lots`: the order that this one is a part of, and the lots all parts may have together.
     `foreign_working`: orders that work at the broker on this account and are not the hub's.
     """
@@ -116,7 +117,7 @@ class OrderFacts:
     account_is_live: bool | None = None
     connection_is_live: bool | None = None
     session_open: bool | None = None
-    blackout: str = ""
+    risks_no_more: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +209,17 @@ class LimitFact:
     strategy: str = ""
     version: int = 1
     latched_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlackoutFact:
+    """A window that runs now. Without currency and instrument it is about every instrument."""
+
+    id: int
+    event: str
+    ends_at: dt.datetime
+    currency: str = ""
+    instrument_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,6 +325,7 @@ class Question:
     ask: Ask
     rates: Rates
     limits: tuple[LimitFact, ...] = ()
+    blackouts: tuple[BlackoutFact, ...] = ()
     holdings: tuple[Holding, ...] = ()
     reserved: tuple[Ask, ...] = ()
     losses: Mapping[int, Losses] = field(default_factory=dict)

@@ -196,7 +196,8 @@ def _asked(
     standing = kill_switch.standing(
         account, strategy=facts.strategy, source=facts.source, share_lock=share_lock
     )
-    limits = situation.binding(facts) if facts.intent == Intent.ENTRY else []
+    is_entry = facts.intent == Intent.ENTRY
+    limits = situation.binding(facts) if is_entry else []
     found = [
         situation.limit_fact(limit, account, at=facts.at, strategy=facts.strategy)
         for limit in limits
@@ -210,6 +211,7 @@ def _asked(
         ask=ask_of(order, ages()),
         rates=rates,
         limits=situation.with_latches(found),
+        blackouts=situation.blackouts_now(facts) if is_entry else (),
     )
     return question, limits
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -128,6 +130,70 @@ class Limit(OwnedModel):
         if self.scope == Scope.STRATEGY:
             return f"strategy {self.strategy}"
         return "every account" if self.scope == Scope.ALL else "all own accounts"
+
+
+class Blackout(OwnedModel):
+    """From when until when an event keeps entries back. Without an owner it binds everybody.
+
+    currency: of a pair either, of anything else that of its price.
+    """
+
+    class Scope(models.TextChoices):
+        ALL = "all", "Every instrument"
+        CURRENCY = "currency", "A currency"
+        INSTRUMENT = "instrument", "An instrument"
+
+    OWNER_PATH = "owner"
+
+    event = models.CharField(max_length=120, help_text="As nonfarm payrolls, or rate decision")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="blackouts",
+    )
+    scope = models.CharField("about", max_length=10, choices=Scope)
+    currency = models.CharField(max_length=3, blank=True, validators=[currency_code])
+    instrument = models.ForeignKey(
+        Instrument, on_delete=models.PROTECT, null=True, blank=True, related_name="blackouts"
+    )
+    starts_at = models.DateTimeField("from")
+    ends_at = models.DateTimeField("to")
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["-starts_at", "-id"]
+        verbose_name = "news blackout"
+        indexes = [models.Index(fields=["ends_at"], name="blackout_ends_at")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ends_at__gt=F("starts_at")),
+                name="blackout_ends_after_it_begins",
+                violation_error_message="Expected an end after the beginning",
+            ),
+            models.CheckConstraint(
+                condition=Q(scope="all", currency="", instrument__isnull=True)
+                | Q(scope="currency", instrument__isnull=True) & ~Q(currency="")
+                | Q(scope="instrument", currency="", instrument__isnull=False),
+                name="blackout_names_what_it_is_about",
+                violation_error_message=(
+                    "Expected the currency, or the instrument, that it is about, and nothing else"
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event}, {self.about}, {self.starts_at:%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def about(self) -> str:
+        """What it keeps back, in words."""
+        named = {self.Scope.CURRENCY: self.currency, self.Scope.INSTRUMENT: str(self.instrument)}
+        return named.get(self.Scope(self.scope), "every instrument")
+
+    def runs(self, at: dt.datetime) -> bool:
+        return self.starts_at <= at < self.ends_at
 
 
 class Usage(models.Model):

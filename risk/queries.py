@@ -15,7 +15,7 @@ from accounts.valuation import AccountState, states_of
 from risk import situation
 from risk.facts import Missing
 from risk.kinds import KINDS, Kind, Unit
-from risk.models import Limit, RiskEvent, Usage
+from risk.models import Blackout, Limit, RiskEvent, Usage
 from risk.results import losses_of, result_of
 from risk.rules import lost_and_allowed
 from tradershub.finance.decimals import HUNDRED, ZERO
@@ -57,6 +57,12 @@ def limits_seen_by(user: Any) -> QuerySet[Limit]:
     """The person's own limits, and those of everybody, which bind them."""
     rows = Limit.objects.filter(Q(owner=user) | Q(owner__isnull=True))
     return rows.select_related("account__broker", "instrument")
+
+
+def blackouts_seen_by(user: Any) -> QuerySet[Blackout]:
+    """The person's own windows, and those of everybody, which bind them."""
+    rows = Blackout.objects.filter(Q(owner=user) | Q(owner__isnull=True))
+    return rows.select_related("instrument")
 
 
 def events_of(user: Any) -> QuerySet[RiskEvent]:

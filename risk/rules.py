@@ -15,7 +15,16 @@ from typing import Any, NamedTuple
 
 from risk import measures
 from risk.allowances import Allowance
-from risk.facts import Check, Intent, LimitFact, Losses, Question, known
+from risk.facts import (
+    BlackoutFact,
+    Check,
+    Intent,
+    LimitFact,
+    Losses,
+    OrderFacts,
+    Question,
+    known,
+)
 from risk.kinds import KINDS, Kind, Trail, Unit
 from tradershub.core.formats import number, places
 from tradershub.finance.correlation import LEAST
@@ -101,13 +110,22 @@ def size(question: Question) -> Check:
 
 
 def session(question: Question) -> Check:
-    """R12. The symbol trades now and nothing pauses entries."""
+    """R12. The symbol trades now."""
     order = question.order
     if not known(order.session_open, "session_open"):
         return refused("session", "SESSION_CLOSED", f"{order.symbol} does not trade now", {})
-    if order.blackout:
-        return refused("session", "BLACKOUT", f"Entries pause: {order.blackout}", {})
     return passed("session", {})
+
+
+def blackout(question: Question) -> Check:
+    """R12. No event is near that moves the instrument; of several, the one is named that ends last."""
+    running = [window for window in question.blackouts if _concerns(window, question.order)]
+    if not running or question.order.risks_no_more:
+        return passed("blackout", {"running": len(running)})
+    last = max(running, key=lambda window: window.ends_at)
+    text = f"No new entries before {last.ends_at:%Y-%m-%d %H:%M:%S} UTC: {last.event}"
+    figures = {"blackout_id": last.id, "until": last.ends_at.isoformat()}
+    return refused("blackout", "BLACKOUT", text, figures)
 
 
 def signal_age(question: Question) -> Check:
@@ -336,6 +354,7 @@ RULES: tuple[Rule, ...] = (
     Rule("account_state", account_state, exits=True),
     Rule("size", size, exits=True),
     Rule("session", session),
+    Rule("blackout", blackout),
     Rule("signal_age", signal_age),
     Rule("signal_age_limit", signal_age_limit, Kind.SIGNAL_AGE),
     Rule("mapping", mapping),
@@ -408,6 +427,15 @@ def refused(rule: str, code: str, text: str, figures: dict[str, Any]) -> Check:
 
 
 # -- Small parts -------------------------------------------------------------------------------
+def _concerns(window: BlackoutFact, order: OrderFacts) -> bool:
+    """A pair is concerned by both of its currencies, anything else by that of its price."""
+    if window.instrument_id is not None:
+        return window.instrument_id == known(order.instrument_id, "instrument")
+    if window.currency:
+        return window.currency in (known(order.base, "base"), known(order.quote, "quote"))
+    return True
+
+
 def _age(name: str, question: Question, most: Decimal) -> Check:
     order = question.order
     if order.signal_at is None:

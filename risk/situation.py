@@ -16,9 +16,19 @@ from accounts.models import Account, Position
 from accounts.valuation import AccountState, state_of
 from brokers.contracts import contracts_on
 from risk.conversion import BrokerRates
-from risk.facts import Ask, BestDay, Figure, Holding, Intent, LimitFact, Losses, OrderFacts
+from risk.facts import (
+    Ask,
+    BestDay,
+    BlackoutFact,
+    Figure,
+    Holding,
+    Intent,
+    LimitFact,
+    Losses,
+    OrderFacts,
+)
 from risk.kinds import KINDS, Basis, Kind, Scope, Trail, Unit, Window
-from risk.models import Limit, Reservation, Usage
+from risk.models import Blackout, Limit, Reservation, Usage
 from risk.results import best_day_of, losses_of, result_of, window_of
 from tradershub.finance.decimals import ZERO
 from tradershub.finance.terms import BY_TICK, ContractTerms
@@ -109,6 +119,22 @@ def with_latches(limits: Collection[LimitFact]) -> tuple[LimitFact, ...]:
     return tuple(
         replace(limit, latched_at=broken.get((f"limit:{limit.id}", limit.window_key)))
         for limit in limits
+    )
+
+
+def blackouts_now(order: OrderFacts) -> tuple[BlackoutFact, ...]:
+    """The windows of the owner and of everybody that run at the order's moment."""
+    running = Blackout.objects.filter(starts_at__lte=order.at, ends_at__gt=order.at)
+    mine = running.filter(Q(owner=order.owner_id) | Q(owner=None))
+    return tuple(
+        BlackoutFact(
+            id=window.pk,
+            event=window.event,
+            ends_at=window.ends_at,
+            currency=window.currency,
+            instrument_id=window.instrument_id,
+        )
+        for window in mine
     )
 
 

@@ -39,7 +39,7 @@ from brokers.models import (
     VenueEvent,
     VenueSnapshot,
 )
-from risk.models import KillSwitch, LastEquity, Limit, Reservation, RiskEvent
+from risk.models import Blackout, KillSwitch, LastEquity, Limit, Reservation, RiskEvent
 from tests.factories import make_account, make_broker, make_strategy, make_symbol, moment
 from tradershub.core.api_keys import create_key
 from tradershub.core.models import ApiKey, AuditEntry, Build, Preference, Submission
@@ -211,6 +211,13 @@ class MarkedBooks:
         on = {"scope": "account", "account": account, "owner": owner, "preset": MARK}
         limit = Limit.objects.create(kind="max_lots", unit="lots", value="1", **on)
         self.keep(limit)
+        window = {
+            "event": MARK,
+            "scope": "all",
+            "starts_at": AT,
+            "ends_at": moment("2024-03-04 11:00"),
+        }
+        self.keep(Blackout.objects.create(owner=owner, **window))
         order = {"client_order_id": f"{MARK}-order", "origin": MARK, "fingerprint": MARK}
         what = {"symbol": self.rows[SymbolTerms].symbol, "side": "buy", "intent": "entry"}
         held = {"lots": "1", "ask": {}, "epoch": 1, "at": AT}

@@ -87,6 +87,11 @@ BODIES: dict[str, Any] = {
     "apply_preset": {"account_id": "account", "preset": "static", "capital": "1"},
     "edit_limit": {"value": "0.5"},
     "remove_limit": {"reason": "stolen by somebody"},
+    "add_blackout": {
+        "event": "x", "scope": "all", "starts_at": "2098-01-01T00:00:00Z",
+        "ends_at": "2098-01-01T01:00:00Z",
+    },
+    "remove_blackout": {"reason": "stolen by somebody"},
     "release_limit": {"reason": "stolen by somebody"},
     "engage_kill_switch": {"scope": "account", "account_id": "account"},
     "release_kill_switch": {

@@ -19,7 +19,7 @@ from django.utils import timezone
 from brokers.connecting import all_platforms
 from brokers.models import Connection, Instrument, Platform, Quote, SymbolTerms
 from brokers.platforms import PLATFORMS
-from risk.models import KillSwitch, Limit
+from risk.models import Blackout, KillSwitch, Limit
 from tests.brokers.example_platform import KEY, add_example
 from tests.factories import make_account, make_broker, make_owner, make_strategy, make_symbol
 from tests.phone import Phone
@@ -70,6 +70,7 @@ OPERATIONS = {
     "send_signal_again": Ask("signals/{signal}/again", {}),
     "edit_limit": Ask("limits/{limit}", {"value": "30", "reason": REASON}, "patch"),
     "remove_limit": Ask("limits/{limit}/remove", {"reason": REASON}),
+    "remove_blackout": Ask("blackouts/{window}/remove", {"reason": REASON}),
     "release_limit": Ask("limits/{limit}/release", {"reason": REASON}),
     "release_kill_switch": Ask("kill-switch/release", {
         "scope": "account", "account_id": "{idle}", "reason": REASON,
@@ -78,7 +79,7 @@ OPERATIONS = {
 }  # fmt: skip
 FREE_OPERATIONS = {
     # They only forbid, stop, cancel, close or lower.
-    "add_limit", "apply_preset", "engage_kill_switch", "flatten", "withdraw_flattening",
+    "add_limit", "add_blackout", "apply_preset", "engage_kill_switch", "flatten", "withdraw_flattening",
     "cancel_sent_order", "close_at_broker", "decline_signal", "drop_signal_secret",
     "disable_connection", "disable_platform", "revoke_api_key", "connect_account", "close_account",
     # A paper account holds no money.
@@ -133,6 +134,10 @@ PAGES = {
     "risk_limit_change": Ask("risk/limit/{limit}/change/", {
         "value": "30", "unit": "lots", "enabled": "on", "reason": REASON, "basis": "balance",
         "trail": "static", "window": "",
+    }),
+    "risk_blackout_change": Ask("risk/blackout/{window}/change/", {
+        "event": "Payrolls", "scope": "all", "starts_at_0": "2024-01-01", "starts_at_1": "00:00",
+        "ends_at_0": "2024-01-02", "ends_at_1": "00:00", "reason": REASON,
     }),
     "core_apikey_add": Ask("core/apikey/add/", {"name": "x", "scopes": ["write"]}),
     "auth_user_add": Ask("auth/user/add/", PERSON),
@@ -200,7 +205,7 @@ FREE_TABLES = {
     "brokers.brokersymbol", "brokers.connection", "brokers.fxrate", "brokers.instrument",
     "brokers.platform", "brokers.quote", "brokers.symbolterms", "core.apikey", "core.preference",
     "django_q.failure", "django_q.ormq", "django_q.schedule", "django_q.success",
-    "risk.killswitch", "risk.limit", "risk.riskevent", "strategies.strategy", "trading.lane",
+    "risk.blackout", "risk.killswitch", "risk.limit", "risk.riskevent", "strategies.strategy", "trading.lane",
     "trading.order", "trading.orderattempt", "trading.route", "trading.signal",
     "trading.signalsource",
 }  # fmt: skip
@@ -226,7 +231,7 @@ class Books:
     def __init__(self, monkeypatch: Any) -> None:
         add_example(monkeypatch)
         monkeypatch.setattr("trading.services.wake", lambda account: None)  # nothing is sent
-        monkeypatch.setattr("trading.services._ask_risk_anew", lambda order, wanted: None)
+        monkeypatch.setattr("trading.services._ask_risk_anew", lambda *asked, **how: None)
         self.owner = make_owner(username="ada", is_staff=True, is_superuser=True)
         self.phone = Phone(self.owner)
         self.broker = make_broker()
@@ -239,6 +244,10 @@ class Books:
         self.limit = Limit.objects.create(
             kind="max_lots", unit="lots", value=10, scope="owner", owner=self.owner
         )
+        self.window = Blackout.objects.create(
+            event="Payrolls", scope="all", owner=self.owner, starts_at=AT,
+            ends_at=timezone.now() + dt.timedelta(hours=1),
+        )  # fmt: skip
         KillSwitch.objects.create(
             scope="account", key=str(self.idle.pk), owner_id=self.owner.pk, engaged=True, epoch=1
         )

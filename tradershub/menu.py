@@ -68,6 +68,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
     "Risk": (
         Entry("Risk", "report:risk", "shield", "x"),
         Entry("Limits", "risk.Limit", "speed"),
+        Entry("News blackouts", "risk.Blackout", "event_busy"),
         Entry("Refusals", "risk.RiskEvent", "block"),
         Entry("Kill switches", "risk.KillSwitch", "power_settings_new"),
     ),

@@ -5,6 +5,7 @@ Nothing in here speaks to a broker: a worker of the account's lane does (`tradin
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -288,9 +289,10 @@ def amend(order: Order, *, actor: Any, **changes: Any) -> OrderAttempt:
         filled = plain(order.filled)
         raise BadInput(f"Expected more than the {filled} lots that are filled", param="lots")
     _check(wanted)
-    if order.account.is_for_real_money and _risks_more(order, wanted):
+    risks_more = _risks_more(order, wanted)
+    if order.account.is_for_real_money and risks_more:
         demand(actor, Step.ORDER, order.account)
-    _ask_risk_anew(order, wanted)
+    _ask_risk_anew(order, wanted, risks_more=risks_more)
     asked = tickets.to_plain(ticket_of(order, **changes))
     return _request(order, Action.AMEND, actor=actor, asked=asked)
 
@@ -312,9 +314,10 @@ def _is_farther(side: str, known: Decimal | None, wanted: Decimal | None) -> boo
     return wanted is None or (wanted < known if side == Order.Side.BUY else wanted > known)
 
 
-def _ask_risk_anew(order: Order, wanted: Order) -> None:
+def _ask_risk_anew(order: Order, wanted: Order, *, risks_more: bool) -> None:
     now = timezone.now()
-    verdict = gate.authorise(order_facts(wanted, at=now))
+    facts = replace(order_facts(wanted, at=now), risks_no_more=not risks_more)
+    verdict = gate.authorise(facts)
     if verdict.refusal:
         raise Conflict(verdict.refusal.text, code=verdict.refusal.code.lower())
     journal.keep_verdict(order, verdict, stage=OrderCheck.Stage.CHANGE, at=now)

@@ -19,7 +19,7 @@ from accounts.models import (
     StatementLine,
 )
 from brokers.models import Connection, FxRate, SymbolTerms
-from risk.models import Limit, RiskEvent
+from risk.models import Blackout, Limit, RiskEvent
 from tests.factories import make_account, make_broker, make_strategy, make_symbol
 from tests.routes import operations
 from tradershub.core.api_keys import create_key
@@ -69,6 +69,8 @@ def fill(administrator):
             said = {"rule": "max_lots", "code": "MAX_LOTS", "text": "x", "kind": "refused"}
             at = dt.datetime.combine(day, dt.time(), dt.UTC)
             RiskEvent.objects.create(account=account, limit=limit, at=at, **said)
+            hour = {"starts_at": at, "ends_at": at + dt.timedelta(hours=1)}
+            Blackout.objects.create(owner=owner, event=str(n), scope="all", **hour)
             traded(account, str(n), at)
         return {"account_id": first.pk, "symbol_id": symbol.pk, "import_id": above.pk}
 

@@ -10,7 +10,7 @@ import pytest
 
 from risk import rules
 from risk.allowances import SHARED
-from risk.facts import BestDay, Figure, Holding, Losses, Missing, Price, Standing
+from risk.facts import BestDay, BlackoutFact, Figure, Holding, Losses, Missing, Price, Standing
 from risk.kinds import Kind, Trail, Unit, Window
 from tests.risk.orders import AT, ask, close, d, limit, order, question
 
@@ -87,10 +87,43 @@ def test_an_exit_needs_no_terms_for_its_size():
 
 @pytest.mark.parametrize(
     ("fields", "expected"),
-    [({}, ""), ({"session_open": False}, "SESSION_CLOSED"), ({"blackout": "NFP"}, "BLACKOUT")],
+    [({}, ""), ({"session_open": False}, "SESSION_CLOSED")],
 )
 def test_session(fields, expected):
     assert code(rules.session(question(order(**fields)))) == expected
+
+
+def window(hours=1, **about):
+    return BlackoutFact(id=1, event="Payrolls", ends_at=AT + dt.timedelta(hours=hours), **about)
+
+
+@pytest.mark.parametrize(
+    ("about", "order_fields", "expected"),
+    [
+        ({}, {}, "BLACKOUT"),
+        ({"currency": "EUR"}, {}, "BLACKOUT"),
+        ({"currency": "USD"}, {}, "BLACKOUT"),
+        ({"currency": "JPY"}, {}, ""),
+        ({"currency": "USD"}, {"symbol": "US500", "base": "US500"}, "BLACKOUT"),
+        ({"instrument_id": 7}, {}, "BLACKOUT"),
+        ({"instrument_id": 8}, {}, ""),
+        ({"currency": "USD"}, {"risks_no_more": True}, ""),
+    ],
+)
+def test_blackout(about, order_fields, expected):
+    asked = question(order(**order_fields), blackouts=(window(**about),))
+    assert code(rules.blackout(asked)) == expected
+
+
+def test_of_two_blackouts_the_one_is_named_that_ends_last():
+    asked = question(blackouts=(window(hours=2), window(hours=3), window(hours=1)))
+    said = rules.blackout(asked).text
+    assert said == "No new entries before 2024-03-06 13:00:00 UTC: Payrolls"
+
+
+def test_a_blackout_of_a_currency_cannot_be_judged_for_a_symbol_without_one():
+    with pytest.raises(Missing, match="base"):
+        rules.blackout(question(order(base=None), blackouts=(window(currency="EUR"),)))
 
 
 @pytest.mark.parametrize(

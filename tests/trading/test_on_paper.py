@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal as D
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Account, Position
 from risk import kill_switch
-from risk.models import Limit, Reservation
+from risk.models import Blackout, Limit, Reservation
 from tests.accounts.books import assert_derived
 from tests.trading.paper import Paper
+from tradershub.core.errors import Conflict
 from trading import execution, services
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +56,37 @@ def test_a_resting_order_fills_when_its_price_comes(paper):
     order.refresh_from_db()
     assert (order.state, order.filled) == ("filled", D("0.1"))
     assert_derived(paper.account)
+
+
+def test_a_news_blackout_keeps_entries_back_and_nothing_else(paper):
+    working = paper.place(kind="limit", price=D("1.05"), stop_loss=D("1.04"))
+    position = open_position(paper)
+    hour = dt.timedelta(hours=1)
+    Blackout.objects.create(
+        owner=paper.owner, event="Payrolls", scope="currency", currency="USD",
+        starts_at=timezone.now() - hour, ends_at=timezone.now() + hour,
+    )  # fmt: skip
+    refused = paper.place()
+    assert (refused.state, refused.code) == ("blocked", "BLACKOUT")
+    assert "Payrolls" in refused.reason
+    with pytest.raises(Conflict, match="Payrolls"):
+        services.amend(working, actor=paper.owner, lots=D("0.2"))
+    services.amend(working, actor=paper.owner, stop_loss=D("1.045"))
+    assert paper.pump(working).stop_loss == D("1.045")
+    services.cancel(working, actor=paper.owner)
+    assert paper.pump(working).state == "cancelled"
+    services.protect(position, actor=paper.owner, stop_loss=D("1.09"))
+    execution.pump(paper.account)
+    paper.turn()
+    position.refresh_from_db()
+    assert position.stop_loss == D("1.09")
+    assert paper.pump(services.close_position(position, actor=paper.owner)).state == "filled"
+
+
+def open_position(paper):
+    assert paper.place().state == "filled"
+    paper.turn()
+    return Position.objects.get(account=paper.account)
 
 
 def test_a_resting_order_is_cancelled(paper):
