@@ -92,7 +92,7 @@ FREE_OPERATIONS = {
     # Books and what is known of brokers: nothing of it leaves the hub.
     "open_broker", "edit_broker", "close_broker", "reopen_broker", "add_instrument",
     "edit_instrument", "add_symbol", "map_symbol", "add_symbol_terms", "edit_terms",
-    "try_connection", "open_account", "edit_account", "reopen_account", "add_account_terms",
+    "try_connection", "take_over_terms", "open_account", "edit_account", "reopen_account", "add_account_terms",
     "edit_account_terms", "place_order", "modify_order", "cancel_order", "fill_order",
     "close_position", "explain_break", "reopen_break", "enter_deposit", "enter_withdrawal",
     "enter_charge", "enter_trade", "reverse_deal", "upload_statements", "name_columns",
@@ -188,7 +188,7 @@ FREE_PAGES = {
     "channel", "channel-choose", "channel-new", "channel-edit", "channel-delete", "channel-switch",
     "channel-test", "channel-code", "channel-disconnect",
     # No money is at stake, or none leaves the hub.
-    "paper", "connection-test", "accounts_account_open_paper", "accounts_account_reopen_this",
+    "paper", "connection-test", "connection-terms", "accounts_account_open_paper", "accounts_account_reopen_this",
     "brokers_broker_close_this", "brokers_broker_reopen_this", "accounts_position_close",
     *(f"accounts_account_enter_{what}" for what in ("charge", "deposit", "order", "trade", "withdrawal")),
     *(f"accounts_break_{what}" for what in ("explain", "reopen")),

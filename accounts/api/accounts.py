@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 
-from accounts import papers, services
+from accounts import learning, papers, services
 from accounts.models import LARGEST_LEVERAGE, Account, AccountTerms
 from accounts.queries import equity_curve
 from accounts.valuation import AccountState, state_of
@@ -201,6 +201,32 @@ class AccountTermsChange(AccountTermsEdit):
     changed_on: GivenDay | None = Field(
         None, description="First day of the new terms; null corrects the terms where they stand"
     )
+
+
+class LessonOut(Schema):
+    symbols: int = Field(description="New ones")
+    unmapped: int = Field(description="Of these, known for no instrument")
+    added: int
+    changed: int
+    same: int
+    differences: list[str] = Field(description="Where a person, or another connection, says other")
+    unclear: list[str]
+
+
+@router.post(
+    "/connections/{connection_id}/terms",
+    response=LessonOut,
+    summary="Take over symbols and terms from the platform",
+)
+def take_over_terms(request: HttpRequest, connection_id: int, preview: bool = False) -> Any:
+    """What a person or another connection said stays. With preview=true nothing is written."""
+    user = allow(request, "brokers.change_connection")
+    mine = Connection.objects.for_user(user).select_related("broker")
+    connection = one(mine, connection_id, what="connection")
+    lesson = learning.preview(connection) if preview else learning.take_over(connection, actor=user)
+    counted = {name: len(getattr(lesson, name)) for name in ("symbols", "added", "changed")}
+    told = {"differences": lesson.differences, "unclear": lesson.unclear}
+    return {**counted, **told, "unmapped": lesson.unmapped, "same": lesson.same}
 
 
 class AccountTermsOut(Schema):

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from brokers import connecting
 from brokers.adapters.errors import Unavailable
-from brokers.models import Connection
+from brokers.models import Connection, SymbolTerms
 from brokers.secrets import unsealed
 from tests.admin.conftest import Browser
 from tests.brokers.example_platform import CANARY, KEY, add_example, settings_given
@@ -49,6 +49,20 @@ def opened(person, **more):
 
 def at(name, *args):
     return reverse(f"desk:{name}", args=args)
+
+
+# -- The platform's terms ----------------------------------------------------------------------
+def test_terms_are_shown_before_they_are_taken_over(trader, viewer):
+    connection = opened(trader)
+    make_account(owner=trader.user, broker=connection.broker, connection=connection)
+    address = at("connection-terms", connection.pk)
+    page = trader.said(trader.client.post(address))
+    assert "nothing is written yet" in page and not SymbolTerms.objects.exists()
+    trader.client.post(address, {"sure": "1"})
+    assert SymbolTerms.objects.get().source == f"Example, connection {connection.pk}"
+    page = trader.said(trader.client.get(at("connection", connection.pk)))
+    assert "1 new symbol; terms: 1 new" in page and "kept up once a day" in page
+    assert viewer.client.post(address).status_code in (403, 404)
 
 
 # -- The form ----------------------------------------------------------------------------------

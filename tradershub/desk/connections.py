@@ -11,9 +11,11 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts import learning
 from brokers import connecting
 from brokers.adapters.settings import described
 from brokers.checking import Step, check_connection
+from brokers.learning import MOST_TOLD, Lesson, noted
 from brokers.models import Connection
 from brokers.platforms import PLATFORMS
 from tradershub.core.audit import entries_about
@@ -46,7 +48,11 @@ def address(connection: Connection) -> str:
 
 
 def _page(
-    request: HttpRequest, connection: Connection, *, steps: Sequence[Step] = ()
+    request: HttpRequest,
+    connection: Connection,
+    *,
+    steps: Sequence[Step] = (),
+    lesson: Lesson | None = None,
 ) -> HttpResponse:
     accounts = connection.accounts.select_related("broker").order_by("number")
     return render_page(
@@ -64,6 +70,10 @@ def _page(
         accounts=accounts[:MOST_ACCOUNTS],
         maps=symbol_maps([connection.broker]),
         steps=steps,
+        lesson=lesson,
+        lesson_told=[*lesson.differences, *lesson.unclear][:MOST_TOLD] if lesson else [],
+        learns=learning.can_be_learned(connection),
+        taken=noted(connection),
         advice=list(advice(connection.platform)),
         log=entries_about(Connection, str(connection.pk), reader=request.user)[:LOGGED],
     )
@@ -164,6 +174,22 @@ def test(request: HttpRequest, pk: int) -> HttpResponse:
     need(request, CHANGE)
     steps = check_connection(connection, actor=request.user)
     return _page(request, connection, steps=steps)
+
+
+@require_POST
+def take_over(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show what taking the platform's symbols and terms over would do; with sure=1 do it."""
+    connection = mine(request, pk)
+    need(request, CHANGE)
+    try:
+        if request.POST.get("sure") != "1":
+            return _page(request, connection, lesson=learning.preview(connection))
+        lesson = learning.take_over(connection, actor=request.user)
+    except HubError as refusal:
+        messages.error(request, refusal.message)
+    else:
+        messages.success(request, f"Taken over: {learning.in_words(lesson)}")
+    return HttpResponseRedirect(address(connection))
 
 
 @require_POST

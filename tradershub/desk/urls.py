@@ -55,6 +55,7 @@ urlpatterns = [
     path("connections/<int:pk>/", hub_page(connections.page), name="connection"),
     path("connections/<int:pk>/edit", hub_page(connections.edit), name="connection-edit"),
     path("connections/<int:pk>/test", hub_page(connections.test), name="connection-test"),
+    path("connections/<int:pk>/terms", hub_page(connections.take_over), name="connection-terms"),
     path("connections/<int:pk>/switch", hub_page(connections.switch), name="connection-switch"),
     path("connections/<int:pk>/delete", hub_page(connections.delete), name="connection-delete"),
     path("channels/new/", hub_page(channels.choose), name="channel-choose"),

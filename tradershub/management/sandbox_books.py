@@ -13,21 +13,19 @@ from accounts.papers import open_paper_account
 from accounts.services import open_account, switch_trading
 from accounts.subscribing import connect_chat, open_channel
 from brokers.connecting import open_connection
-from brokers.models import Connection, Instrument, SymbolTerms
-from brokers.services import open_broker, symbol_for
+from brokers.learning import ask_for
+from brokers.models import Connection, Instrument
+from brokers.services import open_broker
 from brokers.simulators.oanda import EXAMPLES
-from brokers.simulators.oanda.instruments import CATALOGUE
 from brokers.simulators.oanda.simulator import TOKEN
 from strategies.models import Strategy
 from strategies.services import create_strategy
-from tradershub.core.terms import add_terms
 from trading.models import SignalSource
 from trading.signals import create_source, set_route
 
 KEY = "sandbox"
 ACTOR = "sandbox"  # a program on this machine, which the audit names
 TRADED = ("EURUSD", "GBPUSD", "USDJPY")
-EVER = dt.date(2000, 1, 1)
 CHAT = 4242  # who writes in the simulated chat unless told otherwise
 BOT = 100200300
 
@@ -94,7 +92,7 @@ def _oanda_accounts(owner: Any, port: int) -> list[Account]:
         settings={"environment": "simulator", "port": port},
         secrets={"token": TOKEN},
     )
-    _add_symbols(connection, owner)
+    ask_for(connection)  # the keeper takes the simulator's terms over
     return [_account(owner, connection, terms) for terms in EXAMPLES]
 
 
@@ -110,31 +108,8 @@ def _account(owner: Any, connection: Connection, terms: Any) -> Account:
         mode=Account.Mode.HEDGING if terms.hedging else Account.Mode.NETTING,
         platform=connection.platform,
         connection=connection,
-        leverage=30,
-        margin_call_level=100,
-        stop_out_level=50,
     )
     return switch_trading(account, on=True, actor=ACTOR)
-
-
-def _add_symbols(connection: Connection, owner: Any) -> None:
-    """The simulator's instruments with their terms: a lot is one unit."""
-    for one in CATALOGUE:
-        symbol = symbol_for(connection.broker, one.name)
-        is_pair = one.type == "CURRENCY"
-        terms = SymbolTerms(
-            symbol=symbol,
-            valid_from=EVER,
-            contract_size=1,
-            digits=one.digits,
-            tick_size=one.step,
-            lot_min=one.least,
-            lot_step=one.least,
-            lot_max=one.most,
-            margin_mode=SymbolTerms.Margin.FOREX if is_pair else SymbolTerms.Margin.CFD,
-            margin_rate=1 if is_pair else one.margin_rate,
-        )
-        add_terms(terms, actor=ACTOR)
 
 
 def _chat(owner: Any) -> None:
