@@ -233,7 +233,6 @@ def _protect(adapter: Adapter, attempt: OrderAttempt) -> PositionReport:
 def record(claim: Claim, answer: Answer) -> None:
     """Write down what became of the request. What somebody else settled meanwhile is only added to."""
     failpoint("record.before")
-    _count(claim.attempt.account, answer)
     if isinstance(answer, Ack):
         take_answer(claim.attempt, answer)
     elif isinstance(answer, PositionReport):
@@ -243,6 +242,7 @@ def record(claim: Claim, answer: Answer) -> None:
             _failed(claim, answer)
             failpoint("record.inside")
     failpoint("record.committed")
+    _count(claim.attempt.account, answer)
 
 
 def _count(account: Account, answer: Answer) -> None:

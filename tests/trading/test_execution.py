@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import Deal, Position
@@ -294,6 +294,18 @@ def test_a_closing_does_not_leave_when_its_lease_may_have_run_out(desk, settings
     desk.pump()
     assert (desk.state(closing), closing.code) == ("not_sent", "LATE")
     assert [line["action"] for line in desk.ledger.lines()] == ["place"]
+
+
+def test_an_answer_is_written_down_before_the_platform_is_counted(desk, monkeypatch):
+    order = desk.place()
+
+    def away(*args):
+        raise OperationalError("lock timeout")
+
+    monkeypatch.setattr(execution, "note_success", away)
+    with pytest.raises(OperationalError):
+        desk.pump()
+    assert (desk.state(order), outcomes(order)) == ("filled", ["done"])
 
 
 def test_the_answer_of_another_account_stops_the_lane(desk):
