@@ -24,6 +24,8 @@ DOUBLE_BYTES = (
     ("gbk", re.compile(r"[\u4e00-\u9fff]"), 0.8),
     ("shift_jis", re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]"), 0.8),
 )
+# Wide colons and the like: said by every one of them, and so by none.
+PUNCTUATION = re.compile(r"[\u3000-\u3003\u3008-\u3011\uff01-\uff0f\uff1a-\uff20]")
 KANA = re.compile(r"[\u3040-\u30ff]")
 HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 COMMON_GB_LEAD = range(0xB0, 0xD8)  # the 3,755 everyday characters of GB 2312
@@ -112,7 +114,7 @@ def _plausible(sample: bytes) -> str:
 
 
 def _reads_as(sample: bytes, name: str, script: re.Pattern[str], *, share: float) -> bool:
-    text = sample.decode(name, errors="replace")
+    text = PUNCTUATION.sub("", sample.decode(name, errors="replace"))
     beyond = [letter for letter in text if letter > "\x7f"]
     if not beyond or text.count("\ufffd") > 0.02 * len(beyond):
         return False

@@ -167,13 +167,15 @@ def _account(sheet: Sheet, head: str) -> AccountInfo:
 
 
 def _value(text: str) -> str:
-    """What stands behind the label and its colon."""
-    return "".join(COLON.split(text, maxsplit=1)[1:]).strip()
+    """What stands behind the label and its colon; a leverage has one of its own."""
+    leverage = re.search(r"1:\d{1,5}$", text)
+    return leverage[0] if leverage else "".join(COLON.split(text, maxsplit=1)[1:]).strip()
 
 
 def _currency(values: list[str]) -> str:
-    """A code such as USD, USDT or mBTC behind the name, which is the second cell and may be LEE."""
-    return next((v for v in values[2:] if re.fullmatch(r"[A-Za-z]{0,2}[A-Z]{3}[A-Za-z]?", v)), "")
+    """A code such as USD, USDT or mBTC; it stands behind the name, which may look like one."""
+    codes = [v for v in values if re.fullmatch(r"[A-Za-z]{0,2}[A-Z]{3}[A-Za-z]?", v)]
+    return codes[-1] if codes else ""
 
 
 def _visible(row: list[Cell]) -> list[Cell]:

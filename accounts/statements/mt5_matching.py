@@ -8,7 +8,7 @@ proven stays empty.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Hashable, Iterator
 from decimal import Decimal
 from itertools import islice
@@ -38,6 +38,7 @@ def with_positions(sheet: Sheet) -> list[DealLine]:
     refs.match_whole(lambda p: p.swap, lambda d: d.swap)
     refs.match_parts()
     refs.match_open_remainders()
+    refs.match_last_parts()
     refs.match_only_candidates()
     return [
         DealLine._make((*deal[:REF], ref, *deal[REF + 1 :])) if (ref := refs.found.get(i)) else deal
@@ -115,6 +116,25 @@ class _Refs:
             ways = list(islice(self._sums_to(candidates, gone), 2))
             if len(ways) == 1:
                 self.found.update(dict.fromkeys(ways[0], line.position_ref))
+
+    def match_last_parts(self) -> None:
+        """Positions of which a part was closed before the first row: what closed the rest.
+
+        Their rows sum up deals that the file does not show, so that only being the only one of the
+        symbol and side whose closings are looked for proves it.
+        """
+        groups = self._closings_by_side()
+        seeking = Counter((p.symbol, p.side) for p in self.open_positions)
+        seeking.update((line.symbol, line.side) for line in self.sheet.open_positions)
+        opened = set(self.found.values())
+        for p in self.open_positions:
+            if seeking[p.symbol, p.side] > 1 or p.position_id in opened:
+                continue
+            group = groups[p.symbol, opposite(p.side)]
+            parts = self._between(group, p.opened_at, p.closed_at)
+            lots = sum((self.deals[i].volume or ZERO for i in parts), ZERO)
+            if parts and lots < p.volume and self._time_of(parts[-1]) == p.closed_at:
+                self.found.update(dict.fromkeys(parts, p.position_id))
 
     def match_only_candidates(self) -> None:
         """Closings at a moment when just one position of that symbol and side could be meant."""

@@ -38,7 +38,8 @@ def margin_mode(stated: str, sheet: Sheet) -> str:
 def inferred_openings(sheet: Sheet, deals: list[DealLine], mode: str) -> list[DealLine]:
     """The openings that lie before the first row, at the prices that the report gives them.
 
-    They move no money: what they cost is in the opening balance.
+    Of a position closed in part before it, what the rows close. They move no money: what they cost
+    is in the opening balance.
     """
     if mode == NETTING:
         return list(_netted_openings(sheet))
@@ -47,7 +48,11 @@ def inferred_openings(sheet: Sheet, deals: list[DealLine], mode: str) -> list[De
     for deal in deals:
         if deal.entry in CLOSINGS and deal.position_ref:
             closed[deal.position_ref] += deal.volume or ZERO
-    missing = [_opening_of(p) for p in sheet.positions if p.position_id not in known]
+    missing = [
+        _opening_of(p)._replace(volume=closed.get(p.position_id, p.volume))
+        for p in sheet.positions
+        if p.position_id not in known
+    ]
     missing += [
         _opening(
             row=line.row,

@@ -120,10 +120,15 @@ def test_a_currency_of_more_than_three_letters_is_kept(tmp_path, currency):
 
 def test_a_heading_with_chinese_colons_is_read(tmp_path):
     html = small_page().html()
-    for label in ("Account", "Name", "Currency", "Leverage"):
-        html = html.replace(f"{label}: ", f"{label}\uff1a")
+    for label, chinese in (
+        ("Account", "账户"),
+        ("Name", "名称"),
+        ("Currency", "货币"),
+        ("Leverage", "杠杆"),
+    ):
+        html = html.replace(f"{label}: ", f"{chinese}：")
     path = tmp_path / "statement.htm"
-    path.write_bytes(html.encode())
+    path.write_bytes(html.encode("gbk"))
     account = mt4.read(path).account
     assert (account.number, account.name) == ("4711", "A Trader")
     assert (account.currency, account.leverage) == ("USD", 200)

@@ -311,6 +311,25 @@ def test_opening_before_the_report_is_inferred_without_money(tmp_path: Path) -> 
     assert statement.breaks == []
 
 
+def test_of_a_position_closed_in_part_before_the_report_the_rest_is_inferred(
+    tmp_path: Path,
+) -> None:
+    """Its row has the volume and profit of all parts, of which the file shows the last ones."""
+    closing = SOLD.replace("|0.10|", "|{lots}|").replace("|10.00|1 009.00|", "|5.00|{balance}|")
+    first = closing.format(lots="0.02", balance="1 004.40")
+    last = closing.format(lots="0.03", balance="1 008.80").replace("|102|", "|103|")
+    last = last.replace("11:00:00", "12:00:00")
+    whole = CLOSED.replace(
+        "11:00:00|1.10100|-0.70|-0.20|10.00", "12:00:00|1.10100|-2.00|-0.60|30.00"
+    )
+    deals = read(Report(deals=[first, last], positions=[whole]), tmp_path).deals
+    assert [(deal.volume, deal.position_ref, deal.inferred) for deal in deals] == [
+        (Decimal("0.05"), "501", True),
+        (Decimal("0.02"), "501", False),
+        (Decimal("0.03"), "501", False),
+    ]
+
+
 def test_every_type_of_money_row_has_its_kind(tmp_path: Path) -> None:
     words = {
         "balance": base.DEPOSIT,
