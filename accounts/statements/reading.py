@@ -33,9 +33,11 @@ from accounts.statements.meter import METER
 __all__ = ["read_in_child", "read_statement"]
 
 HEAD_ROWS = 500
+OFFICE = b"\xd0\xcf\x11\xe0"
+SECTOR = 4096
 KINDS = (
     (b"%PDF", "a PDF document"),
-    (b"\xd0\xcf\x11\xe0", "a workbook of the old XLS kind or another old Office document"),
+    (OFFICE, "a workbook of the old XLS kind or another old Office document"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
     (b"GIF8", "a picture"),
@@ -103,6 +105,8 @@ def _rows(path: Path, kind: str) -> Iterator[list[Cell]]:
 def _what_else(path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(16)
+    if head.startswith(OFFICE) and _is_encrypted(path):
+        return "The workbook is protected by a password; expected it saved without one."
     if found := next((name for mark, name in KINDS if head.startswith(mark)), ""):
         return f"The file is {found}; expected a statement as HTML, XLSX or CSV."
     start = next(text_chunks(path), "")[:4096].lower()
@@ -116,6 +120,15 @@ def _what_else(path: Path) -> str:
     if start.lstrip("\ufeff \r\n\t").startswith("<"):
         return "The file is XML of an unknown kind; expected a statement as HTML, XLSX or CSV."
     return "The file holds no table; expected a statement as HTML, XLSX or CSV."
+
+
+def _is_encrypted(path: Path) -> bool:
+    """Whether an Office container's list of contents names a package under a password ([MS-CFB] 2.2)."""
+    with path.open("rb") as file:
+        head = file.read(52)
+        size = 1 << min(int.from_bytes(head[30:32], "little"), 12)
+        file.seek((int.from_bytes(head[48:52], "little") + 1) * size)
+        return "EncryptedPackage".encode("utf-16-le") in file.read(SECTOR)
 
 
 def _unknown(kind: str, head: list[list[Cell]]) -> NotAStatement:

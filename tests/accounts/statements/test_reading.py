@@ -299,3 +299,16 @@ def test_a_page_may_name_its_document_type(tmp_path):
         named + path.read_text("utf-16").replace("Deposit", "&lt;!ENTITY a"), encoding="utf-16"
     )
     assert read_statement(path).deals[0].comment == "<!ENTITY a"
+
+
+def test_a_workbook_under_a_password_is_said_to_be_one(tmp_path: Path) -> None:
+    """As Excel writes it: an Office container whose second sector lists the encrypted package."""
+    head = bytearray(b"\xd0\xcf\x11\xe0".ljust(512, b"\0"))
+    head[30:32], head[48:52] = (9).to_bytes(2, "little"), (1).to_bytes(4, "little")
+    contents = "Root Entry".encode("utf-16-le").ljust(128, b"\0") + "EncryptedPackage".encode(
+        "utf-16-le"
+    )
+    path = tmp_path / "book.xlsx"
+    path.write_bytes(bytes(head) + b"\0" * 512 + contents.ljust(512, b"\0"))
+    with pytest.raises(NotAStatement, match="protected by a password"):
+        read_statement(path)
