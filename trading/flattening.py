@@ -45,14 +45,15 @@ State = Flattening.State
 
 # -- Asked and withdrawn by a person -----------------------------------------------------------
 def stop_and_flatten(scope: Scope, *, actor: Any, reason: str = "") -> list[Flattening]:
-    """Stop the scope and ask for its accounts to become flat, in one transaction; those asked for, also before.
+    """Stop the scope, then ask for its accounts to become flat; those asked for, also before.
 
+    The stop is committed first: it waits for nothing, and stands where the rest fails.
     Raises BadInput for a scope that is not whole accounts, NotAllowed for one that is not this person's.
     """
     if scope.kind not in SCOPES:
         raise BadInput(f"Only whole accounts are made flat, not a {scope.kind}", param="scope")
+    kill_switch.engage(scope, actor=actor, reason=reason)
     with transaction.atomic():
-        kill_switch.engage(scope, actor=actor, reason=reason)
         return [_ask(account, actor) for account in to_flatten(scope)]
 
 

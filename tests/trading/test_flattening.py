@@ -97,6 +97,16 @@ def test_stop_alone_flattens_nothing(paper):
     assert Position.objects.get(account=paper.account).open_volume == D("0.1")
 
 
+def test_the_stop_stands_where_flattening_cannot_be_asked_for(paper, monkeypatch):
+    def fails(*args):
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr(flattening, "_ask", fails)
+    with pytest.raises(RuntimeError):
+        stop_and_flatten(kill_switch.of_account(paper.account), actor=paper.owner)
+    assert kill_switch.standing(paper.account).engaged
+
+
 def test_asked_again_it_is_one_request_and_closings_under_way_get_no_others(paper, monkeypatch):
     paper.place()
     paper.turn()
