@@ -418,6 +418,7 @@ MOST = 20
 def check(address: str, ledger: Path, http: Path) -> Row:
     known = Records(address, ledger, http)
     found = {name: list(look(known)) for name, look in INVARIANTS.items()}
+    known.books.session.close()
     states = Counter(order["state"] for order in known.orders)
 
     def count(names: Iterable[str]) -> int:

@@ -30,6 +30,7 @@ from tests.faults.proxy import Proxies, Proxy, free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 40.0
+STARTING = 120.0
 PARTS = ("web", "execution", "keeper")
 OVER = ("blocked", "filled", "cancelled", "expired", "rejected", "not_sent")
 RETRIED = (429, 500, 502, 503, 504)
@@ -198,9 +199,11 @@ class World:
             rest = ("127.0.0.1", str(self.web_port), "1") if part == "web" else ()
             self._spawn(part, "-m", "tradershub.member", part, *rest, **more)
         if not parts or "web" in parts:
-            wait_for(lambda: self._tries(self.get, "/health/live"), "the web server")
+            alive = "/health/live"
+            wait_for(lambda: self._tries(self.get, alive), "the web server", patience=STARTING)
         if not parts:
-            wait_for(self._has_money, "the keeper's first look at each account")
+            what = "the keeper's first look at each account"
+            wait_for(self._has_money, what, patience=STARTING)
 
     def _has_money(self) -> bool:
         found = self.database.rows("SELECT count(*) FROM accounts_deal WHERE kind = 'deposit'")
