@@ -51,7 +51,7 @@ def prepare_environment(words: Sequence[str]) -> None:
         "TRADERSHUB_DATA": str(folder),
         "DATABASE_URL": f"sqlite:///{folder / 'hub.sqlite3'}",
         "HTTPS": "0",
-        "LOAD_RATES": "0",
+        "LOAD_RATES": os.environ.get("LOAD_RATES", "1"),
         "OUTGOING_ALLOWED": "",
         "TELEGRAM_API": chat,
         "SLACK_HOOKS": chat,

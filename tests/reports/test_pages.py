@@ -216,6 +216,9 @@ def test_a_currency_without_a_rate_is_left_out_and_named(page, books):
     response = page("/")
     assert account.name in figure_of(response, "Equity").why
     assert "No reference rate of ZAR" in text_of(page("/reports/equity/"))
+    accounts = len(books.accounts) + 1
+    lead = figure_of(page("/reports/dashboard/"), "Equity")
+    assert lead.note.startswith(f"only {accounts - 1} of {accounts} accounts")
 
 
 def test_an_open_position_without_a_price_is_a_dash_with_its_reason(page, books):

@@ -86,6 +86,8 @@ class Dashboard(Report):
             why += f"\nLeft out, prices or rate unknown: {', '.join(left_out[:5])}"
             why += f" and {len(left_out) - 5} more." if len(left_out) > 5 else "."
         oldest = min((state.prices_at for state in known if state.prices_at), default=None)
+        notes = [f"only {len(known)} of {len(self.states)} accounts"] if left_out else []
+        notes += [f"oldest price {formats.age(oldest, now=timezone.now())}"] if oldest else []
         lead = money_figure(
             "Equity",
             equity if known else None,
@@ -93,7 +95,7 @@ class Dashboard(Report):
             lead=True,
             why=why,
             mark=provisional(self.filters.account_ids),
-            note=f"oldest price {formats.age(oldest, now=timezone.now())}" if oldest else "",
+            note=", ".join(notes) if known else "",
         )
         whole = equity if len(known) == len(self.states) else None
         return [lead, *(self._change(span, whole) for span in SPANS)]
