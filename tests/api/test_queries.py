@@ -13,7 +13,9 @@ from accounts import manual
 from accounts.models import (
     AccountTerms,
     Break,
+    Channel,
     FileMapping,
+    Notification,
     StatementFile,
     StatementImport,
     StatementLine,
@@ -64,11 +66,13 @@ def fill(administrator):
                 owner=owner, broker=account.broker, name=str(n), headings_hash=str(n), mapping={}
             )
             create_key(owner=owner, name=str(n), scopes=["read"])
+            channel = Channel.objects.create(owner=owner, name=str(n), kind="slack", sealed="x")
             on = {"scope": "account", "account": account, "owner": owner}
             limit = Limit.objects.create(kind="max_lots", unit="lots", value=1, **on)
             said = {"rule": "max_lots", "code": "MAX_LOTS", "text": "x", "kind": "refused"}
             at = dt.datetime.combine(day, dt.time(), dt.UTC)
             RiskEvent.objects.create(account=account, limit=limit, at=at, **said)
+            Notification.objects.create(channel=channel, made_at=at, next_at=at, expires_at=at)
             hour = {"starts_at": at, "ends_at": at + dt.timedelta(hours=1)}
             Blackout.objects.create(owner=owner, event=str(n), scope="all", **hour)
             traded(account, str(n), at)
