@@ -63,10 +63,11 @@ class Injector(threading.Thread):
     def run(self) -> None:
         acts, weights = zip(*self.faults, strict=True)
         while not self.stopping.wait(self.rng.uniform(0.2, 0.8)):
-            if self.done.total() >= self.due():
-                continue
-            act = self.rng.choices(acts, weights)[0]
             try:
+                self.world.revive()
+                if self.done.total() >= self.due():
+                    continue
+                act = self.rng.choices(acts, weights)[0]
                 if name := act():
                     self.done[name] += 1
             except Exception as fault:  # noqa: BLE001 - the hub is being broken: nothing may be there

@@ -218,6 +218,12 @@ class World:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
+    def revive(self) -> None:
+        """Start again what has ended by itself, as the supervisor does: a web server whose worker dies often ends."""
+        for part in PARTS:
+            if part in self.processes and self.processes[part].poll() is not None:
+                self.start(part)
+
     def stop(self) -> None:
         self.kill(*self.processes)
         self.proxies.stop()
