@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
+from accounts import manual
 from accounts.models import Account, Deal, StatementImport
 from brokers.models import Broker
 from tests.accounts.histories import history
@@ -47,6 +49,16 @@ def run(*arguments):
         [json.loads(line) for line in out.getvalue().splitlines()],
         err.getvalue().splitlines(),
     )
+
+
+def test_what_the_books_hold_and_the_file_does_not_is_a_break_too(report):
+    account = make_account(number="77", currency="USD", broker=make_broker(name="Example Ltd"))
+    held = {"symbol": "NZDCAD", "side": "buy", "volume": "1.5", "price": "1.3"}
+    manual.trade(account, actor="me", at=dt.datetime(2020, 1, 2, tzinfo=dt.UTC), **held)
+    status, [shown], errors = run(report, "--yes", "--account", "77", "--owner", account.owner)
+    assert (status, errors) == (0, [])
+    words = "NZDCAD: Open buy positions: the file holds 0 lots, the deals make 1.5"
+    assert words in shown["breaks"]
 
 
 def test_a_dry_run_prints_the_file_and_writes_nothing(report):

@@ -20,7 +20,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from accounts import imports
 from accounts.imports.progress import OF_BOOKING, Counting, HowFar
-from accounts.models import StatementImport
+from accounts.models import Break, StatementImport
 from accounts.statements import storage
 from accounts.statements.addressee import Addressee, addressee
 from accounts.statements.base import NotAStatement, Statement
@@ -214,7 +214,8 @@ class Run:
                 sha256=kept.sha256, batch=self.batch, state=StatementImport.State.BOOKING,
             )  # fmt: skip
             imports.book_read(imported, statement, actor=self.owner, progress=terminal)
-        return {key: imported.preview[key] for key in KEYS} | {"file": name}, statement.notes
+        shown = {key: imported.preview[key] for key in KEYS} | {"file": name}
+        return shown | {"breaks": [*shown["breaks"], *held_otherwise(imported)]}, statement.notes
 
     def _why_not(self, whose: Addressee) -> str:
         """What is missing before the file can be booked; empty when nothing is."""
@@ -248,6 +249,13 @@ class Run:
             self.out.write(f"  Break: {sentence}")
         for sentence in notes:
             self.out.write(f"  Note: {sentence}")
+
+
+def held_otherwise(imported: StatementImport) -> list[str]:
+    """What the file holds open and the books do not, or the other way round: known once it is booked."""
+    open_ones = Break.objects.filter(statement=imported, kind=Break.Kind.POSITION, state="open")
+    rows = open_ones.order_by("symbol", "cause").values_list("symbol", "cause")
+    return [f"{symbol}: {cause}" for symbol, cause in rows]
 
 
 KEYS = ("file", "format", "account", "period", "lines", "file_totals", "our_totals", "breaks")
