@@ -1,7 +1,8 @@
 """What a person may ask and order from their chat: to look, to stop, to flatten; nothing that loosens a limit.
 
-An update is read once: its number and what was done of it are written in one transaction. Answers leave by the
-outbox like everything else.
+What an update asks is done first, in transactions of its own, so that a stop waits for nothing; then it is marked
+as read, with its answer. Cut off in between it is done again, which does no harm. Answers leave by the outbox
+like everything else.
 """
 
 from __future__ import annotations
@@ -50,40 +51,43 @@ log = structlog.get_logger("trading.chat")
 def take(channel: Channel, update: Mapping[str, Any]) -> None:
     """Do what the update asks, unless it was read before. Raises what a database that is away raises."""
     number = int(update["update_id"])
+    unread = Channel.objects.filter(pk=channel.pk, heard__lte=number, enabled=True)
+    fresh = unread.select_related("owner").first()
+    if fresh is None:
+        return
+    message = update.get("message")
+    is_text = isinstance(message, dict) and isinstance(message.get("text"), str)
+    words = _read(fresh, message) if is_text else None
     with transaction.atomic():
-        mine = Channel.objects.filter(pk=channel.pk, heard__lte=number, enabled=True)
-        if not mine.update(heard=number + 1):
-            return
-        fresh = Channel.objects.select_related("owner").get(pk=channel.pk)
-        message = update.get("message")
-        if isinstance(message, dict) and isinstance(message.get("text"), str):
-            _read(fresh, number, message)
+        if unread.update(heard=number + 1) and words:
+            reply(fresh, f"reply:{number}", words)
 
 
-def _read(channel: Channel, number: int, message: Mapping[str, Any]) -> None:
+def _read(channel: Channel, message: Mapping[str, Any]) -> Words | None:
+    """What is answered; None to strangers, and to talk that is no command."""
     chat, person = message["chat"]["id"], message.get("from", {}).get("id")
     text = message["text"].strip()[:200]
     code = text.removeprefix("/start").strip()
     if isinstance(person, int) and is_code(channel, code):
         names = (_name(message["chat"]), _name(message["from"]))
-        connect_chat(channel, chat=chat, name=names[0], person=person, person_name=names[1])
-        words = Words("Connected", f"What happens in your accounts comes here.\n{HELP}")
-    elif chat != channel.chat:
+        with transaction.atomic():
+            connect_chat(channel, chat=chat, name=names[0], person=person, person_name=names[1])
+        return Words("Connected", f"What happens in your accounts comes here.\n{HELP}")
+    if chat != channel.chat:
         _turn_away(channel, chat)
-        return
-    elif person not in [one["id"] for one in channel.people]:
+        return None
+    if person not in [one["id"] for one in channel.people]:
         if not text.startswith("/"):
-            return
-        words = Words("Not done", "Only who sent the channel's code may give commands here.")
-    else:
-        words = _answer(channel, person, text, dt.datetime.fromtimestamp(message["date"], dt.UTC))
-    reply(channel, f"reply:{number}", words)
+            return None
+        return Words("Not done", "Only who sent the channel's code may give commands here.")
+    return _answer(channel, person, text, dt.datetime.fromtimestamp(message["date"], dt.UTC))
 
 
 def _name(found: Mapping[str, Any]) -> str:
     return str(found.get("title") or found.get("first_name") or found["id"])
 
 
+@transaction.atomic
 def _turn_away(channel: Channel, chat: int) -> None:
     """No word to strangers; that there was one is written down once."""
     if chat in channel.strangers or len(channel.strangers) >= MOST_STRANGERS:
@@ -106,8 +110,7 @@ def _answer(channel: Channel, person: int, text: str, at: dt.datetime) -> Words:
             "Not done", f"{name} was sent at {at:%H:%M} UTC, which is too long ago. Send it again."
         )
     try:
-        with transaction.atomic():
-            return _carried_out(channel, person, name, rest.strip())
+        return _carried_out(channel, person, name, rest.strip())
     except AWAY:
         raise
     except HubError as refusal:

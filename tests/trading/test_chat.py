@@ -117,6 +117,19 @@ def test_stop_stops_at_once_also_when_it_comes_late(server, trader, desk):
     assert not kill_switch.standing(make_account()).engaged
 
 
+def test_a_stop_stands_where_it_cannot_be_answered(server, trader, desk, monkeypatch):
+    channel = telegram(trader, topics=[])
+    monkeypatch.setattr(commands, "reply", _failing)
+    server.say("/stop")
+    with pytest.raises(RuntimeError):
+        Ear(channel.pk, "test").turn()
+    assert kill_switch.standing(desk.account).engaged
+
+
+def _failing(*_, **__):
+    raise RuntimeError("no answer")
+
+
 def test_stop_of_one_account_by_its_number(server, trader, desk):
     other = make_account(owner=trader, name="Tokyo")
     channel = telegram(trader, topics=[])
