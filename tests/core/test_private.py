@@ -25,7 +25,7 @@ def test_a_command_makes_the_books_for_their_owner_only_in_an_open_folder(tmp_pa
     tmp_path.chmod(0o755)
     done = run(
         "migrate",
-        "contenttypes",
+        "auth",
         "--verbosity",
         "0",
         TRADERSHUB_DATA=str(tmp_path),
