@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from django.conf import settings as hub
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from brokers.adapters.base import Adapter, Line, Settings
@@ -65,12 +65,18 @@ def open_adapter(connection: Connection, number: str) -> Adapter:
     return adapter_class(line, open_session(connection, number))
 
 
-def why_shut(connection: Connection, platform: Platform | None = None) -> str:
-    """Why nothing may be sent there now, in a sentence; empty where it may. platform: its row, where at hand."""
+def why_shut(
+    connection: Connection, platform: Platform | None = None, *, closing: bool = False
+) -> str:
+    """Why nothing may be sent there now, in a sentence; empty where it may. platform: its row, where at hand.
+
+    closing: of what cancels, closes or protects.
+    """
     platform = platform or platform_row(connection.platform)
-    if not platform.enabled:
+    if not platform.takes(closing=closing):
+        but = " but for closings" if platform.closes_only else ""
         because = f": {platform.disabled_because}" if platform.disabled_because else ""
-        return f"The platform {platform} is switched off{because}"
+        return f"The platform {platform} is switched off{but}{because}"
     return "" if connection.enabled else f"The connection {connection.name} is switched off"
 
 
@@ -357,13 +363,21 @@ def all_platforms() -> list[Platform]:
 
 @transaction.atomic
 def switch_platform(platform: Platform, *, on: bool, actor: Any, reason: str = "") -> Platform:
-    """Let orders through to it, or none. Raises Conflict where it is so already, StepUpNeeded to let them through."""
+    """Let orders through to it, or none at all, closings neither.
+
+    Raises Conflict where it is so already, StepUpNeeded to let them through.
+    """
     word = "on" if on else "off"
     if on and _is_guarded(platform.key, live=False):
         demand(actor, Kind.TRADING)
     since = None if on else timezone.now()
-    changed = Platform.objects.filter(pk=platform.pk, enabled=not on).update(
-        enabled=on, errors_in_row=0, disabled_at=since, disabled_because="" if on else reason[:300]
+    other = Q(enabled=not on) if on else Q(enabled=True) | Q(closes_only=True)
+    changed = Platform.objects.filter(other, pk=platform.pk).update(
+        enabled=on,
+        closes_only=False,
+        errors_in_row=0,
+        disabled_at=since,
+        disabled_because="" if on else reason[:300],
     )
     if not changed:
         raise Conflict(f"{platform} is switched {word} already")
@@ -378,7 +392,7 @@ def switch_platform(platform: Platform, *, on: bool, actor: Any, reason: str = "
 
 
 def note_error(key: str, reason: str) -> bool:
-    """Count an error of that platform; the last allowed in a row switches it off until a person acts.
+    """Count an error of that platform; the last allowed in a row lets only closings out until a person acts.
 
     Returns whether this one did. reason: one sentence without secrets.
     """
@@ -390,14 +404,17 @@ def note_error(key: str, reason: str) -> bool:
     why = f"{row.errors_in_row} errors in a row, the last: {reason}"
     with transaction.atomic():
         changed = Platform.objects.filter(pk=row.pk, enabled=True).update(
-            enabled=False, disabled_at=timezone.now(), disabled_because=why[:300]
+            enabled=False,
+            closes_only=True,
+            disabled_at=timezone.now(),
+            disabled_because=why[:300],
         )
         if changed:
             record(
                 "platform.switch_off",
                 actor="errors in a row",
                 target=row,
-                summary=f"Switched off {row}: {why}",
+                summary=f"Switched off {row} but for closings: {why}",
             )
     return bool(changed)
 

@@ -63,8 +63,8 @@ class OrderFacts:
     positions included. `correlations`: r of daily returns with this symbol by instrument id, of the
     instruments held.
     States: `signal_at` is when the hub received what asked for the order, None for a person's own.
-    `session_open`: the symbol trades now. `risks_no_more`: a change to an order that works already, which could
-    lose no more than it can now.
+    `platform_enabled`: for an order of this intent. `session_open`: the symbol trades now. `risks_no_more`: a
+    change to an order that works already, which could lose no more than it can now.
     `parent`, `parent_lots`: the order that this one is a part of, and the lots all parts may have together.
     `foreign_working`: orders that work at the broker on this account and are not the hub's.
     """

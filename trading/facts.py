@@ -12,7 +12,7 @@ from accounts.market import Market, market_on
 from accounts.models import Account, AccountTerms, BrokerOrder, Position
 from brokers.adapters.messages import Kind as OrderKind
 from brokers.connecting import platform_row
-from brokers.models import BrokerSymbol, Quote, SymbolTerms
+from brokers.models import BrokerSymbol, Connection, Quote, SymbolTerms
 from risk.facts import Figure, Intent, OrderFacts, Price
 from risk.kinds import Kind
 from risk.models import Limit
@@ -75,7 +75,7 @@ def order_facts(order: Order, *, at: dt.datetime) -> OrderFacts:
         strategy_result=_strategy_result(order, account, at),
         account_open=account.is_open,
         may_trade=account.may_trade,
-        platform_enabled=platform_row(connection.platform).enabled if connection else False,
+        platform_enabled=_platform_takes(order, connection) if connection else False,
         connection_enabled=connection.enabled if connection else False,
         account_is_live=account.kind not in (Account.Kind.DEMO, Account.Kind.PAPER),
         connection_is_live=connection.live if connection else None,
@@ -89,6 +89,10 @@ def _strategy_result(order: Order, account: Account, at: dt.datetime) -> Decimal
     if not order.strategy or not asked.exists():
         return None
     return result_of_day(order.strategy, account, at=at)
+
+
+def _platform_takes(order: Order, connection: Connection) -> bool:
+    return platform_row(connection.platform).takes(closing=order.reduces)
 
 
 def _fresh(account_id: int) -> Account:

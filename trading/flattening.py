@@ -163,7 +163,7 @@ def by_hand(account: Account) -> str:
     """Why only a person can empty the account now, in a sentence; empty where the hub can."""
     if account.connection is None:
         return "No connection: cancel and close at the broker by hand"
-    if shut := why_shut(account.connection):
+    if shut := why_shut(account.connection, closing=True):
         return f"{shut}: switch it on, or cancel and close by hand"
     if not PLATFORMS.load(account.connection.platform).capabilities.places_orders:
         return "A person carries out the orders of this platform: cancel and close there by hand"

@@ -304,7 +304,8 @@ def _why_not(request: OrderAttempt) -> str:
         return f"The order is {order.get_state_display().lower()} already"
     if account.connection is None or not account.is_open:
         return f"{account} has no way to a broker any more"
-    if shut := why_shut(account.connection):
+    eases = request.action != Action.AMEND or bool(order and order.reduces)
+    if shut := why_shut(account.connection, closing=eases):
         return shut
     if request.action == Action.CANCEL:
         return ""

@@ -235,8 +235,8 @@ def platform_off(key: str) -> None:
     """All who have channels hear of it; whose connection failed, and how, stays between it and its owner."""
     words = Words(
         f"Switched off: {PLATFORMS.label(key)}",
-        f"{settings.PLATFORM_ERRORS_IN_ROW} errors in a row. No order goes there until a person switches "
-        "it on again.",
+        f"{settings.PLATFORM_ERRORS_IN_ROW} errors in a row. Only what cancels or closes goes there until "
+        "a person switches it on again.",
     )
     tell(Topic.LINK, f"platform:{key}:{timezone.now().timestamp():.0f}", words, owner_id=None)
 

@@ -80,7 +80,9 @@ def _switched_off(connection: Connection, *, actor: Any) -> Connection:
 class PlatformAdmin(ReadOnlyTableAdmin):
     """Switched on its own page, with a reason."""
 
-    list_display = ["__str__", "enabled", "errors_in_row", "disabled_at", "disabled_because"]
+    list_display = [
+        "__str__", "enabled", "closes_only", "errors_in_row", "disabled_at", "disabled_because",
+    ]  # fmt: skip
     list_filter = ["enabled"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Platform]:

@@ -56,6 +56,9 @@ class PlatformOut(Schema):
     errors_in_row: int
     disabled_at: Moment | None
     disabled_because: str
+    closes_only: bool = Field(
+        description="Off by itself after errors in a row: what cancels or closes still goes there"
+    )
     capabilities: CapabilitiesOut
     settings: list[SettingOut]
 
@@ -89,6 +92,7 @@ def shape(row: Platform) -> dict[str, Any]:
         "errors_in_row": row.errors_in_row,
         "disabled_at": row.disabled_at,
         "disabled_because": row.disabled_because,
+        "closes_only": row.closes_only,
         "capabilities": {
             **{name: sorted(getattr(can, name)) for name in ("modes", "kinds", "durations")},
             **{name: getattr(can, name) for name in names},
@@ -139,7 +143,7 @@ def enable_platform(request: HttpRequest, platform_id: int) -> Any:
 
 @router.post("/platforms/{platform_id}/disable", response=PlatformOut, summary="Switch it off")
 def disable_platform(request: HttpRequest, platform_id: int, body: SwitchOff) -> Any:
-    """No order of anybody goes there until it is switched on again."""
+    """No order of anybody goes there until it is switched on again, closings neither."""
     user = allow(request, "brokers.change_platform")
     row = _one(platform_id)
     return shape(connecting.switch_platform(row, on=False, actor=user, reason=body.reason))

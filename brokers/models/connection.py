@@ -18,25 +18,37 @@ def platform_choices() -> list[tuple[str, str]]:
 
 
 class Platform(models.Model):
-    """One row per adapter: whether orders go there. Errors in a row switch it off until a person acts."""
+    """One row per adapter: whether orders go there. Errors in a row switch it off until a person acts.
+
+    What cancels or closes still goes there then: nobody is locked into a position. A person's off is for all.
+    """
 
     key = models.CharField(max_length=20, unique=True, choices=platform_choices)
     enabled = models.BooleanField(default=True)
     errors_in_row = models.PositiveIntegerField(default=0, editable=False)
     disabled_at = models.DateTimeField(null=True, blank=True, editable=False)
     disabled_because = models.CharField(max_length=300, blank=True, editable=False)
+    closes_only = models.BooleanField(default=False, editable=False)
 
     class Meta:
         ordering = ["key"]
         constraints = [
             models.CheckConstraint(
+                condition=Q(enabled=False) | Q(closes_only=False),
+                name="platform_closes_only_while_off",
+            ),
+            models.CheckConstraint(
                 condition=Q(enabled=False) | Q(disabled_at__isnull=True),
                 name="platform_enabled_was_not_disabled",
-            )
+            ),
         ]
 
     def __str__(self) -> str:
         return PLATFORMS.label(self.key) if self.key in PLATFORMS else self.key
+
+    def takes(self, *, closing: bool) -> bool:
+        """Whether it may be sent something. closing: it cancels, closes or protects."""
+        return self.enabled or (closing and self.closes_only)
 
 
 class Connection(OwnedModel):

@@ -222,12 +222,29 @@ def test_errors_in_a_row_switch_a_platform_off_until_a_person_acts(
     assert not row.enabled and row.disabled_at
     assert row.disabled_because == "3 errors in a row, the last: no answer"
     assert connecting.why_shut(connection) == (
-        "The platform Example is switched off: 3 errors in a row, the last: no answer"
+        "The platform Example is switched off but for closings: 3 errors in a row, the last: no answer"
     )
+    assert connecting.why_shut(connection, closing=True) == ""
     assert AuditEntry.objects.filter(action="platform.switch_off").count() == 1
     connecting.switch_platform(row, on=True, actor=administrator)
     assert connecting.why_shut(connection) == ""
     assert [connecting.note_error(KEY, "no answer") for _ in range(2)] == [False, False]
+
+
+def test_a_person_switches_off_what_errors_left_open_for_closings(
+    example, administrator, settings, connection
+):
+    settings.PLATFORM_ERRORS_IN_ROW = 1
+    connecting.note_error(KEY, "no answer")
+    row = connecting.platform_row(KEY)
+    assert row.closes_only
+    off = connecting.switch_platform(row, on=False, actor=administrator, reason="Not there at all")
+    assert (off.enabled, off.closes_only) == (False, False)
+    assert connecting.why_shut(connection, closing=True) == (
+        "The platform Example is switched off: Not there at all"
+    )
+    with pytest.raises(Conflict, match="off already"):
+        connecting.switch_platform(off, on=False, actor=administrator)
 
 
 def test_a_platform_is_switched_by_a_person_who_may_say_why(example, administrator):

@@ -193,7 +193,9 @@ def test_a_platform_that_switched_itself_off_is_said_on_the_dashboard(trader, se
     opened(trader)
     connecting.note_error(KEY, "no answer")
     page = trader.said(trader.client.get("/"))
-    assert "Example is switched off: 1 errors in a row, the last: no answer." in page
+    assert (
+        "Example is switched off but for closings: 1 errors in a row, the last: no answer." in page
+    )
 
 
 # -- Platforms ---------------------------------------------------------------------------------

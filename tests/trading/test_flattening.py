@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import Account, Position
 from brokers.adapters.errors import OutcomeUnknown, Unavailable
 from brokers.adapters.messages import Kind, OrderTicket
-from brokers.connecting import open_adapter
+from brokers.connecting import note_error, open_adapter
 from brokers.models import Connection
 from risk import kill_switch
 from tests.accounts.books import assert_derived
@@ -353,3 +353,11 @@ def test_the_command_asks_and_says_how_far_it_is(held, quick):
         run("off", "--flatten", "--reason", "all is well")
     stranger = make_owner(username="mallory")
     assert "asked" not in run("on", "--flatten", "--owner", stranger.username)
+
+
+def test_a_platform_that_switched_itself_off_is_emptied_all_the_same(paper, settings):
+    settings.PLATFORM_ERRORS_IN_ROW = 1
+    paper.place()
+    paper.place(kind="limit", price=D("1.05"))
+    assert note_error("paper", "no answer")
+    assert worked(asked(paper)).state == "flat"

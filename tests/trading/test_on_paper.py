@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Account, Position
+from brokers.connecting import note_error, platform_row, switch_platform
 from risk import kill_switch
 from risk.models import Blackout, Limit, Reservation
 from tests.accounts.books import assert_derived
@@ -133,3 +134,37 @@ def test_an_order_that_the_venue_refuses_says_why(paper):
     order = paper.place("90")
     assert order.state in ("blocked", "rejected")
     assert order.reason
+
+
+@pytest.fixture
+def off_by_itself(paper, settings):
+    """A position and a resting order at a platform that then failed too often."""
+    settings.PLATFORM_ERRORS_IN_ROW = 1
+    position, resting = open_position(paper), paper.place(kind="limit", price=D("1.05"))
+    assert note_error("paper", "no answer")
+    return position, resting
+
+
+def test_a_platform_that_switched_itself_off_lets_cancels_and_closings_out(paper, off_by_itself):
+    position, resting = off_by_itself
+    refused = paper.place()
+    assert (refused.state, refused.code) == ("blocked", "PLATFORM_ENABLED")
+    with pytest.raises(Conflict, match="platform"):
+        services.amend(resting, actor=paper.owner, lots=D("0.2"))
+    services.protect(position, actor=paper.owner, stop_loss=D("1.09"))
+    execution.pump(paper.account)
+    paper.turn()
+    position.refresh_from_db()
+    assert position.stop_loss == D("1.09")
+    services.cancel(resting, actor=paper.owner)
+    assert paper.pump(resting).state == "cancelled"
+    assert paper.pump(services.close_position(position, actor=paper.owner)).state == "filled"
+
+
+def test_a_platform_that_a_person_switched_off_gets_no_closing_either(paper, off_by_itself):
+    position, resting = off_by_itself
+    switch_platform(platform_row("paper"), on=False, actor=paper.owner)
+    closing = paper.pump(services.close_position(position, actor=paper.owner))
+    assert (closing.state, closing.code) == ("blocked", "PLATFORM_ENABLED")
+    services.cancel(resting, actor=paper.owner)
+    assert paper.pump(resting).state == "working"

@@ -183,7 +183,8 @@ def switch_off(request: HttpRequest, key: str) -> HttpResponse:
         title=f"Switch {row} off?",
         button=f"Switch {row} off",
         back=address,
-        lead="No order of anybody goes there until it is switched on again. What works at the broker stays.",
+        lead="No order of anybody goes there until it is switched on again, closings and cancels neither. "
+        "What works at the broker stays.",
         crumbs=(*CRUMBS, (str(row), address)),
         is_dangerous=True,
     )

@@ -104,7 +104,8 @@ def _connections(user: Any) -> list[Need]:
 def _shut_platform(row: Platform) -> Need:
     because = f": {row.disabled_because}" if row.disabled_because else ""
     link = reverse("desk:platform", args=[row.key])
-    return Need(f"{row} is switched off{because}.", link, "See why", "bad")
+    but = " but for closings" if row.closes_only else ""
+    return Need(f"{row} is switched off{but}{because}.", link, "See why", "bad")
 
 
 def _fault(one: Connection) -> Need:
