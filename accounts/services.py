@@ -102,7 +102,7 @@ def close_account(account: Account, *, actor: Any) -> Account:
     account = Account.objects.select_for_update().get(pk=account.pk)
     check_may_close(account)
     account.status, account.closed_at = Account.Status.CLOSED, timezone.now()
-    account.may_trade = False
+    account.may_trade = account.closes_only = False
     account.save()
     record(
         "account.close",
@@ -166,8 +166,9 @@ def connect_account(account: Account, connection: Connection | None, *, actor: A
     account = Account.objects.select_for_update().get(pk=account.pk)
     check_may_connect(account, connection)
     before = {"connection": str(account.connection or ""), "may_trade": account.may_trade}
-    account.connection, account.may_trade = connection, False
-    account.save(update_fields=["connection", "may_trade"])
+    account.connection = connection
+    account.may_trade = account.closes_only = False
+    account.save(update_fields=["connection", "may_trade", "closes_only"])
     record(
         "account.connect",
         actor=actor,
@@ -195,32 +196,39 @@ def check_may_connect(account: Account, connection: Connection | None) -> None:
 
 
 @transaction.atomic
-def switch_trading(account: Account, *, on: bool, actor: Any) -> Account:
+def switch_trading(account: Account, *, on: bool, actor: Any, closes_only: bool = False) -> Account:
     """Let the hub send orders to this account, or none. Raises Conflict where that cannot be or is so.
 
-    On, for real money, needs a second factor (StepUpNeeded).
+    closes_only: with `on` False, orders that cancel or close go out still. To let more out than before, for
+    real money, needs a second factor (StepUpNeeded).
     """
     account = Account.objects.select_for_update().get(pk=account.pk)
-    check_may_switch(account, on=on)
-    if on and account.is_for_real_money:
+    check_may_switch(account, on=on, closes_only=closes_only)
+    lets_more_out = on or (closes_only and not account.may_trade)
+    if lets_more_out and account.is_for_real_money:
         demand(actor, Kind.TRADING)
-    account.may_trade = on
-    account.save(update_fields=["may_trade"])
+    account.may_trade, account.closes_only = on, closes_only
+    account.save(update_fields=["may_trade", "closes_only"])
     word = "on" if on else "off"
+    but = " but for closings" if closes_only else ""
     record(
-        f"account.trading_{word}",
+        "account.trading_closings" if closes_only else f"account.trading_{word}",
         actor=actor,
         target=account,
-        summary=f"Switched {word} trading in {account}",
+        summary=f"Switched {word} trading in {account}{but}",
         owner=account.owner,
     )
     return account
 
 
-def check_may_switch(account: Account, *, on: bool) -> None:
-    """Raises Conflict where trading cannot be switched so."""
-    if account.may_trade == on:
-        raise Conflict(f"Trading in {account} is switched {'on' if on else 'off'} already")
+def check_may_switch(account: Account, *, on: bool, closes_only: bool = False) -> None:
+    """Raises Conflict where trading cannot be switched so, BadInput for on and closings only at once."""
+    if on and closes_only:
+        raise BadInput("Expected trading on, or closings only: found both", param="closes_only")
+    if (account.may_trade, account.closes_only) == (on, closes_only):
+        but = " but for closings" if closes_only else ""
+        raise Conflict(f"Trading in {account} is switched {'on' if on else 'off'}{but} already")
+    on = on or closes_only
     if on and not account.is_open:
         raise Conflict(f"{account} is closed: reopen it first")
     if on and account.connection_id is None:

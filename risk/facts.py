@@ -63,7 +63,8 @@ class OrderFacts:
     positions included. `correlations`: r of daily returns with this symbol by instrument id, of the
     instruments held.
     States: `signal_at` is when the hub received what asked for the order, None for a person's own.
-    `platform_enabled`: for an order of this intent. `session_open`: the symbol trades now. `risks_no_more`: a
+    `may_trade`, `platform_enabled`: for an order of this intent. `closes_only`: exits may go there, others not.
+    `session_open`: the symbol trades now. `risks_no_more`: a
     change to an order that works already, which could lose no more than it can now.
     `parent`, `parent_lots`: the order that this one is a part of, and the lots all parts may have together.
     `foreign_working`: orders that work at the broker on this account and are not the hub's.
@@ -112,6 +113,7 @@ class OrderFacts:
 
     account_open: bool | None = None
     may_trade: bool | None = None
+    closes_only: bool = False
     platform_enabled: bool | None = None
     connection_enabled: bool | None = None
     account_is_live: bool | None = None

@@ -73,20 +73,27 @@ def account_state(question: Question) -> Check:
     order = question.order
     states = {
         "account_open": (order.account_open, "The account is closed"),
-        "may_trade": (order.may_trade, "Trading is switched off for the account"),
+        "may_trade": (order.may_trade, _why_no_trade(order)),
         "platform_enabled": (order.platform_enabled, "The platform is switched off"),
         "connection_enabled": (order.connection_enabled, "The connection is switched off"),
     }
     for name, (state, text) in states.items():
         if not known(state, name):
-            if order.intent == Intent.EXIT and name == "may_trade":
-                text += ", for closings too: switch it on, or close at the broker"
             return refused("account_state", name.upper(), text, {name: state})
     live = known(order.account_is_live, "account_is_live")
     if live != known(order.connection_is_live, "connection_is_live"):
         text = f"The account is {_money_word(live)}, its connection {_money_word(not live)}"
         return refused("account_state", "LIVE_MISMATCH", text, {"account_is_live": live})
     return passed("account_state", {"live": live})
+
+
+def _why_no_trade(order: OrderFacts) -> str:
+    if order.closes_only:
+        return "Only closings may go out for the account"
+    closings = ", for closings too: let closings out, or close at the broker"
+    return "Trading is switched off for the account" + (
+        closings if order.intent == Intent.EXIT else ""
+    )
 
 
 def size(question: Question) -> Check:

@@ -153,6 +153,7 @@ PAGES = {
     "auth_group_add": Ask("auth/group/add/", {"name": "Another"}),
     "auth_group_change": Ask("auth/group/{group}/change/", {"name": "Another"}),
     "accounts_account_trade_this": Ask("accounts/account/{idle}/trade_this/", {"token": ""}),
+    "accounts_account_closings_this": Ask("accounts/account/{idle}/closings_this/", {"token": ""}),
     "trading_order_settle": Ask("trading/order/{lost}/settle/", {"evidence": "Seen there"}),
     "trading_lane_resume": Ask("trading/lane/{lane}/resume/", {"reason": REASON}),
     "trading_signalsource_add": Ask("trading/signalsource/add/", {

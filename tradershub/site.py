@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 from unfold.sites import UnfoldAdminSite
@@ -25,6 +26,9 @@ class TradingState:
 
 
 RECORDING = TradingState("recording", "Recording only", "no account may trade")
+CLOSING = TradingState(
+    "recording", "Closings only", "what cancels or closes goes out, nothing else"
+)
 LIVE = TradingState("live", "Live", "orders go out, real money among them")
 SANDBOX = TradingState("sandbox", "Sandbox", "orders go out, none for real money")
 SEALED = TradingState("sandbox", "Sandbox", "orders go to simulators on this machine")
@@ -43,11 +47,14 @@ def trading_state(user: Any) -> TradingState:
         detail = STOPPED_BY[standing.scope] + (f": {why}" if why else "")
         return TradingState("stopped", "Stopped", detail)
     rows = Account.objects.for_user(user).filter(
-        may_trade=True, status=Account.Status.OPEN, connection__enabled=True
+        Q(may_trade=True) | Q(closes_only=True),
+        status=Account.Status.OPEN,
+        connection__enabled=True,
     )
-    kinds = set(rows.values_list("connection__live", flat=True))
+    found = set(rows.order_by().values_list("connection__live", "may_trade").distinct())
+    kinds = {live for live, may_trade in found if may_trade}
     if not kinds:
-        return RECORDING
+        return CLOSING if found else RECORDING
     if settings.SANDBOX:
         return SEALED
     return LIVE if True in kinds else SANDBOX

@@ -147,9 +147,9 @@ def _round(row: Flattening) -> Left:
         left = _left(account, way.adapter)
         if left.is_nothing:
             return left
-        if not account.may_trade:
+        if not account.may_close:
             raise Unavailable(
-                f"Trading is switched off for {account}: switch it on, or close there"
+                f"Trading is switched off for {account}: let closings out, or close there"
             )
         words = _empty(row, way.adapter, left)
         left = _left(account, way.adapter)

@@ -309,7 +309,7 @@ def _why_not(request: OrderAttempt) -> str:
         return shut
     if request.action == Action.CANCEL:
         return ""
-    if not account.may_trade:
+    if not (account.may_close if eases else account.may_trade):
         return f"Trading is switched off for {account}"
     standing = kill_switch.standing(
         account, strategy=order.strategy if order else "", share_lock=True

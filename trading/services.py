@@ -447,7 +447,7 @@ def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> Order
         raise BadInput("Expected a stop, a target or a trail that is to be another; found none")
     account = position.account
     standing = kill_switch.standing(account)
-    if standing.engaged or not account.may_trade or account.connection is None:
+    if standing.engaged or not account.may_close or account.connection is None:
         raise Conflict(f"Trading on {account} is stopped or switched off")
     wanted = stops.get("stop_loss", position.stop_loss)
     if account.is_for_real_money and _is_farther(position.side, position.stop_loss, wanted):

@@ -102,7 +102,7 @@ class TermsInline(TabularInline):
 
 
 ENTRIES = ["enter_deposit", "enter_withdrawal", "enter_charge", "enter_trade", "enter_order"]
-CONNECTED = ("Connection", {"fields": [("connection", "may_trade")]})
+CONNECTED = ("Connection", {"fields": [("connection", "may_trade", "closes_only")]})
 FIRST_TERMS = ("First terms", {"fields": [("leverage", "margin_call_level", "stop_out_level")]})
 
 
@@ -115,8 +115,15 @@ TRADING_ON = Turn(
 TRADING_OFF = Turn(
     partial(services.check_may_switch, on=False),
     partial(services.switch_trading, on=False),
-    lead="No new order leaves for this account; what is open there stays open.",
+    lead="No order leaves for this account, closings neither; what is open there stays open. To get out of it "
+    "from here, choose closings only.",
     done="no longer traded from here",
+)
+CLOSINGS = Turn(
+    partial(services.check_may_switch, on=False, closes_only=True),
+    partial(services.switch_trading, on=False, closes_only=True),
+    lead="Only what cancels, closes or protects leaves for this account, also when a signal asks for it.",
+    done="traded from here to close only",
 )
 
 
@@ -134,6 +141,7 @@ class AccountAdmin(MayEnter, ClosableAdmin, OwnedAdmin):
     actions_detail = [
         {"title": "Enter", "items": ENTRIES},
         "trade_this",
+        "closings_this",
         "stop_this",
         *ClosableAdmin.actions_detail,
     ]
@@ -145,7 +153,7 @@ class AccountAdmin(MayEnter, ClosableAdmin, OwnedAdmin):
         ),
         ("State", {"fields": [("status", "closed_at"), "notes"]}),
     ]
-    readonly_fields = ["status", "closed_at", "may_trade"]
+    readonly_fields = ["status", "closed_at", "may_trade", "closes_only"]
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         base = EditAccountForm if obj else OpenAccountForm
@@ -172,7 +180,9 @@ class AccountAdmin(MayEnter, ClosableAdmin, OwnedAdmin):
         cannot = not row.is_open or row.connection_id is None
         if row.may_trade or cannot:
             refused.add("trade_this")
-        return refused if row.may_trade else refused | {"stop_this"}
+        if row.closes_only or cannot:
+            refused.add("closings_this")
+        return refused if row.may_close else refused | {"stop_this"}
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
@@ -201,6 +211,10 @@ class AccountAdmin(MayEnter, ClosableAdmin, OwnedAdmin):
     @action(description="Switch on trading", permissions=["change"])
     def trade_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._ask(request, object_id, words="Switch on trading in", turn=TRADING_ON)
+
+    @action(description="Let only closings out", permissions=["change"])
+    def closings_this(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return self._ask(request, object_id, words="Let only closings out of", turn=CLOSINGS)
 
     @action(description="Switch off trading", permissions=["change"])
     def stop_this(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -79,6 +79,7 @@ class AccountOut(Schema):
     status: str
     connection_id: int | None
     may_trade: bool
+    closes_only: bool = Field(description="What cancels or closes goes there, and nothing else")
     opened_on: dt.date | None
     closed_at: Moment | None
     notes: str
@@ -175,16 +176,20 @@ def connect_account(request: HttpRequest, account_id: int, body: ConnectIn) -> A
 
 class TradingIn(Input):
     on: bool
+    closes_only: bool = Field(
+        False, description="With `on` false: what cancels or closes still goes there"
+    )
 
 
 @router.post(
     "/accounts/{account_id}/trading",
     response=AccountOut,
-    summary="Let orders go to an account, or none",
+    summary="Let orders go to an account, only closings, or none",
 )
 def switch_trading(request: HttpRequest, account_id: int, body: TradingIn) -> Any:
     user = allow(request, "accounts.change_account")
-    return services.switch_trading(my_account(request, account_id), on=body.on, actor=user)
+    account = my_account(request, account_id)
+    return services.switch_trading(account, **body.dict(), actor=user)
 
 
 class AccountTermsEdit(Input):

@@ -52,6 +52,12 @@ class Account(OwnedModel):
     may_trade = models.BooleanField(
         "trading", default=False, help_text="Whether the hub may send orders to this account"
     )
+    closes_only = models.BooleanField(
+        "closings only",
+        default=False,
+        editable=False,
+        help_text="Whether only orders that cancel or close may go there",
+    )
     currency = models.CharField(max_length=3, validators=[currency_code])
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.LIVE)
     mode = models.CharField(max_length=10, choices=Mode, default=Mode.HEDGING)
@@ -78,6 +84,10 @@ class Account(OwnedModel):
                 condition=Q(status="closed") | Q(closed_at__isnull=True),
                 name="account_open_has_no_closing_time",
             ),
+            models.CheckConstraint(
+                condition=Q(may_trade=False) | Q(closes_only=False),
+                name="account_trades_or_only_closes",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -86,6 +96,17 @@ class Account(OwnedModel):
     @property
     def is_open(self) -> bool:
         return self.status == self.Status.OPEN
+
+    @property
+    def may_close(self) -> bool:
+        """Whether the hub may cancel, close and protect there."""
+        return self.may_trade or self.closes_only
+
+    @property
+    def trading_in_words(self) -> str:
+        if self.closes_only:
+            return "closings only"
+        return "trading is on" if self.may_trade else "trading is off"
 
     @property
     def is_for_real_money(self) -> bool:

@@ -11,6 +11,7 @@ from brokers.models import Connection
 from tests.factories import make_account, make_broker, make_owner
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.models import AuditEntry
+from tradershub.site import trading_state
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +46,25 @@ def test_an_account_is_connected_and_trading_switched_on_and_off(trader, account
     assert list(mine.order_by("seq").values_list("action", flat=True)) == [
         "account.connect", "account.trading_on", "account.trading_off",
     ]  # fmt: skip
+
+
+def test_an_account_that_only_closes_is_neither_traded_nor_locked(trader, account):
+    assert "has no connection" in trader.refused(at("closings_this", account))
+    account.connection = connection_of(trader.user, account.broker)
+    account.save()
+    services.switch_trading(account, on=True, actor=trader.user)
+    assert trader.send(at("closings_this", account)).status_code == 302
+    account.refresh_from_db()
+    assert (account.may_trade, account.closes_only, account.may_close) == (False, True, True)
+    assert "but for closings already" in trader.refused(at("closings_this", account))
+    assert trading_state(trader.user).word == "Closings only"
+    with pytest.raises(BadInput, match="found both"):
+        services.switch_trading(account, on=True, closes_only=True, actor=trader.user)
+    assert services.switch_trading(account, on=True, actor=trader.user).may_trade
+    services.switch_trading(account, on=False, closes_only=True, actor=trader.user)
+    assert trader.send(at("stop_this", account)).status_code == 302
+    account.refresh_from_db()
+    assert not account.may_close
 
 
 def test_an_edit_of_the_name_leaves_connection_and_trading_as_they_are(trader, account):

@@ -52,7 +52,10 @@ def test_an_account_is_connected_and_traded(ada):
     connected = ada.post(f"{address}/connect", {"connection_id": link.pk}).json()
     assert (connected["connection_id"], connected["may_trade"]) == (link.pk, False)
     assert ada.post(f"{address}/trading", {"on": True}).json()["may_trade"] is True
-    assert ada.post(f"{address}/connect", {"connection_id": None}).json()["may_trade"] is False
+    only = ada.post(f"{address}/trading", {"on": False, "closes_only": True}).json()
+    assert (only["may_trade"], only["closes_only"]) == (False, True)
+    cut = ada.post(f"{address}/connect", {"connection_id": None}).json()
+    assert (cut["may_trade"], cut["closes_only"]) == (False, False)
 
 
 def test_another_persons_connection_does_not_exist(ada):

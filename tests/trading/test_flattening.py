@@ -12,6 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.models import Account, Position
+from accounts.services import switch_trading
 from brokers.adapters.errors import OutcomeUnknown, Unavailable
 from brokers.adapters.messages import Kind, OrderTicket
 from brokers.connecting import note_error, open_adapter
@@ -353,6 +354,13 @@ def test_the_command_asks_and_says_how_far_it_is(held, quick):
         run("off", "--flatten", "--reason", "all is well")
     stranger = make_owner(username="mallory")
     assert "asked" not in run("on", "--flatten", "--owner", stranger.username)
+
+
+def test_an_account_that_only_closes_is_emptied(paper):
+    paper.place()
+    paper.place(kind="limit", price=D("1.05"))
+    switch_trading(paper.account, on=False, closes_only=True, actor=paper.owner)
+    assert worked(asked(paper)).state == "flat"
 
 
 def test_a_platform_that_switched_itself_off_is_emptied_all_the_same(paper, settings):

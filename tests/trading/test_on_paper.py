@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Account, Position
+from accounts.services import switch_trading
 from brokers.connecting import note_error, platform_row, switch_platform
 from risk import kill_switch
 from risk.models import Blackout, Limit, Reservation
@@ -134,6 +135,32 @@ def test_an_order_that_the_venue_refuses_says_why(paper):
     order = paper.place("90")
     assert order.state in ("blocked", "rejected")
     assert order.reason
+
+
+def test_an_account_that_only_closes_lets_cancels_stops_and_closings_out(paper):
+    position, resting = open_position(paper), paper.place(kind="limit", price=D("1.05"))
+    switch_trading(paper.account, on=False, closes_only=True, actor=paper.owner)
+    refused = paper.place()
+    assert (refused.state, refused.code) == ("blocked", "MAY_TRADE")
+    assert refused.reason == "Only closings may go out for the account"
+    with pytest.raises(Conflict, match="Only closings"):
+        services.amend(resting, actor=paper.owner, price=D("1.04"))
+    services.protect(position, actor=paper.owner, stop_loss=D("1.09"))
+    execution.pump(paper.account)
+    paper.turn()
+    position.refresh_from_db()
+    assert position.stop_loss == D("1.09")
+    services.cancel(resting, actor=paper.owner)
+    assert paper.pump(resting).state == "cancelled"
+    assert paper.pump(services.close_position(position, actor=paper.owner)).state == "filled"
+
+
+def test_an_account_that_is_off_gets_no_closing_and_says_what_to_do(paper):
+    position = open_position(paper)
+    switch_trading(paper.account, on=False, actor=paper.owner)
+    refused = paper.pump(services.close_position(position, actor=paper.owner))
+    assert (refused.state, refused.code) == ("blocked", "MAY_TRADE")
+    assert "let closings out" in refused.reason
 
 
 @pytest.fixture

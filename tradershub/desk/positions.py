@@ -75,7 +75,7 @@ def mine(request: HttpRequest, pk: int) -> Position:
 
 def is_traded(position: Position) -> bool:
     account = position.account
-    return bool(account.is_open and account.may_trade and account.connection_id)
+    return bool(account.is_open and account.may_close and account.connection_id)
 
 
 def worth(position: Position) -> Valued | None:

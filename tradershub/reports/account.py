@@ -173,13 +173,12 @@ def _connection(account: Account) -> list[Figure]:
         return []
     state = "Off" if not found.enabled else "Silent" if found.fault else "Answers"
     seen = f"seen {formats.age(found.seen_at, now=timezone.now())}" if found.seen_at else "not seen"
-    trading = "trading is on" if account.may_trade else "trading is off"
     return [
         Figure(
             "Connection",
             state if found.seen_at or found.fault else "Waiting",
             tone="loss" if found.fault and found.enabled else "",
-            note=f"{seen}, {trading}",
+            note=f"{seen}, {account.trading_in_words}",
             why=f"{found}. {found.fault}" if found.fault else str(found),
             link=reverse("desk:connection", args=[found.pk]),
         )

@@ -99,7 +99,7 @@ def open_rows(states: Iterable[AccountState]) -> list[Row]:
 
 def _open_row(one: Valued, state: AccountState, now: dt.datetime) -> Row:
     position, account = one.position, state.account
-    is_traded = bool(account.is_open and account.may_trade and account.connection_id)
+    is_traded = bool(account.is_open and account.may_close and account.connection_id)
     return {
         "pk": position.pk,
         "is_traded": is_traded,
