@@ -119,7 +119,9 @@ class Adapter(ABC):
     def amend(self, broker_order_id: str, ticket: OrderTicket) -> Ack:
         """Make a working order what `ticket` says, of the same symbol, side and kind.
 
-        The answer has the number under which it works from now on; an older one still means it.
+        The lots are those of the whole order, with what has filled: never more than them fill in all. An
+        adapter that cannot keep to that raises Rejected. The answer has the number under which it works from
+        now on; an older one still means it.
         """
 
     @abstractmethod

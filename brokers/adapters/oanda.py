@@ -277,14 +277,38 @@ class OandaAdapter(Adapter):
         return self._told(reply, ticket.client_id, currency, named=bears_ids)
 
     def amend(self, broker_order_id: str, ticket: OrderTicket) -> Ack:
-        """OANDA puts a new order in the place of the old one: what comes back has its number."""
+        """OANDA puts a new order in the place of the old one: what comes back has its number.
+
+        Raises Rejected for the rest of an order that filled in part: a new one would be for the whole again.
+        """
         with _reading():
             bears_ids = not self._is_linked()
             body = order_body(ticket, bears_ids=bears_ids)
             currency = self._currency
             number = self._newest(broker_order_id)
-        reply = self.web.send("PUT", f"orders/{number}", {"order": body}, expected=201)
+            self._refuse_rest(number, ticket.client_id)
+        reply = self.web.send(
+            "PUT", f"orders/{number}", {"order": body}, expected=201, name=ticket.client_id
+        )
         return self._told(reply, ticket.client_id, currency, named=bears_ids)
+
+    def _refuse_rest(self, number: str, client_id: str) -> None:
+        """Of what fills in part OANDA makes another order of the rest, in the batch of the fill.
+
+        A replacement that bears our own name was looked at like this before it was made.
+        """
+        found = number
+        for _ in range(MOST_STEPS):
+            made = self.web.get(f"transactions/{part(found)}")["transaction"]
+            earlier = made.get("replacesOrderID")
+            if not earlier:
+                break
+            if made.get("requestID") == client_id:
+                return
+            found = str(earlier)
+        if made["batchID"] != made["id"]:
+            text = f"OANDA order {number} is the rest of one that filled in part: cancel it and place the rest anew"
+            raise Rejected(text, code="part_filled")
 
     def _newest(self, broker_order_id: str) -> str:
         """The number under which the order works, if it does; its own where that cannot be seen yet."""

@@ -1,7 +1,8 @@
 """The promises of `brokers.adapters.base`, which each platform that places orders is held to.
 
 A platform's test inherits AdapterContract and supplies samples and the fixture `bench`, which has `adapter`,
-`clock` free of meaning here, and `move(symbol, bid, ask)`: the market is there, and has done what follows.
+`clock` free of meaning here, `move(symbol, bid, ask)`: the market is there, and has done what follows, and
+`offer(symbol, bid, ask, lots)`: the same, with so many lots on offer only.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal as D
 from typing import Any, TypeVar
 
@@ -199,6 +201,21 @@ class AdapterContract:
             price = self.bid - steps * self.step
             adapter.amend(order, self.limit(client_id=asked.client_id, price=price))
         assert adapter.cancel(order).order.status is Status.CANCELLED
+        assert adapter.working_orders() == []
+
+    def test_a_part_filled_order_that_is_amended_fills_its_lots_at_most(self, adapter, bench):
+        asked = self.limit()
+        first = adapter.place(asked).order.broker_order_id
+        price, step = asked.price, self.step
+        bench.offer(self.symbol, price - 2 * step, price - step, self.half)
+        assert self.position(adapter).lots == self.half
+        newest = adapter.find_by_client_id(asked.client_id).found.order.broker_order_id
+        changed = self.limit(client_id=asked.client_id, price=price - 3 * step)
+        for number in (first, newest):
+            with suppress(Rejected):
+                adapter.amend(number, changed)
+        bench.move(self.symbol, price - 6 * step, price - 5 * step)
+        assert sum(position.lots for position in adapter.positions()) == self.lots
         assert adapter.working_orders() == []
 
     def test_a_cancelled_order_works_no_more(self, adapter, bench):

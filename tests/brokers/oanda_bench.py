@@ -52,6 +52,9 @@ class Bench:
     def move(self, symbol, bid, ask):
         self.simulator.broker.move(symbol, D(bid), D(ask))
 
+    def offer(self, symbol, bid, ask, lots):
+        self.simulator.broker.offer(symbol, D(bid), D(ask), D(lots))
+
     def fault(self, do, on="create_order", **more):
         self.simulator.control.do("POST /faults", {"do": do, "on": on, **more})
 

@@ -178,6 +178,18 @@ def test_a_lost_cancel_and_a_lost_change_are_found(bench, fault):
     assert found.status is Status.CANCELLED
 
 
+def test_the_rest_of_a_part_filled_order_is_not_changed_and_it_says_why(bench):
+    bench.adapter.place(ticket(kind=Kind.LIMIT, price=D("1.09")))
+    bench.offer("EUR_USD", "1.0898", "1.0899", "400")
+    rest = bench.adapter.find_by_client_id("c1").found.order
+    assert (rest.status, rest.filled, rest.lots) == (Status.PARTIAL, 400, 1000)
+    with pytest.raises(Rejected, match="filled in part: cancel it") as refusal:
+        bench.adapter.amend(rest.broker_order_id, ticket(kind=Kind.LIMIT, price=D("1.08")))
+    assert refusal.value.code == "part_filled"
+    assert bench.sent("replace_order") == []
+    assert bench.adapter.cancel(rest.broker_order_id).order.status is Status.CANCELLED
+
+
 @pytest.mark.parametrize("number", [HEDGING, NETTING])
 def test_a_lost_closing_is_found(number):
     with oanda_bench(number) as bench:

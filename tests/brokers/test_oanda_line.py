@@ -224,6 +224,8 @@ def test_the_last_look_is_taken_after_all_that_is_read():
     web = Web()
     web.reads["/openTrades"] = (200, {"trades": [], "lastTransactionID": "6409"})
     web.reads["/orders/6400"] = (200, {"order": {"id": "6400"}})
+    making = {"transaction": CREATED | {"id": "6400", "batchID": "6400"}}
+    web.reads["/transactions/6400"] = (200, making)
     adapter = made(web)
     adapter.account()
 
@@ -236,7 +238,7 @@ def test_the_last_look_is_taken_after_all_that_is_read():
     for act in (lambda: adapter.place(TICKET), lambda: adapter.amend("6400", TICKET)):
         with pytest.raises(Unavailable, match="Stopped"):
             act()
-    assert (web.sent, read) == ([], [before, before + 1])
+    assert (web.sent, read) == ([], [before, before + 2])
 
 
 def test_the_time_an_order_may_take_is_that_of_the_line_now():

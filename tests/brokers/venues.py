@@ -7,7 +7,7 @@ from decimal import Decimal as D
 from typing import Any
 
 from brokers.adapters.messages import OrderTicket, QuoteReport
-from brokers.adapters.paper import KEPT, PaperAdapter
+from brokers.adapters.paper import KEPT, LOCK, PaperAdapter
 from brokers.catalogue import instruments
 from brokers.feeds import keep_quotes
 from brokers.models import Broker, BrokerSymbol, Connection, Instrument, SymbolTerms
@@ -99,6 +99,14 @@ class Bench:
         self.requote()
         self.quote(symbol, bid, ask)
         return self.tick()
+
+    def offer(self, symbol: str, bid: Any, ask: Any, lots: Any) -> None:
+        """A second later so many lots are on offer at other prices; the venue hears of sizes, no feed does."""
+        at = self.clock.on(seconds=1)
+        with self.adapter.session.lock(LOCK):
+            desk = self.adapter._taken()
+            desk.take(desk.venue.quote(symbol, D(bid), D(ask), at, bid_size=lots, ask_size=lots))
+            self.adapter._keep(desk)
 
 
 def make_symbols(broker: Broker, **terms: Any) -> None:

@@ -23,17 +23,23 @@ from brokers.simulators.oanda.requests import (
     Refused,
     losing,
 )
-from brokers.simulators.oanda.wire import MONEY_DIGITS, Plain
+from brokers.simulators.oanda.wire import MONEY_DIGITS, Plain, units
 from tradershub.finance.decimals import ONE, round_lots
+from tradershub.finance.sides import DIRECTION
 from tradershub.finance.venue import events
 from tradershub.finance.venue.events import Event
 from tradershub.finance.venue.market import Market
+from tradershub.finance.venue.orders import Order
 from tradershub.finance.venue.rules import AccountRules, Protection, Repeats, StopOutOrder
 from tradershub.finance.venue.venue import Venue
 
 NEW_YORK = ZoneInfo("America/New_York")
 ROLLOVER = time(17)
 Answer = tuple[int, Plain]
+OF_ITS_MAKING = {
+    "id", "time", "userID", "accountID", "batchID", "requestID", "type", "replacesOrderID",
+    "reason", "units",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +91,7 @@ class Exchange:
         self.venue = Venue(market, seed=seed)
         self.curve = Curve(seed, self.instruments)
         self.halted: set[str] = set()
+        self._reissues = False
         self.books: dict[str, Books] = {}
         self._booking: dict[str, Booking] = {}
         self.ledger.write("started", Moment.now(), seed=seed, accounts=[one.id for one in accounts])
@@ -122,6 +129,15 @@ class Exchange:
         with self.present():
             self.curve.pin(name, bid, ask, self.now)
             self._quote(name, bid, ask)
+
+    def offer(self, name: str, bid: Decimal, ask: Decimal, size: Decimal) -> None:
+        """Set an instrument's prices for so many units only; the rest of what fills is made another order."""
+        with self.present():
+            self._reissues = True
+            try:
+                self._quote(name, bid, ask, bid_size=size, ask_size=size)
+            finally:
+                self._reissues = False
 
     def halt(self, name: str, *, halted: bool) -> None:
         """Close an instrument for dealing, or open it again."""
@@ -292,10 +308,23 @@ class Exchange:
                 self._submit(books, draft)
 
     def _end_rest(self, books: Books, key: str) -> None:
-        """An order of OANDA's fills once; what its one fill left over is gone."""
+        """An order of OANDA's fills once; what its one fill left over is gone, or goes on as another."""
         number_at_venue = books.venue_order.get(key, 0)
-        if number_at_venue in self.venue.account(books.id).orders:
+        left = self.venue.account(books.id).orders.get(number_at_venue)
+        if left is None:
+            return
+        if self._reissues:
+            self._reissue(books, key, left)
+        else:
             self._book(self.venue.cancel(books.id, number_at_venue, self.now))
+
+    def _reissue(self, books: Books, key: str, left: Order) -> None:
+        made = books.transactions[int(key) - 1]
+        facts = {name: value for name, value in made.items() if name not in OF_ITS_MAKING}
+        facts["units"] = units(DIRECTION[left.request.side] * left.left)
+        facts["reason"] = "REISSUE"
+        told = books.add(made["type"], self.now, **facts)
+        self._booking[books.id].order_made(told, books.orders[key]["type"], left.id)
 
     def _replaced(self, books: Books, old: Plain) -> None:
         booking = self._booking[books.id]
