@@ -284,8 +284,10 @@ def limits_hold(known: Records) -> Iterator[str]:
         if line["op"] != "fill" or line["account"] not in most:
             continue
         held[line["account"]] += Decimal(line["lots"]) * (1 if line["entry"] == "in" else -1)
-        if held[line["account"]] > most[line["account"]]:
-            yield f"account {line['account']} had {held[line['account']]} lots open, allowed {most[line['account']]}"
+        now, allowed = held[line["account"]], most[line["account"]]
+        if now > allowed:
+            told = f"{now.normalize():f} lots open, allowed {allowed.normalize():f}"
+            yield f"account {line['account']} had {told}"
 
 
 def in_their_turn(known: Records) -> Iterator[str]:

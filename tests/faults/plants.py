@@ -2,7 +2,8 @@
 
 PLANT names some: resend, a request without an answer is sent again; no_unique, the tables lose what keeps an order
 and a signal single; ack_first, a webhook is answered before it is stored; no_lock, counters are read without a
-lock; twice, what a signal asks for is ordered as often as it is run.
+lock; twice, what a signal asks for is ordered as often as it is run. Each hits signals of the source that bears
+its name, and counters of limits, so that the hub is sound for all others.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ def _resend() -> None:
         try:
             return send(adapter, claim)
         except OutcomeUnknown:
+            if claim.order.strategy != "resend":
+                raise
             return send(adapter, claim)
 
     execution._send = stubborn
@@ -57,9 +60,10 @@ def _no_unique() -> None:
 
     row = receiving._row
 
-    def slowly(*args: Any, **fields: Any) -> Any:
-        time.sleep(0.3)  # between the look and the row, so that others look, too
-        return row(*args, **fields)
+    def slowly(source: Any, *args: Any, **fields: Any) -> Any:
+        if source.name == "no_unique":
+            time.sleep(0.3)  # between the look and the row, so that others look, too
+        return row(source, *args, **fields)
 
     receiving._row = slowly
 
@@ -73,16 +77,17 @@ def _ack_first() -> None:
 
     keep = receiving._keep
 
-    def later(*args: Any) -> Any:
+    def later(source: Any, message: Any, draft: Any, now: dt.datetime) -> Any:
         def store() -> None:
             failpoint("plant.before_store")
             try:
-                keep(*args)
+                keep(source, message, draft, now)
             finally:
                 connection.close()
 
+        if source.name != "ack_first":
+            return keep(source, message, draft, now)
         threading.Timer(0.3, store).start()
-        source, message, _, now = args
         row = receiving._row(source, message, "none", "0" * 64, now)
         row.pk = 0
         return receiving.Receipt(row, True)
@@ -98,15 +103,18 @@ def _no_lock() -> None:
     from risk.models import Hold, Usage
     from trading import pipeline
 
-    run, seen = pipeline.run, {}
+    run, take, seen = pipeline.run, counters.take, {}
 
     def slowly(signal: Any, **known: Any) -> Any:
-        seen.clear()
-        seen.update(Usage.objects.values_list("pk", "reserved"))
-        time.sleep(1)
+        if signal.source.name.startswith("no_lock"):
+            seen.clear()
+            seen.update(Usage.objects.values_list("pk", "reserved"))
+            time.sleep(2)
         return run(signal, **known)
 
-    def take(usage: Any, allowance: Any, *, reservation: Any) -> bool:
+    def read_before(usage: Any, allowance: Any, *, reservation: Any, held: Any) -> bool:
+        if allowance.limit is None:
+            return take(usage, allowance, reservation=reservation, held=held)
         amount = counters._up(allowance.amount)
         if seen.get(usage.pk, 0) + amount > allowance.ceiling:
             return False
@@ -115,7 +123,7 @@ def _no_lock() -> None:
         return True
 
     pipeline.run = slowly
-    counters.take = take
+    counters.take = read_before
     gate._still_within = lambda *_: []
 
 
@@ -124,25 +132,23 @@ def _twice() -> None:
     from trading import pipeline
     from trading.models import Signal
 
-    run, origin = pipeline.run, pipeline.Origin
+    run, ended, origin = pipeline.run, pipeline._ended, pipeline.Origin
 
     def again(signal: Any, **known: Any) -> Any:
-        signal.state = Signal.State.RECEIVED
+        if signal.source.name == "twice":
+            signal.state = Signal.State.RECEIVED
         return run(signal, **known)
 
+    def end(facts: Any, *args: Any, **known: Any) -> bool:
+        return ended(facts, *args, **known) or facts.signal.source.name == "twice"
+
+    def anew(kind: str, name: str, **more: Any) -> Any:
+        is_twice = name.endswith(":id:twice")
+        return origin(kind, f"{name}:{uuid.uuid4().hex[:8]}" if is_twice else name, **more)
+
     pipeline.run = again
-    pipeline._ended = _always(pipeline._ended)
-    pipeline.Origin = lambda kind, name, **more: origin(
-        kind, f"{name}:{uuid.uuid4().hex[:8]}", **more
-    )
-
-
-def _always(end: Any) -> Any:
-    def ended(*args: Any, **known: Any) -> bool:
-        end(*args, **known)
-        return True
-
-    return ended
+    pipeline._ended = end
+    pipeline.Origin = anew
 
 
 PLANTS = {

@@ -90,6 +90,7 @@ def drop_unique() -> None:
     with connection.schema_editor() as editor:
         for model, name in wanted.items():
             found = next(c for c in model._meta.constraints if c.name == name)
+            model._meta.constraints.remove(found)  # SQLite makes the table anew, by its model
             editor.remove_constraint(model, found)
         unique = Order._meta.get_field("client_order_id")
         plain = copy.copy(unique)

@@ -1,6 +1,6 @@
 """The hub's own settings for the fault runs: waits at a fiftieth, failpoints that are armed by files.
 
-PLANT names a fault to be built in (tests/faults/plants.py), CLOCK seconds by which this process is wrong,
+PLANT names faults to be built in (tests/faults/plants.py), CLOCK seconds by which this process is wrong,
 WORKERS how many work the queue of orders.
 """
 
