@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 
+import psycopg
 import pytest
 from django.db import connection
 
 from accounts.statements import bounded
 from tests.reading_here import answer_here
+from tests.server import server_address
 from tradershub.core import step_up
 from tradershub.core.append_only import unprotect
 
@@ -55,18 +58,23 @@ def pytest_addoption(parser):
 
 @pytest.fixture(scope="session")
 def fresh_database(tmp_path_factory):
-    """Where a copy of the migrated SQLite database lies: what a process of its own may begin with."""
-    return tmp_path_factory.mktemp("fresh") / "hub.sqlite3"
+    """A copy of the migrated database, for a process of its own to begin with: its file, on PostgreSQL its name."""
+    if connection.vendor == "sqlite":
+        return tmp_path_factory.mktemp("fresh") / "hub.sqlite3"
+    return f"fresh_{os.getpid()}"
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker, fresh_database):
     """Tests empty their tables in between, which the protection of append-only tables would refuse."""
     with django_db_blocker.unblock():
-        if connection.vendor == "sqlite":
-            keep_a_copy(fresh_database)
+        keep_a_copy(fresh_database)
         for table in PROTECTED:
             unprotect(connection, table)
+    yield
+    if connection.vendor != "sqlite":
+        with server() as session:
+            session.execute(f'DROP DATABASE IF EXISTS "{fresh_database}"')
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -77,11 +85,23 @@ def files_read_here():
         yield
 
 
-def keep_a_copy(path):
-    connection.ensure_connection()
-    with sqlite3.connect(path) as copy:
-        connection.connection.backup(copy)
-    copy.close()
+def keep_a_copy(fresh):
+    if connection.vendor == "sqlite":
+        connection.ensure_connection()
+        with contextlib.closing(sqlite3.connect(fresh)) as copy:
+            connection.connection.backup(copy)
+        return
+    name = connection.settings_dict["NAME"]
+    connection.close()  # nobody may be on what is copied
+    with server() as session:
+        session.execute(f'CREATE DATABASE "{fresh}" TEMPLATE "{name}"')
+
+
+@contextlib.contextmanager
+def server():
+    """A session on the server that the tests' database is of, outside of all transactions."""
+    with psycopg.connect(server_address(), autocommit=True) as session:
+        yield session
 
 
 def pytest_collection_modifyitems(config, items):

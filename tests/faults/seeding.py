@@ -30,7 +30,8 @@ def main(plan: dict[str, Any]) -> dict[str, Any]:
     from tradershub.core.step_up import Proof
     from trading import signals
 
-    call_command("migrate", verbosity=0)
+    if not plan.get("migrated"):
+        call_command("migrate", verbosity=0)
     owner = get_user_model().objects.create_user(
         "trader", password="a-long-password", is_staff=True, is_superuser=True
     )

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.faults.each import server
 from tests.faults.plants import PLANTS
 from tests.faults.world import Plan, wait_for, world
+from tests.server import server_address
 
 ON = {
     "resend": "3001",
@@ -25,14 +25,15 @@ ON = {
 
 
 @pytest.fixture
-def spoilt(tmp_path):
+def spoilt(tmp_path, django_db_setup, fresh_database):
     sources = {name: [number] for name, number in ON.items()}
     sources |= {"no_lock too": [ON["no_lock"]], "sound": ["3006"]}
     plan = Plan(
         accounts=dict.fromkeys([*ON.values(), "3006"], "fault"), sources=sources,
         limits={ON["no_lock"]: "1"}, drop_unique=True,
     )  # fmt: skip
-    with world(tmp_path, plan, postgres=server(), plant=" ".join(PLANTS)) as made:
+    known = {"postgres": server_address(), "fresh": str(fresh_database)}
+    with world(tmp_path, plan, plant=" ".join(PLANTS), **known) as made:
         made.start()
         yield made
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -39,10 +40,12 @@ Rows = list[tuple[Any, ...]]
 
 def wait_for(condition: Callable[[], Any], what: str, *, patience: float = PATIENCE) -> Any:
     until = time.monotonic() + patience
+    pause = 0.02
     while time.monotonic() < until:
         if found := condition():
             return found
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.25)  # what takes long is not asked for all the time
     raise AssertionError(f"waited {patience:g} s in vain for {what}")
 
 
@@ -53,8 +56,10 @@ class Database:
     is_sqlite = True
     proxy: Proxy | None = None
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fresh: str) -> None:
         self.path = folder / "hub.sqlite3"
+        if fresh:
+            shutil.copy(fresh, self.path)
         self.address = f"sqlite:///{self.path}"
         self.hubs_address = self.address
 
@@ -83,14 +88,14 @@ class Server(Database):
 
     is_sqlite = False
 
-    def __init__(self, url: str, name: str, proxies: Proxies) -> None:
+    def __init__(self, url: str, name: str, proxies: Proxies, fresh: str) -> None:
         parts = urlsplit(url)
         self.name = name
         self.admin = urlunsplit(parts._replace(path="/postgres"))
         self.address = urlunsplit(parts._replace(path=f"/{name}"))
         with psycopg.connect(self.admin, autocommit=True) as session:
             session.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-            session.execute(f'CREATE DATABASE "{name}"')
+            session.execute(f'CREATE DATABASE "{name}" TEMPLATE "{fresh or "template1"}"')
         self.proxy = Proxy(proxies, (parts.hostname or "127.0.0.1", parts.port or 5432))
         host = f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{self.proxy.port}".lstrip("@")
         self.hubs_address = urlunsplit(
@@ -133,16 +138,23 @@ class Plan:
 
 
 class World:
-    """plant: a fault built into the hub's processes (tests/faults/plants.py)."""
+    """plant: faults built into the hub's processes (tests/faults/plants.py).
 
-    def __init__(self, folder: Path, plan: Plan, *, postgres: str = "", plant: str = "") -> None:
-        self.folder, self.plan, self.plant = folder, plan, plant
+    fresh: the file or, on a server, the name of a migrated database to begin with a copy of, else one is made.
+    """
+
+    def __init__(
+        self, folder: Path, plan: Plan, *, postgres: str = "", plant: str = "", fresh: str = ""
+    ) -> None:
+        self.folder, self.plan, self.plant, self.fresh = folder, plan, plant, fresh
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "armed").mkdir(exist_ok=True)
         self.proxies = Proxies()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         name = f"faults_{os.getpid()}_{folder.name}"[:60].lower()
-        self.database = Server(postgres, name, self.proxies) if postgres else Database(folder)
+        self.database = (
+            Server(postgres, name, self.proxies, fresh) if postgres else Database(folder, fresh)
+        )
         self.ledger, self.http = folder / "ledger.jsonl", folder / "http.jsonl"
         self.web_port, self.broker_port = free_port(), free_port()
         self.writing = threading.Lock()
@@ -177,6 +189,7 @@ class World:
             "sources": self.plan.sources,
             "limits": self.plan.limits,
             "drop_unique": self.plan.drop_unique,
+            "migrated": bool(self.fresh),
         }
         words = [sys.executable, "-m", "tests.faults.seeding", json.dumps(plan)]
         done = subprocess.run(

@@ -16,12 +16,12 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
-from django.conf import settings
 from django.core.cache.backends.filebased import FileBasedCache
 from django.db import connection
 
 from tests.accounts.histories import history
 from tests.accounts.reports import mt5_report
+from tests.server import server_address
 
 pytestmark = pytest.mark.processes
 ROOT = Path(__file__).parents[2]
@@ -49,28 +49,24 @@ def free_port():
 
 
 @contextlib.contextmanager
-def scratch_database(folder):
-    """The address of a database of its own, of the kind the tests run on."""
+def scratch_database(folder, fresh_database):
+    """The address of a migrated database of its own, of the kind the tests run on."""
     if connection.vendor == "sqlite":
+        shutil.copy(fresh_database, folder)
         yield f"sqlite:///{folder / 'hub.sqlite3'}"
         return
-    place = settings.DATABASES["default"]
     name = f"hub_processes_{os.getpid()}"
-    server = {"host": place["HOST"], "port": place["PORT"] or 5432, "user": place["USER"]}
-    server |= {"password": place["PASSWORD"]} if place["PASSWORD"] else {}
-    with psycopg.connect(dbname="postgres", autocommit=True, **server) as session:
+    with psycopg.connect(server_address(), autocommit=True) as session:
         session.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        session.execute(f'CREATE DATABASE "{name}"')
-    secret = f":{place['PASSWORD']}" if place["PASSWORD"] else ""
-    yield f"postgres://{place['USER']}{secret}@{server['host']}:{server['port']}/{name}"
-    with psycopg.connect(dbname="postgres", autocommit=True, **server) as session:
+        session.execute(f'CREATE DATABASE "{name}" TEMPLATE "{fresh_database}"')
+        yield server_address(name)
         session.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
 @contextlib.contextmanager
 def prepared(folder, fresh_database):
     """The environment of a hub with this data folder and a database of its own."""
-    with scratch_database(folder) as address:
+    with scratch_database(folder, fresh_database) as address:
         environment = os.environ | {
             "TRADERSHUB_DATA": str(folder),
             "DATABASE_URL": address,
@@ -80,10 +76,6 @@ def prepared(folder, fresh_database):
             "HEARTBEAT_SECONDS": "1",
             "HEARTBEAT_LIMIT": str(STALE),
         }
-        if connection.vendor == "sqlite":
-            shutil.copy(fresh_database, folder)
-        else:
-            manage(environment, "migrate", "--verbosity", "0")
         manage(environment, "collectstatic", "--no-input", "--verbosity", "0")
         yield environment
 
