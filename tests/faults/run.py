@@ -37,6 +37,7 @@ POINTS = (
 WORDS = "lose reset fault garbage half schema drop reject twice quiet slow:0.3".split()
 EACH = 2  # accounts that a source's signals go to
 BACKLOG = 8  # orders of a source that may wait before it sends more
+FLOOD = 100  # tasks
 LATEST = 120.0  # seconds that the last orders may take to settle once all is healed
 
 
@@ -101,11 +102,12 @@ class Injector(threading.Thread):
 
     def duplicate_tasks(self) -> str:
         names = "key, payload, lock"
-        for _ in range(4):
+        for _ in range(4):  # doubled each time, and never more than so many: a flood is another fault
             self.world.database.rows(
-                f"INSERT INTO django_q_ormq ({names}) SELECT {names} FROM django_q_ormq WHERE key = 'execution'"
+                f"INSERT INTO django_q_ormq ({names}) SELECT {names} FROM django_q_ormq"
+                f" WHERE key = 'execution' ORDER BY id LIMIT {FLOOD}"
             )
-        return "tasks delivered 16 times"
+        return "tasks delivered up to 16 times"
 
     def empty_the_queue(self) -> str:
         self.world.database.rows("DELETE FROM django_q_ormq")
