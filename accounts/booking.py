@@ -279,6 +279,8 @@ def mark(account: Account, marks: Iterable[Mark], *, at: dt.datetime, source: st
             continue
         position.mark_price, position.mark_profit, position.mark_swap = found[2:5]
         position.stop_loss, position.take_profit = found.stop_loss, found.take_profit
+        if position.first_stop is None:
+            position.first_stop = found.stop_loss
         position.mark_volume = found.volume or position.open_volume
         position.mark_open_price = found.open_price or position.open_price
         position.mark_at, position.mark_source = at, source
@@ -289,7 +291,7 @@ def mark(account: Account, marks: Iterable[Mark], *, at: dt.datetime, source: st
 
 MARK_FIELDS = (
     "mark_volume", "mark_open_price", "mark_price", "mark_profit", "mark_swap", "stop_loss",
-    "take_profit", "mark_at", "mark_source",
+    "take_profit", "first_stop", "mark_at", "mark_source",
 )  # fmt: skip
 
 

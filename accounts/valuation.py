@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.utils import timezone
@@ -24,6 +24,7 @@ from tradershub.core.models import Preference
 from tradershub.finance import valuation as rules
 from tradershub.finance.decimals import ONE, ZERO, post_money
 from tradershub.finance.money import currency_digits
+from tradershub.finance.rmultiple import r_multiple
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Valued:
     """An open position at the last known price. Money in the account's currency.
 
     floating: without swap; None with the reason where it cannot be known. swap: last stated, not yet booked.
+    risk: what its first stop would have lost of the lots still open, positive: 1 R; None where that is not known.
     rate: what converted the profit from the currency of the price, where that was needed.
     """
 
@@ -42,6 +44,17 @@ class Valued:
     source: str = ""
     rate: Rate | None = None
     reason: str = ""
+    risk: Decimal | None = None
+
+    @property
+    def result(self) -> Decimal | None:
+        """Floating profit with the swap that is not booked yet."""
+        return None if self.floating is None else self.floating + self.swap
+
+    @property
+    def r_multiple(self) -> Decimal | None:
+        """The result in units of the risk that was taken."""
+        return None if self.result is None else r_multiple(self.result, self.risk)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +219,11 @@ def value(position: Position, *, currency: str, market: Market) -> Valued:
 
     A mark that says no profit, as of a platform that states none, leaves the word to the quote.
     """
+    found = _worth(position, currency=currency, market=market)
+    return replace(found, risk=_risk(position, currency=currency, market=market))
+
+
+def _worth(position: Position, *, currency: str, market: Market) -> Valued:
     quote = getattr(position.symbol, "last_quote", None)
     is_marked = position.mark_at is not None and position.mark_profit is not None
     if quote and (not is_marked or quote.at > position.mark_at):
@@ -215,6 +233,14 @@ def value(position: Position, *, currency: str, market: Market) -> Valued:
     if position.mark_profit is None:
         return Valued(position, None, _open_swap(position, currency), reason=NO_PRICE)
     return _by_mark(position, currency=currency, market=market)
+
+
+def _risk(position: Position, *, currency: str, market: Market) -> Decimal | None:
+    if position.first_stop is None:
+        return None
+    lots = position.open_volume
+    at_stop = market.gain(position, price=position.first_stop, lots=lots, currency=currency).amount
+    return -at_stop if at_stop is not None and at_stop < ZERO else None
 
 
 def _by_quote(position: Position, quote: Quote, *, currency: str, market: Market) -> Valued:

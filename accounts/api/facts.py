@@ -128,6 +128,7 @@ class PositionOut(Schema):
     inferred: bool
     stop_loss: Number | None
     take_profit: Number | None
+    first_stop: Number | None
     mark_volume: Number | None
     mark_price: Number | None
     mark_profit: Number | None

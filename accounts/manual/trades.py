@@ -275,3 +275,5 @@ def _keep_levels(
     if account.mode == Account.Mode.HEDGING:
         opened = opened.filter(ref=effect.ref or deal.key)
     opened.update(**given)
+    if stop_loss is not None:
+        opened.filter(first_stop=None).update(first_stop=given["stop_loss"])

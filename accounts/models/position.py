@@ -18,7 +18,7 @@ class Position(OwnedModel):
     volume is what was opened in all, open_volume what is left; both positive, `side` says the direction.
     The mark_* fields are what a statement or platform last said of an open position; they are facts of
     their own and do not follow from the deals: mark_profit and mark_swap are of mark_volume lots opened at
-    mark_open_price, whatever is open now (see accounts.valuation).
+    mark_open_price, whatever is open now (see accounts.valuation). first_stop stays when stop_loss follows the market.
     """
 
     account = models.ForeignKey(
@@ -46,6 +46,7 @@ class Position(OwnedModel):
     inferred = models.BooleanField(default=False, help_text="Its opening is not in any file")
     stop_loss = PriceField(null=True, blank=True)
     take_profit = PriceField(null=True, blank=True)
+    first_stop = PriceField(null=True, blank=True, help_text="The stop first known: it makes 1 R")
     mark_volume = LotsField(null=True, blank=True, help_text="Lots that the mark is of")
     mark_open_price = PriceField(null=True, blank=True, help_text="Opening that the mark is of")
     mark_price = PriceField(null=True, blank=True)

@@ -102,7 +102,9 @@ class Injector(threading.Thread):
 
     def duplicate_tasks(self) -> str:
         names = "key, payload, lock"
-        for _ in range(4):  # doubled each time, and never more than so many: a flood is another fault
+        for _ in range(
+            4
+        ):  # doubled each time, and never more than so many: a flood is another fault
             self.world.database.rows(
                 f"INSERT INTO django_q_ormq ({names}) SELECT {names} FROM django_q_ormq"
                 f" WHERE key = 'execution' ORDER BY id LIMIT {FLOOD}"

@@ -11,6 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AccountTerms, Break, Position, StatementImport
 from accounts.queries import booked_money
+from accounts.valuation import state_of
+from brokers.models import SymbolTerms
 from tests.factories import make_account, make_owner
 from tests.reports.books import make_books
 from tradershub.core import formats
@@ -228,6 +230,26 @@ def test_an_open_position_without_a_price_is_a_dash_with_its_reason(page, books)
     assert row["floating"] is None and row["reason"]
     assert row["reason"] in response.content.decode()
     assert figure_of(response, "Floating profit").text == formats.UNKNOWN
+
+
+def test_an_open_position_is_told_in_the_base_currency_in_r_and_with_its_accounts_margin(
+    page, books
+):
+    tokyo = books.accounts[2]
+    AccountTerms.objects.create(account=tokyo, valid_from=dt.date(2020, 1, 1), leverage=25)
+    symbol = tokyo.positions.get(open_volume__gt=0).symbol
+    fields = {"contract_size": 100_000, "tick_size": "0.00001"}
+    SymbolTerms.objects.create(symbol=symbol, valid_from=dt.date(2020, 1, 1), **fields)
+    (row,) = (
+        page("/reports/positions/", account=tokyo.pk)
+        .context["content"]
+        .table("positions")
+        .rows.rows
+    )
+    state = state_of(tokyo)
+    assert (row["base"], row["in_base"]) == ("EUR", state.in_base(row["floating"]))
+    assert row["in_base"] and row["margin_level"] == state.margin_level
+    assert row["margin_level"] and row["r"] == row["floating"] / state.positions[0].risk
 
 
 def test_the_audit_page_shows_own_actions_only_and_that_the_chain_is_whole(page, owner):

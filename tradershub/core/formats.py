@@ -32,9 +32,13 @@ def money(amount: Decimal | None, currency: str) -> str:
 
 def signed(amount: Decimal | None, currency: str) -> str:
     """Profit or loss: always with its sign, zero with none."""
-    text = money(amount, currency)
-    rounded_up = amount is not None and quantise(amount, currency_digits(currency)) > 0
-    return f"+{text}" if rounded_up else text
+    return signed_number(amount, currency_digits(currency))
+
+
+def signed_number(value: Decimal | None, digits: int) -> str:
+    """A multiple, as of R: at that many decimals, always with its sign, zero with none."""
+    text = number(value, digits)
+    return f"+{text}" if value is not None and quantise(value, digits) > 0 else text
 
 
 def plain(value: Decimal | None) -> str:

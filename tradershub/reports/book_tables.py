@@ -73,10 +73,33 @@ OPEN_COLUMNS = [
         reason=lambda row: row["reason"],
     ),
     Column("currency", "Currency"),
+    Column(
+        "r",
+        "R",
+        tables.MULTIPLE,
+        hint="Profit now by what the first stop known would have lost of it",
+        reason=lambda _: "No stop that risked anything is known",
+    ),
+    Column(
+        "in_base",
+        "Profit in base",
+        tables.PNL,
+        unit="base",
+        hint="Profit now in your base currency, at the day's reference rate",
+        reason=lambda row: row["reason"] or f"No rate from {row['currency']} to {row['base']}",
+    ),
+    Column("base", "Base", shown=False),
     Column("price_age", "Price of", sort="priced_at", hint="How old the price is"),
     Column("held", "Held", sort="opened_at"),
     Column("opened_at", "Since", tables.MOMENT, shown=False),
     Column("account", "Account", link=account_link),
+    Column(
+        "margin_level",
+        "Margin level",
+        tables.PERCENT,
+        hint="Equity of the account in percent of the margin used",
+        reason=lambda row: row["no_level"],
+    ),
     Column("broker", "Broker", shown=False),
     Column("ref", "Position", shown=False),
     Column("source", "Price stated by", shown=False),
@@ -120,7 +143,12 @@ def _open_row(one: Valued, state: AccountState, now: dt.datetime) -> Row:
         "stop_loss": position.stop_loss,
         "take_profit": position.take_profit,
         "swap": one.swap,
-        "floating": None if one.floating is None else one.floating + one.swap,
+        "floating": one.result,
+        "r": one.r_multiple,
+        "in_base": state.in_base(one.result),
+        "base": state.base_currency,
+        "margin_level": state.margin_level,
+        "no_level": state.margin_used.reason or "The account's equity is not known",
         "priced_at": one.at,
         "price_age": formats.age(one.at, now=now) if one.at else "",
         "held": formats.duration(position.opened_at, now),
@@ -139,9 +167,20 @@ def open_positions_table(rows: list[Row], *, actions: bool = False) -> Table:
         [*OPEN_COLUMNS[:WORTH], *OPEN_ACTIONS, *OPEN_COLUMNS[WORTH:]] if actions else OPEN_COLUMNS,
         ListRows(rows),
         order="-opened_at",
-        totals=totals_by_currency(rows, ("floating", "swap")),
+        totals=_totals_with_base(rows),
         empty="Nothing is open in these accounts.",
     )
+
+
+def _totals_with_base(rows: Sequence[Row]) -> list[Row]:
+    """A total row a currency, each in the base currency, too, where that has a rate."""
+    totals = totals_by_currency(rows, ("floating", "swap", "in_base"))
+    converted = {row["currency"] for row in rows if row["in_base"] is not None}
+    for total in totals:
+        total["base"] = rows[0]["base"]
+        if total["currency"] not in converted:
+            total |= {"in_base": None, "reason": ""}
+    return totals
 
 
 def totals_by_currency(rows: Iterable[Row], keys: Sequence[str]) -> list[Row]:

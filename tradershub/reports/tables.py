@@ -53,6 +53,9 @@ COUNT = Kind(lambda value, _: formats.number(value, 0), number=True)
 PERCENT = Kind(lambda value, _: formats.percent(value), number=True)
 MOMENT = Kind(_moment, css="nowrap")
 DAY = Kind(_day, css="nowrap")
+MULTIPLE = Kind(
+    lambda value, _: formats.signed_number(value, 2), number=True, least=lambda _: 2, signed=True
+)
 ACTION = Kind(lambda value, _: str(value), css="nowrap")  # a word that leads to an action
 
 

@@ -15,6 +15,7 @@ register = template.Library()
 
 register.filter("money", formats.money)
 register.filter("signed", formats.signed)
+register.filter("multiple", lambda value: formats.signed_number(value, 2))
 register.filter("lots", formats.lots)
 register.filter("price", formats.price)
 register.filter("percent", formats.percent)
