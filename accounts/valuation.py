@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from django.utils import timezone
@@ -18,7 +18,7 @@ from accounts.margin import MarginUsed, margin_used
 from accounts.market import NO_PRICE, Gain, Market, market_on
 from accounts.models import Account, AccountTerms, Position
 from accounts.queries import BookedMoney, booked_money
-from brokers.models import Quote
+from brokers.models import BrokerSymbol, Quote
 from brokers.rates import Rate
 from tradershub.core.models import Preference
 from tradershub.finance import valuation as rules
@@ -32,7 +32,6 @@ class Valued:
     """An open position at the last known price. Money in the account's currency.
 
     floating: without swap; None with the reason where it cannot be known. swap: last stated, not yet booked.
-    risk: what its first stop would have lost of the lots still open, positive: 1 R; None where that is not known.
     rate: what converted the profit from the currency of the price, where that was needed.
     """
 
@@ -44,17 +43,11 @@ class Valued:
     source: str = ""
     rate: Rate | None = None
     reason: str = ""
-    risk: Decimal | None = None
 
     @property
     def result(self) -> Decimal | None:
         """Floating profit with the swap that is not booked yet."""
         return None if self.floating is None else self.floating + self.swap
-
-    @property
-    def r_multiple(self) -> Decimal | None:
-        """The result in units of the risk that was taken."""
-        return None if self.result is None else r_multiple(self.result, self.risk)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +68,7 @@ class AccountState:
     positions: tuple[Valued, ...]
     base_currency: str
     base_rate: Rate | None
+    market: Market
 
     @property
     def equity(self) -> Decimal | None:
@@ -117,6 +111,28 @@ class AccountState:
     @property
     def sources(self) -> tuple[str, ...]:
         return tuple(sorted({v.source for v in self.positions if v.source}))
+
+    def of(self, position: Position) -> Valued | None:
+        """The open position as it is valued here; None where it is closed."""
+        return next((one for one in self.positions if one.position.pk == position.pk), None)
+
+    def risk(self, position: Position) -> Decimal | None:
+        """1 R: what its first stop would have lost of the lots still open, positive; None where unknown or nothing."""
+        if position.first_stop is None:
+            return None
+        at_stop = self.market.gain(
+            position,
+            price=position.first_stop,
+            lots=position.open_volume,
+            currency=self.account.currency,
+        )
+        return -at_stop.amount if at_stop.amount and at_stop.amount < ZERO else None
+
+    def r_multiple(self, valued: Valued) -> Decimal | None:
+        """The result in units of the risk that was taken."""
+        if valued.result is None:
+            return None
+        return r_multiple(valued.result, self.risk(valued.position))
 
     def in_base(self, amount: Decimal | None) -> Decimal | None:
         """An amount of this account in the base currency, rounded to its digits; None without a rate."""
@@ -179,12 +195,18 @@ def _preferred(accounts: Collection[Account]) -> dict[int, str]:
 
 def _held(accounts: Collection[Account]) -> dict[int, list[Position]]:
     rows = Position.objects.filter(account__in=[a.pk for a in accounts], open_volume__gt=0)
+    positions = list(rows.defer(*OF_CLOSED))
+    symbols = BrokerSymbol.objects.select_related("instrument", "broker", "last_quote").in_bulk(
+        {position.symbol_id for position in positions}
+    )
     held: dict[int, list[Position]] = defaultdict(list)
-    for position in rows.select_related(
-        "symbol__instrument", "symbol__broker", "symbol__last_quote"
-    ):
+    for position in positions:
+        position.symbol = symbols[position.symbol_id]
         held[position.account_id].append(position)
     return held
+
+
+OF_CLOSED = ("close_price", "profit", "swap", "commission", "fee", "tax", "net", "deals")
 
 
 def _state(
@@ -211,6 +233,7 @@ def _state(
         positions=valued,
         base_currency=base,
         base_rate=market.rates.rate(currency, base, market.day),
+        market=market,
     )
 
 
@@ -219,11 +242,6 @@ def value(position: Position, *, currency: str, market: Market) -> Valued:
 
     A mark that says no profit, as of a platform that states none, leaves the word to the quote.
     """
-    found = _worth(position, currency=currency, market=market)
-    return replace(found, risk=_risk(position, currency=currency, market=market))
-
-
-def _worth(position: Position, *, currency: str, market: Market) -> Valued:
     quote = getattr(position.symbol, "last_quote", None)
     is_marked = position.mark_at is not None and position.mark_profit is not None
     if quote and (not is_marked or quote.at > position.mark_at):
@@ -233,14 +251,6 @@ def _worth(position: Position, *, currency: str, market: Market) -> Valued:
     if position.mark_profit is None:
         return Valued(position, None, _open_swap(position, currency), reason=NO_PRICE)
     return _by_mark(position, currency=currency, market=market)
-
-
-def _risk(position: Position, *, currency: str, market: Market) -> Decimal | None:
-    if position.first_stop is None:
-        return None
-    lots = position.open_volume
-    at_stop = market.gain(position, price=position.first_stop, lots=lots, currency=currency).amount
-    return -at_stop if at_stop is not None and at_stop < ZERO else None
 
 
 def _by_quote(position: Position, quote: Quote, *, currency: str, market: Market) -> Valued:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks [import_statement] [pages] [rebuild] [signals] [stop] [--scale X] [--only sqlite|postgresql]`
+"""`python -m benchmarks [NAME...] [--scale X] [--only sqlite|postgresql]`: all of NAMES when none is given.
 
 Each runs in a process and a database of its own: a new SQLite file, and where DATABASE_URL names a PostgreSQL
 server a new database there, dropped at the end. `pages` and `rebuild` share their books.
@@ -18,8 +18,10 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
-NAMES = ("import_statement", "pages", "rebuild", "signals", "stop")
-TOGETHER = (("import_statement",), ("pages", "rebuild"), ("signals",), ("stop",))
+NAMES = ("import_statement", "pages", "positions", "rebuild", "signals", "stop")
+TOGETHER = (
+    ("import_statement",), ("pages", "rebuild"), ("positions",), ("signals",), ("stop",),
+)  # fmt: skip
 QUEUED = ("signals", "stop")  # their tasks wait for workers; those of the others run at once
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 

@@ -48,13 +48,16 @@ BOOKS = (
 )  # fmt: skip
 
 
-def fill(deals: int, *, owner: Any) -> None:
-    """Empty books, then so many deals (about) up to today, in 200 accounts of this person."""
+def fill(deals: int, *, owner: Any, still_open: int = OPEN) -> None:
+    """Empty books, then so many deals (about) up to today, in 200 accounts of this person.
+
+    still_open: positions of an account.
+    """
     empty()
     per_account = deals // ACCOUNTS
     accounts = [_account(n, owner) for n in range(ACCOUNTS)]
     for n, account in enumerate(accounts[:TEMPLATES]):
-        trade(account, deals=per_account, seed=n)
+        trade(account, deals=per_account, seed=n, still_open=still_open)
     with transaction.atomic():
         for n, account in enumerate(accounts[TEMPLATES:]):
             copy(accounts[n % TEMPLATES], account)
@@ -115,10 +118,11 @@ def _break(account: Account) -> None:
     record("statement.book", actor=MAKER, target=account, summary=cause, owner=account.owner)
 
 
-def trade(account: Account, *, deals: int, seed: int) -> None:
+def trade(account: Account, *, deals: int, seed: int, still_open: int = OPEN) -> None:
     """Deals, orders, lines, positions, day figures and marks of equity."""
     now = timezone.now().replace(microsecond=0)
-    maker = _Maker(account, trades=max((deals - 1) // 2, OPEN + 1), now=now, seed=seed)
+    trades = max((deals - 1) // 2, still_open + 1)
+    maker = _Maker(account, trades=trades, now=now, seed=seed, still_open=still_open)
     booking.book(account, maker.deals())
     booking.derive(account, symbols=None)
     for n in range(MARKS):
@@ -132,11 +136,13 @@ def trade(account: Account, *, deals: int, seed: int) -> None:
 class _Maker:
     """Round trips, newest last: a larger book has a longer past."""
 
-    def __init__(self, account: Account, *, trades: int, now: dt.datetime, seed: int) -> None:
+    def __init__(
+        self, account: Account, *, trades: int, now: dt.datetime, seed: int, still_open: int
+    ) -> None:
         self._rng = random.Random(seed)
         self._symbols = [symbol_for(account.broker, name).pk for name in SYMBOLS]
         self._symbols = self._rng.sample(self._symbols, 4)
-        self._trades, self._now = trades, now
+        self._trades, self._now, self._still_open = trades, now, still_open
         self._begins = now - dt.timedelta(days=trades / A_DAY)
 
     def deals(self) -> Iterator[booking.NewDeal]:
@@ -156,7 +162,7 @@ class _Maker:
             "position_ref": str(10_000_000 + n), "commission": -(lots * 3).quantize(Decimal("0.01")),
         }  # fmt: skip
         yield self._deal(2 * n, shared, at=opened, side="buy", entry="in")
-        if n < self._trades - OPEN:
+        if n < self._trades - self._still_open:
             out = {
                 "side": "sell",
                 "entry": "out",

@@ -66,9 +66,7 @@ def administrator(name: str) -> Any:
 
 
 def visits(person: Any) -> dict[str, Visit]:
-    client = Client()
-    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
-    client.get("/reports/health/")  # what a process does once, at its first page
+    client = signed_in(person)
     found = {address: Visit() for address in addresses(person)}
     for _ in range(TIMES):
         for address, visit in found.items():
@@ -76,6 +74,13 @@ def visits(person: Any) -> dict[str, Visit]:
     for address, visit in found.items():
         visit.queries = queries(client, address)
     return {generic(address): visit for address, visit in found.items()}
+
+
+def signed_in(person: Any) -> Client:
+    client = Client()
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    client.get("/reports/health/")  # what a process does once, at its first page
+    return client
 
 
 def open_page(client: Client, address: str) -> None:

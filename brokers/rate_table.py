@@ -23,6 +23,7 @@ class RateTable:
     def __init__(self, currencies: Iterable[str], *, start: dt.date, end: dt.date) -> None:
         self._wanted = set(currencies) - {PIVOT}
         self._start, self._end = start, end
+        self._found: dict[tuple[str, str, dt.date], Rate | None] = {}
 
     @cached_property
     def _series(self) -> dict[str, Series]:
@@ -47,6 +48,12 @@ class RateTable:
 
     def rate(self, source: str, target: str, on: dt.date) -> Rate | None:
         """Units of target for one of source; None where one of the two has no rate on or before that day."""
+        asked = (source, target, on)
+        if asked not in self._found:
+            self._found[asked] = self._look_up(*asked)
+        return self._found[asked]
+
+    def _look_up(self, source: str, target: str, on: dt.date) -> Rate | None:
         if source == target:
             return Rate(ONE, on, "same currency")
         from_, to = self._per_euro(source, on), self._per_euro(target, on)

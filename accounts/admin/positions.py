@@ -13,7 +13,7 @@ from accounts import manual
 from accounts.admin.books import BooksAdmin, account_name, symbol_name
 from accounts.entry_forms import CloseForm
 from accounts.models import Position
-from accounts.valuation import Valued, state_of
+from accounts.valuation import state_of
 from tradershub.core.entries import entry_page, is_refused
 from tradershub.core.formats import lots, signed
 
@@ -44,7 +44,7 @@ class PositionAdmin(BooksAdmin):
     @action(description="Close", permissions=["close", "book"])
     def close(self, request: HttpRequest, object_id: str) -> HttpResponse:
         position = self.row_of(request, object_id)
-        now = worth(position)
+        now = state_of(position.account).of(position)
         form = CloseForm(
             request.POST or None,
             user=request.user,
@@ -61,12 +61,6 @@ class PositionAdmin(BooksAdmin):
             is_dangerous=True,
             crumbs=self.crumbs,
         )
-
-
-def worth(position: Position) -> Valued | None:
-    """The open position at the last known price; None where it is closed."""
-    held = state_of(position.account).positions
-    return next((valued for valued in held if valued.position.pk == position.pk), None)
 
 
 def question(position: Position, floating: Decimal | None) -> str:

@@ -24,10 +24,10 @@ PAGES = [f"/reports/{key}/" for key in REPORTS if not REPORTS.load(key).about_ro
 TABS = ("positions", "trades", "orders", "deals", "statements", "terms", "breaks")
 # The most queries a page may ask, log-in and preferences included; none depends on the number of rows.
 QUERIES = {
-    "dashboard": 38,
+    "dashboard": 39,
     "equity": 16,
     "statement": 16,
-    "positions": 16,
+    "positions": 17,
     "trades": 16,
     "breaks": 16,
     "health": 20,
@@ -249,7 +249,9 @@ def test_an_open_position_is_told_in_the_base_currency_in_r_and_with_its_account
     state = state_of(tokyo)
     assert (row["base"], row["in_base"]) == ("EUR", state.in_base(row["floating"]))
     assert row["in_base"] and row["margin_level"] == state.margin_level
-    assert row["margin_level"] and row["r"] == row["floating"] / state.positions[0].risk
+    assert row["margin_level"] and row["r"] == row["floating"] / state.risk(
+        state.positions[0].position
+    )
 
 
 def test_the_audit_page_shows_own_actions_only_and_that_the_chain_is_whole(page, owner):

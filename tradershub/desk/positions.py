@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.models import Position
-from accounts.valuation import Valued, state_of
+from accounts.valuation import state_of
 from tradershub.core.entries import EntryForm, ExactNumber, entry_page
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.formats import lots, plain, signed
@@ -32,7 +32,8 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     """What it is worth, what is under way with it, and what can be done."""
     need(request, LOOK)
     position = mine(request, pk)
-    closings = _closings(position)
+    closings, state = _closings(position), state_of(position.account)
+    worth = state.of(position)
     asked = OrderAttempt.objects.filter(account=position.account, position_ref=position.ref)
     is_busy = asked.filter(outcome__in=BUSY).exists() or any(not o.is_over for o in closings)
     return render_page(
@@ -41,7 +42,8 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         title=f"What becomes of {_words(position)}?",
         crumbs=CRUMBS,
         position=position,
-        worth=worth(position),
+        worth=worth,
+        multiple=state.r_multiple(worth) if worth else None,
         tick=getattr(position.symbol.instrument, "tick_size", None),
         closings=[(order, orders.tone(order), orders.worded(order)) for order in closings],
         requests=[
@@ -78,12 +80,6 @@ def is_traded(position: Position) -> bool:
     return bool(account.is_open and account.may_close and account.connection_id)
 
 
-def worth(position: Position) -> Valued | None:
-    """The open position at the last known price; None where it is closed."""
-    held = state_of(position.account).positions
-    return next((valued for valued in held if valued.position.pk == position.pk), None)
-
-
 def _words(position: Position) -> str:
     size = position.open_volume or position.volume
     return f"{position.side} {lots(size)} {_where(position)}"
@@ -95,11 +91,11 @@ def _where(position: Position) -> str:
 
 def _now(position: Position) -> str:
     """ ", now +42.10 USD"; empty where that is not known."""
-    valued = worth(position)
-    if valued is None or valued.floating is None:
+    valued = state_of(position.account).of(position)
+    if valued is None or valued.result is None:
         return ""
     currency = position.account.currency
-    return f", now {signed(valued.floating + valued.swap, currency)} {currency}"
+    return f", now {signed(valued.result, currency)} {currency}"
 
 
 # -- What a person does with it ----------------------------------------------------------------

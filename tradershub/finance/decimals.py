@@ -12,6 +12,7 @@ from decimal import (
     Decimal,
 )
 from enum import StrEnum
+from functools import cache
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -75,8 +76,13 @@ def quantise(value: Decimal, digits: int, *, rounding: Rounding = Rounding.HALF_
     Half-up (ties away from zero) is the "mathematical rounding" of MetaQuotes' documents, which
     brokers' own arithmetic follows. Zero never carries a minus sign.
     """
-    rounded = value.quantize(Decimal(1).scaleb(-digits), rounding=rounding.value, context=WIDE)
+    rounded = value.quantize(_unit(digits), rounding=rounding.value, context=WIDE)
     return rounded if rounded else abs(rounded)
+
+
+@cache
+def _unit(digits: int) -> Decimal:
+    return ONE.scaleb(-digits)
 
 
 def post_money(value: Decimal, digits: int) -> Decimal:

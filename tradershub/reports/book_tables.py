@@ -144,7 +144,7 @@ def _open_row(one: Valued, state: AccountState, now: dt.datetime) -> Row:
         "take_profit": position.take_profit,
         "swap": one.swap,
         "floating": one.result,
-        "r": one.r_multiple,
+        "r": state.r_multiple(one),
         "in_base": state.in_base(one.result),
         "base": state.base_currency,
         "margin_level": state.margin_level,

@@ -7,7 +7,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0019_terms_know_whose_word_they_are'),
+        ('accounts', '0020_an_account_may_take_closings_only'),
     ]
 
     operations = [
