@@ -89,9 +89,6 @@ OPEN_COLUMNS = [
         reason=lambda row: row["reason"] or f"No rate from {row['currency']} to {row['base']}",
     ),
     Column("base", "Base", shown=False),
-    Column("price_age", "Price of", sort="priced_at", hint="How old the price is"),
-    Column("held", "Held", sort="opened_at"),
-    Column("opened_at", "Since", tables.MOMENT, shown=False),
     Column("account", "Account", link=account_link),
     Column(
         "margin_level",
@@ -100,11 +97,14 @@ OPEN_COLUMNS = [
         hint="Equity of the account in percent of the margin used",
         reason=lambda row: row["no_level"],
     ),
+    Column("price_age", "Price of", sort="priced_at", hint="How old the price is"),
+    Column("held", "Held", sort="opened_at"),
+    Column("opened_at", "Since", tables.MOMENT, shown=False),
     Column("broker", "Broker", shown=False),
     Column("ref", "Position", shown=False),
     Column("source", "Price stated by", shown=False),
 ]
-WORTH = 10  # columns up to the profit and its currency: the actions stand beside them
+WORTH = 11  # columns up to the profit, its currency and R: the actions stand beside them
 OPEN_ACTIONS = [
     Column("close", "Close", tables.ACTION, sort=None, main=True, link=_closing),
     Column(
