@@ -137,15 +137,20 @@ def give_back(reservation: Reservation) -> None:
     Reservation.objects.filter(pk=reservation.pk).update(over_at=timezone.now())
 
 
-def locked_reservation(client_order_id: str) -> Reservation | None:
-    """The reservation that still holds something, its counters locked; None where there is none."""
+def lock_held(client_order_ids: Collection[str]) -> None:
+    """Lock the counters of which these orders hold a part, in the order of everybody."""
     holds = Hold.objects.filter(
-        reservation__client_order_id=client_order_id, reservation__over_at=None
+        reservation__client_order_id__in=client_order_ids, reservation__over_at=None
     )
-    ids = list(holds.order_by().values_list("usage_id", flat=True))
+    ids = set(holds.order_by().values_list("usage_id", flat=True))
     if ids:
         locked = Usage.objects.filter(pk__in=ids).order_by("scope", "key").select_for_update()
         list(locked.values_list("pk"))
+
+
+def locked_reservation(client_order_id: str) -> Reservation | None:
+    """The reservation that still holds something, its counters locked; None where there is none."""
+    lock_held([client_order_id])
     found = Reservation.objects.filter(client_order_id=client_order_id, over_at=None)
     return found.select_for_update().first()
 

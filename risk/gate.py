@@ -7,7 +7,7 @@ reservation and the state stand or fall together. Whatever cannot be judged is r
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -98,6 +98,15 @@ def release(client_order_id: str) -> None:
         reservation = counters.locked_reservation(client_order_id)
         if reservation is not None:
             counters.give_back(reservation)
+
+
+def hold_still(client_order_ids: Collection[str]) -> None:
+    """Lock the counters of these orders until the caller's transaction ends.
+
+    Counters are locked first, then orders, then the audit log, by everybody: who will let go of an order after
+    he has locked one of the others calls this before.
+    """
+    counters.lock_held(client_order_ids)
 
 
 def may_send_message(*, account_id: int, at: dt.datetime, cancels: bool = False) -> bool:

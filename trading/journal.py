@@ -65,9 +65,12 @@ def move(
         changes.setdefault("done_at", now)
     elif origin in OVER:
         changes["done_at"] = None
+    if (
+        target in OVER and order.holds
+    ):  # before the order is: counters are locked first by everybody
+        gate.release(order.client_order_id)
+        changes["holds"] = False
     _update(order, state=target.value, **changes)
-    if target in OVER and order.holds:
-        _let_go(order)
     _note(order, origin, rule, at=now, code=code, text=text, actor=actor, details=details or {})
     if _is_told(origin, target):
         _tell(order, origin, rule, actor=actor, text=text)
@@ -107,13 +110,6 @@ def _update(order: Order, **changes: Any) -> None:
         raise Lost(order)
     for name, value in changes.items():
         setattr(order, name, value)
-
-
-def _let_go(order: Order) -> None:
-    """Filled parts are used, the rest is free again."""
-    gate.release(order.client_order_id)
-    Order.objects.filter(pk=order.pk).update(holds=False)
-    order.holds = False
 
 
 def _note(

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Account
+from risk import gate
 from risk.facts import Check
 from tradershub.core.audit import plain, record
 from tradershub.core.errors import BadInput, Conflict
@@ -94,8 +95,8 @@ def _asked(facts: SignalFacts) -> tuple[Check | None, list[Gate]]:
     Of a signal that waited only the one that says no now: the others are kept from before.
     """
     rows: list[Gate] = []
-    for name, gate in GATES.items():
-        word = gate(facts)
+    for name, says in GATES.items():
+        word = says(facts)
         if word.code or not facts.signal.waits:
             rows.append(_note(facts.signal, name, word, facts.at))
         if word.code:
@@ -289,10 +290,11 @@ def _planned(plans: Iterable[Plan]) -> list[str]:
 
 
 def _hold(orders: list[Order]) -> None:
-    """Lock them before the audit log is, as everybody does who moves an order."""
+    """Lock what they hold and then them before the audit log is, as everybody does who moves an order."""
     ids = [order.pk for order in orders]
     if not ids:
         return
+    gate.hold_still([order.client_order_id for order in orders])
     list(Order.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
 
 

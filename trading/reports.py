@@ -58,7 +58,10 @@ def take_deals(account: Account, deals: Iterable[DealReport], *, actor: Any = "m
         return
     theirs = {deal.client_id: deal.broker_order_id for deal in reports}
     mine = Order.objects.filter(Q(client_order_id__in=ids) | Q(broker_order_id__in=named))
-    for order in mine.filter(account=account).select_related("account", "symbol"):
+    orders = list(mine.filter(account=account).select_related("account", "symbol"))
+    if len(orders) > 1:  # what the first writes would else be locked before what the next one holds
+        gate.hold_still([order.client_order_id for order in orders])
+    for order in orders:
         broker_order_id = theirs.get(order.client_order_id, "")
         with span("mirror", order.origin_id if order.origin_kind == "signal" else ""):
             _again(

@@ -254,6 +254,7 @@ def cancel(order: Order, *, actor: Any) -> Order:
 
     Raises Conflict where the order is over, or is being cancelled already.
     """
+    gate.hold_still([order.client_order_id])
     order = _locked(order)
     if order.state in OVER:
         raise Conflict(
@@ -484,6 +485,7 @@ def settle_by_hand(order: Order, *, actor: Any, evidence: str, broker_order_id: 
 
     evidence: how the person knows. Raises Conflict for an order that is not quarantined, BadInput, StepUpNeeded.
     """
+    gate.hold_still([order.client_order_id])
     order = _locked(order)
     if order.state != Order.State.QUARANTINED:
         raise Conflict(f"Order {order.client_order_id} is not quarantined")

@@ -1,0 +1,86 @@
+"""Counters, then orders, then the audit log: nobody waits for one who waits for him."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from django.db import connection
+
+from risk.facts import Figure
+from risk.models import Limit, Reservation
+from tests.trading.desk import D, Desk
+from tests.trading.test_pipeline import Charts
+from trading import journal, pipeline, receiving, services, signals
+from trading.facts import order_facts
+from trading.ids import Origin
+from trading.models import Order
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
+LONG_ENOUGH = 0.5  # seconds for another session to lock what it can
+
+
+@pytest.fixture
+def charts(tmp_path, monkeypatch, no_queue, settings):
+    settings.RISK_LOCK_SECONDS = 10
+    for module in (receiving, signals):
+        monkeypatch.setattr(module, "enqueue", lambda *args, **kwargs: "")
+    made = Charts(Desk(tmp_path))
+    monkeypatch.setattr(services, "order_facts", with_money)
+    account = {"scope": "account", "owner": made.desk.owner, "account": made.desk.account}
+    Limit.objects.create(kind="symbol_lots", unit="lots", value=D(50), **account)
+    return made
+
+
+def with_money(order, *, at):
+    plenty = Figure(D(100_000), at)
+    return replace(order_facts(order, at=at), margin=D(10), equity=plenty, free_margin=plenty)
+
+
+def in_a_session(faults, work):
+    def run():
+        try:
+            work()
+        except Exception as fault:  # noqa: BLE001 (a thread's fault must reach the test)
+            faults.append(fault)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_a_signal_that_takes_orders_back_and_an_order_that_is_decided_never_lock_each_other(
+    charts, monkeypatch
+):
+    pipeline.run(charts.signal(order="limit", price="1.05"))
+    queued = Order.objects.get()
+    assert queued.state == "queued", queued.reason
+    new = services.new_order(
+        charts.desk.account, origin=Origin("hand", "1"), symbol="EURUSD", side="buy", lots=D(2),
+        kind="limit", price=D("1.04"),
+    )  # fmt: skip
+    asked = journal.open_order(new, actor="me")
+    faults, audited = [], threading.Event()
+    cancel = services.cancel
+
+    def late(order, *, actor):
+        audited.set()
+        time.sleep(LONG_ENOUGH)
+        return cancel(order, actor=actor)
+
+    monkeypatch.setattr(services, "cancel", late)
+    back = charts.signal(action="cancel", size=None)
+    first = in_a_session(faults, lambda: pipeline.run(back))
+    assert audited.wait(10)
+    second = in_a_session(faults, lambda: services.decide(asked))
+    first.join()
+    second.join()
+    assert faults == []
+    queued.refresh_from_db()
+    asked.refresh_from_db()
+    assert (queued.state, asked.state) == ("not_sent", "queued"), asked.reason
+    assert Reservation.objects.get(over_at=None).client_order_id == asked.client_order_id
