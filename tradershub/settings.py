@@ -307,9 +307,9 @@ Q_CLUSTER = {
     "broker_class": (
         "tradershub.core.queue_broker.NotifyBroker"
         if ON_POSTGRESQL
-        else "tradershub.core.queue_broker.OrderedBroker"
+        else "tradershub.core.queue_broker.CountingBroker"
     ),
-    "poll": 1 if ON_POSTGRESQL else 0.05,
+    "poll": 1,
     "guard_cycle": 0.5,
     "bulk": 1,
     "workers": 1,

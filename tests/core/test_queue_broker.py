@@ -10,19 +10,20 @@ from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import OrmQ
 
-from tradershub.core.queue_broker import NotifyBroker, OrderedBroker
+from tradershub.core.queue_broker import CountingBroker, NotifyBroker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 QUEUE = "broker-test"
 
 
 def make_broker():
-    kind = NotifyBroker if connection.vendor == "postgresql" else OrderedBroker
+    kind = NotifyBroker if connection.vendor == "postgresql" else CountingBroker
     return kind(QUEUE)
 
 
 @pytest.fixture
-def broker():
+def broker(monkeypatch):
+    monkeypatch.setattr(Conf, "POLL", 0.05)
     broker = make_broker()
     yield broker
     if isinstance(broker, NotifyBroker):
@@ -119,7 +120,6 @@ def test_two_claimants_never_share_a_task():
     assert sorted(seen[0] + seen[1]) == sorted(OrmQ.objects.values_list("pk", flat=True))
 
 
-@pytest.mark.postgresql
 def test_a_commit_wakes_the_sleeping_claimant_at_once(broker, monkeypatch):
     monkeypatch.setattr(Conf, "POLL", 20)
     assert listening_finds_nothing(broker)

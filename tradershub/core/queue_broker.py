@@ -1,4 +1,4 @@
-"""The queue's table, claimed in the order of arrival; on PostgreSQL woken by NOTIFY.
+"""The queue's table, claimed in the order of arrival; woken by NOTIFY, on SQLite by its count of commits.
 
 django-q2's own claim has no ORDER BY: after retries and a vacuum a "close" may overtake its
 "open". Its poll is the whole of its delay; a notification is part of the sender's transaction,
@@ -24,6 +24,7 @@ from django_q.models import OrmQ
 
 log = structlog.get_logger("tradershub.queue")
 Claimed = list[tuple[int, str]]
+LOOK_EVERY = 0.01  # seconds
 
 
 class OrderedBroker(ORM):  # type: ignore[misc]
@@ -33,11 +34,11 @@ class OrderedBroker(ORM):  # type: ignore[misc]
         """The tasks now ours; waits for at most about one poll when there are none."""
         try:
             claimed = self._claim()
+            if not claimed:
+                self._wait()
         except Error as error:
             self._recover(error)
             return None
-        if not claimed:
-            self._wait()
         return claimed
 
     def _claim(self) -> Claimed:
@@ -57,6 +58,31 @@ class OrderedBroker(ORM):  # type: ignore[misc]
         log.warning("queue_unreachable", queue=self.list_key, error=str(error).strip())
         connections[Conf.ORM].close()
         time.sleep(jittered(2.0))
+
+
+class CountingBroker(OrderedBroker):
+    """Sleeps until somebody else has committed; the poll stays as the fallback.
+
+    Source: sqlite.org/pragma.html, "PRAGMA data_version": it changes for a connection with each commit of others,
+    and asking is far cheaper than looking into the table.
+    """
+
+    _seen: Any = None
+
+    def _claim(self) -> Claimed:
+        self._seen = (
+            self._version()
+        )  # before looking, or a task that comes in between would wait for the poll
+        return super()._claim()
+
+    def _wait(self) -> None:
+        until = time.monotonic() + Conf.POLL
+        while time.monotonic() < until and self._version() == self._seen:
+            time.sleep(LOOK_EVERY)
+
+    def _version(self) -> Any:
+        with connections[Conf.ORM].cursor() as cursor:
+            return cursor.execute("PRAGMA data_version").fetchone()
 
 
 class NotifyBroker(OrderedBroker):
