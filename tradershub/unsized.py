@@ -11,11 +11,12 @@ from typing import Any
 
 from django.conf import settings
 
-from tradershub.core.uploads import FORM_BYTES
+from tradershub.core.uploads import FORM_BYTES, SIGNAL_BYTES
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+SIGNALS = "/api/v1/signals/"  # where strangers may knock
 
 
 def sized(application: Application) -> Application:
@@ -34,7 +35,9 @@ def _give_length(environ: Environ) -> None:
     if environ.get("CONTENT_TYPE", "").startswith("multipart/"):
         environ["CONTENT_LENGTH"] = str(settings.STATEMENT_MAX_BYTES + FORM_BYTES)
         return
-    body = _read(environ["wsgi.input"], settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+    is_signal = environ.get("PATH_INFO", "").startswith(SIGNALS)
+    most = SIGNAL_BYTES if is_signal else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    body = _read(environ["wsgi.input"], most + 1)
     environ["CONTENT_LENGTH"], environ["wsgi.input"] = str(len(body)), io.BytesIO(body)
 
 

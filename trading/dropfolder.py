@@ -18,8 +18,9 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from tradershub.core.errors import HubError
+from tradershub.core.uploads import SIGNAL_BYTES
 from trading.models import SignalSource
-from trading.receiving import LARGEST_BODY, Message, receive_from_folder
+from trading.receiving import Message, receive_from_folder
 
 log = structlog.get_logger("trading.dropfolder")
 AWAY = (OperationalError, InterfaceError)  # the database: what lies there is read again
@@ -148,8 +149,8 @@ def _pieces(file: Path) -> Iterator[Piece]:
         yield Piece(f"{file.name}:1", text.strip().encode())
         return
     for number, line in enumerate(text.splitlines(), start=1):
-        if len(line.encode()) > LARGEST_BODY:
-            raise ValueError(f"line {number} has more than {LARGEST_BODY} bytes")
+        if len(line.encode()) > SIGNAL_BYTES:
+            raise ValueError(f"line {number} has more than {SIGNAL_BYTES} bytes")
         if line.strip():
             yield Piece(f"{file.name}:{number}", line.strip().encode())
 

@@ -28,7 +28,6 @@ from trading.sources import SOURCES, proof
 from trading.sources.draft import Draft, Unreadable
 from trading.sources.plain import draft_to_plain
 
-LARGEST_BODY = 64 * 1024
 BY_BODY = "body:"
 SAME_WITHIN = dt.timedelta(seconds=60)
 TASK = "trading.tasks.run_signal"

@@ -18,6 +18,7 @@ from django.db import close_old_connections
 from accounts.models import StatementImport
 from tests.hub.test_hub import Hub, environment, manage, wait_for  # noqa: F401 (a fixture)
 from tradershub.core.api_keys import SCOPES, create_key
+from tradershub.core.uploads import SIGNAL_BYTES
 from tradershub.unsized import sized
 from trading.models import Signal
 from trading.signals import create_source
@@ -107,13 +108,12 @@ def test_words_in_chunks_beyond_the_limit_are_refused_and_the_rest_is_not_read(s
     assert stream.taken == MB + 1
 
 
-def test_a_signal_in_chunks_without_an_end_is_refused_and_the_rest_is_not_read(send, settings):
-    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = MB
+def test_a_signal_in_chunks_without_an_end_is_read_no_further_than_a_signal_may_be(send):
     source, token = create_source(actor="t", owner=User.objects.get(), name="charts")
     stream = Stream(itertools.repeat(b" " * 9999))
     status, answer = send(f"signals/{source.uid}/{token}", stream, "application/json")
     assert (status, answer["error"]["code"]) == (413, "too_large")
-    assert stream.taken == MB + 1
+    assert stream.taken == SIGNAL_BYTES + 1
     assert not Signal.objects.exists()
 
 

@@ -12,6 +12,7 @@ from django.utils.datastructures import MultiValueDict
 from tradershub.core.signs import upload_moves
 
 FORM_BYTES = 2**20  # what stands around the files: fields, names, boundaries
+SIGNAL_BYTES = 64 * 1024  # the most that a signal may have
 
 
 class BoundedUploadHandler(TemporaryFileUploadHandler):

@@ -9,7 +9,8 @@ from ninja import Router, Schema, Status
 
 from tradershub.core.clients import client_address
 from tradershub.core.errors import TooLarge
-from trading.receiving import LARGEST_BODY, Message, Receipt, receive
+from tradershub.core.uploads import SIGNAL_BYTES
+from trading.receiving import Message, Receipt, receive
 
 router = Router(tags=["Signals"], auth=None)
 
@@ -63,9 +64,9 @@ def _body(request: HttpRequest) -> bytes:
     announced = request.headers.get("Content-Length", "")
     body = (
         b""
-        if announced.isdigit() and int(announced) > LARGEST_BODY
-        else request.read(LARGEST_BODY + 1)
+        if announced.isdigit() and int(announced) > SIGNAL_BYTES
+        else request.read(SIGNAL_BYTES + 1)
     )
-    if len(body) > LARGEST_BODY or (announced.isdigit() and int(announced) > LARGEST_BODY):
-        raise TooLarge(f"A signal has at most {LARGEST_BODY} bytes")
+    if len(body) > SIGNAL_BYTES or (announced.isdigit() and int(announced) > SIGNAL_BYTES):
+        raise TooLarge(f"A signal has at most {SIGNAL_BYTES} bytes")
     return bytes(body)
