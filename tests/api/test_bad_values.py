@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -102,3 +103,21 @@ def test_nothing_that_is_sent_breaks_an_operation(administrator, books, call):
     if answer.status_code >= 400:
         error = answer.json()["error"]
         assert error["type"] and error["code"] and len(error["message"]) > 5
+
+
+def test_no_operation_takes_a_field_that_it_does_not_know(administrator, books):
+    """B23: nobody makes himself an administrator by writing so."""
+    takes_json = [op for op in OPERATIONS if body_schema(op) and "/api-keys" not in op.path]
+    taken = []
+    for op in takes_json:
+        valid = {k: 1 if k.endswith("_id") else v for k, v in BODIES.get(op.id, {}).items()}
+        answer = administrator.client.generic(
+            op.method.upper(),
+            re.sub(r"\{\w+\}", "1", op.path),
+            json.dumps({**valid, "is_superuser": True}),
+            content_type="application/json",
+        )
+        if answer.status_code != 422 or "is_superuser" not in answer.json()["error"]["message"]:
+            taken.append((op.id, answer.status_code, answer.content[:200]))
+    assert len(takes_json) > 30
+    assert taken == []

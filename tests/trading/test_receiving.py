@@ -159,6 +159,16 @@ def test_what_is_no_signal_is_refused_and_kept(sender, queue, body, status, code
     assert not queue
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded"])
+def test_the_body_decides_and_not_the_type_that_it_is_sent_under(kind):
+    """B9: TradingView calls its JSON text, and curl calls everything a form; prose is refused as prose."""
+    sender = Sender(dialect="generic")
+    assert sender.send(content_type=kind).status_code == 202
+    refused = sender.send(b"Buy EURUSD now!", content_type=kind)
+    assert (refused.status_code, code_of(refused)) == (422, "no_signal")
+    assert Signal.objects.get(state="refused").content_type == kind
+
+
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(sender):
     answer = sender.send(b"{" + b" " * 65536)
 
