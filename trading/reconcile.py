@@ -1,7 +1,8 @@
 """What became of a request whose answer is lost: the broker is asked, nothing is guessed, nothing sent again.
 
 Found by our id, the order is taken over. Not found, it is proved absent only by three complete reads in a row
-after the time in which it must have become visible. Where no proof can be had it is left to a person.
+after the time in which it must have become visible; a change that cannot be seen, by two. Where no proof can be
+had it is left to a person.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from trading.states import State
 
 Action, Outcome = OrderAttempt.Action, OrderAttempt.Outcome
 LOOKS = 3  # complete reads in a row that prove an order absent
+LOOKS_AT_CHANGE = 2  # and that a change of an order or of stops did not happen
 KEPT = 20  # lines of evidence a request keeps
 # Of what is quarantined: looked for more and more seldom, a tenth of its age apart.
 AGE_BY_PAUSE = 10
@@ -76,9 +78,13 @@ def _found(attempt: OrderAttempt, order: Order, search: Search) -> None:
         reports.take_order(attempt.account, ack.order, actor="reconciliation")
         _saw(attempt, looks=0, line=search.evidence)
         return
+    outcome, text = _came_to(attempt, ack.order)
+    # To cancel twice is to cancel once; a change that shows late would be taken for none.
+    unsure = outcome == Outcome.PROVED_ABSENT and attempt.action == Action.AMEND
+    if unsure and not _proves(attempt, f"{search.evidence}: {text}", looks=LOOKS_AT_CHANGE):
+        return
     with transaction.atomic():
         sync.book_with_order(attempt.account, ack.deals)
-        outcome, text = _came_to(attempt, ack.order)
         if not journal.settle(attempt, outcome, text=text, evidence=[search.evidence]):
             return
         changed = attempt.action == Action.AMEND and outcome == Outcome.DONE
@@ -116,22 +122,30 @@ def _missed(attempt: OrderAttempt, order: Order, search: Search, adapter: Adapte
     if proves.proof is Tier.C:
         _saw(attempt, looks=0, line=f"{search.evidence}: not found, which proves nothing here")
         return
-    since = attempt.looked_at
-    pause = dt.timedelta(seconds=settings.ABSENCE_SECONDS)
-    if attempt.looks and since and timezone.now() < since + pause:
-        return
     # Where orders that are over cannot be found, only a history that stood still says something.
     unmoved = proves.finds_closed or search.watermark == attempt.seen_watermark
-    looks = attempt.looks + 1 if unmoved else 1
-    line = f"{timezone.now():%H:%M:%S} not found: {search.evidence}"
-    _saw(attempt, looks=looks, line=line, watermark=search.watermark)
-    if looks < LOOKS or order.state != Order.State.UNKNOWN:
+    line = f"not found: {search.evidence}"
+    proven = _proves(attempt, line, looks=LOOKS, unmoved=unmoved, watermark=search.watermark)
+    if not proven or order.state != Order.State.UNKNOWN:
         return
     text = f"The broker does not have it, by {LOOKS} complete reads"
     with transaction.atomic():
         if journal.settle(attempt, Outcome.PROVED_ABSENT, text=text):
             details = {"evidence": attempt.evidence}
             journal.move(order, State.NOT_SENT, code="PROVED_ABSENT", text=text, details=details)
+
+
+def _proves(
+    attempt: OrderAttempt, line: str, *, looks: int, unmoved: bool = True, watermark: str = ""
+) -> bool:
+    """Count a complete read without it; whether so many, a pause apart, have now followed each other."""
+    now, since = timezone.now(), attempt.looked_at
+    pause = dt.timedelta(seconds=settings.ABSENCE_SECONDS)
+    if attempt.looks and since and now < since + pause:
+        return False
+    in_row = attempt.looks + 1 if unmoved else 1
+    _saw(attempt, looks=in_row, line=f"{now:%H:%M:%S} {line}", watermark=watermark)
+    return in_row >= looks
 
 
 def _saw(attempt: OrderAttempt, *, looks: int, line: str, watermark: str = "") -> None:
@@ -177,4 +191,5 @@ def _ask_of_position(attempt: OrderAttempt, adapter: Adapter) -> None:
         journal.settle(attempt, Outcome.DONE, text="The position carries them")
         return
     text = "The position is closed" if found is None else "The position carries other stops"
-    journal.settle(attempt, Outcome.PROVED_ABSENT, text=text)
+    if found is None or _proves(attempt, text, looks=LOOKS_AT_CHANGE):
+        journal.settle(attempt, Outcome.PROVED_ABSENT, text=text)

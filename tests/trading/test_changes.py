@@ -135,8 +135,44 @@ def test_a_change_is_what_the_broker_states(desk, working, word, price):
     desk.ledger.plan(word)
     services.amend(working, actor=desk.owner, price=D("1.06"))
     desk.pump()
+    desk.pump()
     assert (desk.state(working), working.price) == ("working", D(price))
     assert len(desk.ledger.of("amend")) <= 1
+
+
+def test_a_change_that_shows_late_is_not_taken_for_none(desk, working, settings):
+    before, find = desk.adapter.find_by_client_id(working.client_order_id), type(desk.adapter)
+    answers = iter([before])
+    desk.adapter.find_by_client_id = lambda name, **since: (
+        next(answers, None) or find.find_by_client_id(desk.adapter, name, **since)
+    )
+    desk.ledger.plan("lose")
+    change = services.amend(working, actor=desk.owner, price=D("1.06"))
+    desk.pump()
+    change.refresh_from_db()
+    assert (change.outcome, change.looks, desk.state(working)) == ("unknown", 1, "replace_pending")
+    settings.ABSENCE_SECONDS = 60
+    OrderAttempt.objects.update(not_before=None)
+    desk.pump()
+    change.refresh_from_db()
+    assert (change.outcome, desk.state(working), working.price) == ("done", "working", D("1.06"))
+
+
+def test_two_looks_at_a_change_that_is_not_there_are_a_pause_apart(desk, working, settings):
+    settings.ABSENCE_SECONDS = 60
+    desk.ledger.plan("drop")
+    change = services.amend(working, actor=desk.owner, price=D("1.06"))
+    for _ in range(3):
+        OrderAttempt.objects.update(not_before=None)
+        desk.pump()
+    change.refresh_from_db()
+    assert (change.outcome, change.looks) == ("unknown", 1)
+    settings.ABSENCE_SECONDS = 0
+    OrderAttempt.objects.update(not_before=None)
+    desk.pump()
+    change.refresh_from_db()
+    assert (change.outcome, len(change.evidence)) == ("proved_absent", 3)
+    assert (desk.state(working), working.price) == ("working", D("1.05"))
 
 
 def test_a_change_that_risk_refuses_is_not_asked_for(desk, working, risk):
@@ -269,10 +305,11 @@ def test_a_closing_of_what_is_gone_is_refused_by_the_broker(desk, position):
 def test_stops_of_a_position_are_set(desk, position, word, outcome):
     desk.ledger.plan(word)
     asked = services.protect(position, actor=desk.owner, stop_loss=D("1.09"))
-    desk.pump()
-    desk.pump()
+    for _ in range(3):
+        desk.pump()
     asked.refresh_from_db()
     assert asked.outcome == outcome
+    assert (asked.looks == 2) == (word == "drop")
     assert len(desk.ledger.of("protect")) == (outcome == "done")
 
 
