@@ -67,6 +67,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
     ),
     "Risk": (
         Entry("Risk", "report:risk", "shield", "x"),
+        Entry("Stop and flatten", "desk:flatten", "emergency_home", needs="trading.add_order"),
         Entry("Limits", "risk.Limit", "speed"),
         Entry("News blackouts", "risk.Blackout", "event_busy"),
         Entry("Refusals", "risk.RiskEvent", "block"),

@@ -107,9 +107,37 @@ def test_who_may_only_look_is_shown_no_button_and_refused():
     assert "Stop and flatten</a>" not in viewer.said(viewer.client.get("/flattening/"))
 
 
-def test_the_risk_page_leads_there(trader):
+def test_the_risk_page_and_the_menu_lead_there(trader):
     words = trader.said(trader.client.get("/reports/risk/"))
     assert "Stop and flatten…" in words and 'action="/stop/flatten"' in words
+    assert "everybody" not in words
+    assert 'href="/stop/flatten"' in trader.said(trader.client.get("/reports/"))
+
+
+ALL = "/stop/flatten?account=everybody"
+
+
+def test_an_administrator_empties_everybodys_accounts_and_learns_nothing_of_them(trader):
+    boss = PaperTrader("Administrator", name="Desk")
+    assert 'value="everybody"' in boss.said(boss.client.get("/reports/risk/"))
+    words = boss.said(boss.client.get(ALL))
+    assert "Close every position and cancel every order of everybody, in 2 accounts?" in words
+    assert str(trader.account) not in words and "+300.00" not in words
+    assert not kill_switch.standing(trader.account).engaged
+    answer = boss.send(ALL, reason="flood")
+    assert answer["Location"] == "/flattening/"
+    assert kill_switch.standing(trader.account).scope == "all"
+    emptied = Flattening.objects.values_list("account", flat=True)
+    assert set(emptied) == {trader.account.pk, boss.account.pk}
+    words = boss.said(answer)
+    assert "Stopped for everybody" in words and "1 not flat yet" in words
+    assert "1 not flat yet" in trader.said(trader.client.get("/flattening/"))
+
+
+def test_only_an_administrator_is_asked_about_everybody(trader):
+    assert trader.client.get(ALL).status_code == 403
+    assert trader.client.post(ALL, {"reason": "flood"}).status_code == 403
+    assert not Flattening.objects.exists()
 
 
 def test_a_program_asks_follows_and_withdraws(trader):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -21,12 +22,14 @@ from tradershub.core.entries import EntryForm, entry_page
 from tradershub.core.errors import Conflict, HubError
 from tradershub.core.formats import signed
 from tradershub.core.pages import Crumb, render_page
+from tradershub.core.persons import is_administrator
 from tradershub.desk.importing import need
 from trading import flattening
 from trading.models import Flattening
 
 LOOK, STOP, CLOSE = "trading.view_flattening", "risk.change_killswitch", "trading.add_order"
 CRUMBS: tuple[Crumb, ...] = (("Risk", "/reports/risk/"),)
+EVERYBODY = "everybody"
 SHOWN = 50
 TONES = {"flat": "good", "asked": "warning", "working": "warning"}
 
@@ -40,9 +43,14 @@ class FlattenForm(EntryForm):
         super().__init__(*args, **kwargs)
         self.scope, self.accounts = scope, accounts
 
+    @property
+    def is_for_all(self) -> bool:
+        return self.scope == kill_switch.ALL
+
     def check_possible(self) -> None:
         if not self.accounts:
-            raise Conflict("No account of yours there is connected or holds anything")
+            whose = "account" if self.is_for_all else "account of yours there"
+            raise Conflict(f"No {whose} is connected or holds anything")
 
     def carry_out(self) -> Flattening:
         self.check_possible()
@@ -50,12 +58,18 @@ class FlattenForm(EntryForm):
         return rows[0]
 
     def done(self, row: Flattening) -> str:
-        return "Stopped. Orders are being cancelled and positions closed"
+        doing = "Orders are being cancelled and positions closed"
+        if self.is_for_all:
+            return f"Stopped for everybody. {doing}; each person sees the own accounts"
+        return f"Stopped. {doing}"
 
 
 @require_http_methods(["GET", "POST"])
 def ask(request: HttpRequest) -> HttpResponse:
-    """The question with the facts: all of the person's accounts, or the one in the address."""
+    """The question with the facts: all of the person's accounts, the one in the address, or everybody's.
+
+    What others hold is not told: an administrator hears of how many accounts it is.
+    """
     need(request, STOP)
     need(request, CLOSE)
     scope = _scope(request)
@@ -64,23 +78,27 @@ def ask(request: HttpRequest) -> HttpResponse:
     return entry_page(
         request,
         form,
-        title=_question(accounts),
+        title=_question_of_all(accounts) if form.is_for_all else _question(accounts),
         lead="By the books. Trading stops first; what the brokers themselves say is left, also what is not in "
         "the books, is cancelled and closed at the market.",
         button="Stop and flatten",
         is_dangerous=True,
         back=reverse("reports:page", args=["risk"]),
         crumbs=CRUMBS,
-        advice=tuple(_only_by_hand(accounts)),
+        advice=tuple(_only_by_hand(one for one in accounts if one.owner_id == request.user.pk)),
         then=lambda row: reverse("desk:flattening"),
     )
 
 
 def _scope(request: HttpRequest) -> Scope:
-    """Raises Http404 for another's account as for none."""
+    """Raises Http404 for another's account as for none, PermissionDenied for who may not stop everybody."""
     pk = request.GET.get("account", "")
     if not pk:
         return kill_switch.of_owner(request.user)
+    if pk == EVERYBODY:
+        if not is_administrator(request.user):
+            raise PermissionDenied
+        return kill_switch.ALL
     mine = Account.objects.for_user(request.user)
     account = mine.filter(pk=int(pk)).first() if pk.isdecimal() and len(pk) < 19 else None
     if account is None:
@@ -94,6 +112,11 @@ def _question(accounts: Collection[Account]) -> str:
     what = f"Close {_count(held, 'position')} and cancel {_count(working, 'order')}"
     now = _now(accounts) if held else ""
     return f"{what} in {_count(len(accounts), 'account')}{now}?"
+
+
+def _question_of_all(accounts: Collection[Account]) -> str:
+    where = _count(len(accounts), "account")
+    return f"Close every position and cancel every order of everybody, in {where}?"
 
 
 def _now(accounts: Collection[Account]) -> str:
@@ -112,7 +135,7 @@ def _count(n: int, word: str) -> str:
     return f"{n} {word}{'' if n == 1 else 's'}"
 
 
-def _only_by_hand(accounts: Collection[Account]) -> list[str]:
+def _only_by_hand(accounts: Iterable[Account]) -> list[str]:
     found = ((account, flattening.by_hand(account)) for account in accounts)
     return [f"{account}: {why}." for account, why in found if why]
 
