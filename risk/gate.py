@@ -174,13 +174,13 @@ def _rechecked(facts: OrderFacts) -> Verdict:
     reservation = Reservation.objects.filter(
         client_order_id=facts.client_order_id, account=account, over_at=None
     ).first()
-    question, limits = _asked(facts, account, share_lock=True)
+    question, limits = _asked(facts, account, again=True)
     if reservation is None:
         text = "Nothing is reserved for this order"
         check = refused("reservation", "NO_RESERVATION", text, {})
         raise _Refused(_verdict(question, [check]), question)
     question = replace(
-        _with_book(question, account, limits),
+        _with_results(question, account, limits),
         again=True,
         reserved_under=reservation.epoch,
         pinned_instrument=reservation.instrument_id,
@@ -199,11 +199,11 @@ def _account(facts: OrderFacts) -> Account:
 
 
 def _asked(
-    facts: OrderFacts, account: Account, *, share_lock: bool = False
+    facts: OrderFacts, account: Account, *, again: bool = False
 ) -> tuple[Question, list[Limit]]:
-    """The question before anything is locked but, on the last look, the switch."""
+    """The question before anything is locked but, on the last look (again), the switch."""
     standing = kill_switch.standing(
-        account, strategy=facts.strategy, source=facts.source, share_lock=share_lock
+        account, strategy=facts.strategy, source=facts.source, share_lock=again
     )
     is_entry = facts.intent == Intent.ENTRY
     limits = situation.binding(facts) if is_entry else []
@@ -212,7 +212,7 @@ def _asked(
         for limit in limits
     ]
     rates = BrokerRates(account.broker_id, at=facts.at)
-    order = situation.completed(facts, account, found, rates)
+    order = situation.completed(facts, account, found, rates, again=again)
     question = Question(
         order=order,
         standing=standing,
@@ -227,10 +227,10 @@ def _asked(
 
 def _with_book(question: Question, account: Account, limits: Sequence[Limit]) -> Question:
     """The question with what only counts once the counters are locked."""
+    question = _with_results(question, account, limits)
     order = question.order
     if order.intent == Intent.EXIT:
-        return replace(question, closable=situation.closable(order))
-    losses, best_days = situation.losses(order, account, limits)
+        return question
     longest = max(
         [question.ages.duplicates]
         + [limit.value for limit in question.limits if limit.kind == Kind.DUPLICATES]
@@ -239,13 +239,20 @@ def _with_book(question: Question, account: Account, limits: Sequence[Limit]) ->
         question,
         holdings=situation.holdings_for(order, question.limits),
         reserved=situation.asks_held(order),
-        losses=losses,
-        best_days=best_days,
         twins=situation.twins(order, longest),
         entries=situation.entries_in(order, question.limits),
         opened=situation.opened_in(order, account, question.limits),
         parent_used=situation.parent_used(order),
     )
+
+
+def _with_results(question: Question, account: Account, limits: Sequence[Limit]) -> Question:
+    """The question with what the last look asks for, too: lots to close, or where the losses stand."""
+    order = question.order
+    if order.intent == Intent.EXIT:
+        return replace(question, closable=situation.closable(order))
+    losses, best_days = situation.losses(order, account, limits)
+    return replace(question, losses=losses, best_days=best_days)
 
 
 # -- Rules -------------------------------------------------------------------------------------

@@ -140,16 +140,24 @@ def blackouts_now(order: OrderFacts) -> tuple[BlackoutFact, ...]:
 
 # -- The order ---------------------------------------------------------------------------------
 def completed(
-    order: OrderFacts, account: Account, limits: Collection[LimitFact], rates: BrokerRates
+    order: OrderFacts,
+    account: Account,
+    limits: Collection[LimitFact],
+    rates: BrokerRates,
+    *,
+    again: bool = False,
 ) -> OrderFacts:
-    """The order with the account's figures and its rate from the books, where trading gave none."""
+    """The order with the account's figures and its rate from the books, where trading gave none.
+
+    again: for the last look, which asks for no free margin: the equity only where a limit is measured by it.
+    """
     if order.intent == Intent.EXIT:
         return order
     filled = order
     if order.rate is None and order.quote:
         filled = replace(filled, rate=rates.figure(order.quote, order.currency))
     wants_equity = any(is_of_equity(limit) for limit in limits) and order.equity is None
-    if wants_equity or order.free_margin is None:
+    if wants_equity or order.free_margin is None and not again:
         filled = _with_account(filled, state_of(account, at=order.at, base=account.currency))
     return filled
 

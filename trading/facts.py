@@ -27,8 +27,11 @@ BOTH_WAYS = 2  # a round turn is charged twice
 MILLION = Decimal(1_000_000)
 
 
-def order_facts(order: Order, *, at: dt.datetime) -> OrderFacts:
-    """The order as it is to be judged at that moment; None stands for what is not known."""
+def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderFacts:
+    """The order as it is to be judged at that moment; None stands for what is not known.
+
+    again: for the last look (`gate.recheck`), without what only the verdict asks for.
+    """
     account = _fresh(order.account_id)
     symbol = _symbol(order.symbol_id)
     market = market_on(at.date(), [symbol], [account.currency])
@@ -48,7 +51,7 @@ def order_facts(order: Order, *, at: dt.datetime) -> OrderFacts:
         strategy=order.strategy,
         source=order.source,
         signal_at=order.signal_at,
-        foreign_working=_foreign(account),
+        foreign_working=None if again else _foreign(account),
         symbol_id=symbol.pk,
         symbol=symbol.name,
         instrument_id=symbol.instrument_id,
@@ -67,10 +70,10 @@ def order_facts(order: Order, *, at: dt.datetime) -> OrderFacts:
         lot_max=contract.lot_max if contract else None,
         market=Price(quote.bid, quote.ask, quote.at) if quote else None,
         rate=rate_to_account(market, symbol, account, quote, at),
-        margin=_margin(order, symbol, account, market, price),
+        margin=None if again else _margin(order, symbol, account, market, price),
         costs=_costs(order, symbol, account, market, contract, price),
         correlations=(
-            None if order.reduces else correlations_of(symbol.instrument, account, at=at)
+            None if order.reduces or again else correlations_of(symbol.instrument, account, at=at)
         ),
         strategy_result=_strategy_result(order, account, at),
         account_open=account.is_open,

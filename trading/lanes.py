@@ -243,7 +243,7 @@ def _claim_order(held: Held, order: Order, until: float, watermark: str) -> Any:
         text = f"It waited longer than {settings.STALE_SECONDS:g} s and is not sent so late"
         journal.move(order, State.NOT_SENT, code="STALE", text=text)
         return ENDED
-    verdict = gate.recheck(order_facts(order, at=now))
+    verdict = gate.recheck(order_facts(order, at=now, again=True))
     if not verdict.passed and verdict.refusal and verdict.refusal.code == BUSY:
         return None
     journal.keep_verdict(order, verdict, stage=OrderCheck.Stage.CLAIM, at=now)
