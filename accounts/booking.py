@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import bulk, kept, trail
@@ -23,6 +23,7 @@ from accounts.models import Account, BrokerOrder, Deal, Position, StatementImpor
 from accounts.progress import UNWATCHED, Progress
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.garbage import uncollected
+from tradershub.core.prepared import first, prepared
 from tradershub.core.validation import bad_input
 from tradershub.finance.decimals import ZERO
 
@@ -71,8 +72,16 @@ class Booked(NamedTuple):
 
 def lock(account: Account) -> Account:
     """The account as it is now, ours until the transaction ends. Raises outside of a transaction."""
+    found = first(_locked(account))
+    if found is None:
+        raise Account.DoesNotExist(f"There is no account {account.pk} any more")
+    return found
+
+
+@prepared
+def _locked(account: Account) -> QuerySet[Account]:
     mine = Account.objects.select_for_update(of=("self",), no_key=True).select_related("broker")
-    return mine.get(pk=account.pk)
+    return mine.filter(pk=account)
 
 
 @transaction.atomic
@@ -84,18 +93,33 @@ def book(
     Raises BadInput, and books nothing, for a deal that the books cannot keep exactly or whole.
     """
     account = lock(account)
-    before = Deal.objects.aggregate(last=Max("id"))["last"] or 0
+    before = first(_last_deal()) or 0
     keys: dict[str, None] = {}
     head = (account.pk, account.currency, statement and statement.pk, timezone.now())
     rows = (_row(deal, head, keys) for deal in deals if deal.key not in keys)
-    unique = ("account_id", "key") if account.deals.exists() else ()
+    unique = ("account_id", "key") if _any_deal(account) else ()
     try:
         bulk.insert(Deal, HEAD + NewDeal._fields, rows, unique=unique)
     except ValidationError as error:
         raise bad_input(error) from error
-    mine = Deal.objects.filter(account=account)
-    new = dict(mine.filter(id__gt=before).values_list("key", "id"))
+    new = dict(_deals_after(account, before))
     return Booked(new, _ids(account, [key for key in keys if key not in new]))
+
+
+@prepared
+def _last_deal() -> QuerySet[Any]:
+    return Deal.objects.order_by("-id").values_list("id", flat=True)[:1]
+
+
+@prepared
+def _any_deal(account: Account) -> QuerySet[Any]:
+    return Deal.objects.filter(account=account).order_by().values_list("id", flat=True)[:1]
+
+
+@prepared
+def _deals_after(account: Account, deal: int) -> QuerySet[Any]:
+    rows = Deal.objects.filter(account=account, id__gt=deal).order_by()
+    return rows.values_list("key", "id")
 
 
 HEAD = ("account_id", "currency", "statement_id", "booked_at", "amount")

@@ -12,12 +12,13 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Min, Q
+from django.db.models import Q, QuerySet
 
 from accounts import bulk, figures, positions
 from accounts.calendar import Calendar
 from accounts.models import Account, DayFigures, Deal, Position
 from accounts.progress import UNWATCHED, Progress
+from tradershub.core.prepared import first, prepared
 
 STEPS_BACK = 20
 NO_SYMBOL = 0  # as a symbol's id, where rows are matched by it
@@ -178,8 +179,13 @@ def position_then(
 
 def _reversed_ids(account: Account) -> set[int]:
     """The deals that were reversed, and their reversals: nothing is derived from either."""
-    pairs = Deal.objects.filter(account=account, reverses__isnull=False)
-    return {number for pair in pairs.values_list("id", "reverses_id") for number in pair}
+    return {number for pair in _reversals(account) for number in pair}
+
+
+@prepared
+def _reversals(account: Account) -> QuerySet[Any]:
+    pairs = Deal.objects.filter(account=account, reverses__isnull=False).order_by()
+    return pairs.values_list("id", "reverses_id")
 
 
 def _span(account: Account, symbol: int | None, since: dt.datetime, calendar: Calendar) -> Span:
@@ -189,14 +195,15 @@ def _span(account: Account, symbol: int | None, since: dt.datetime, calendar: Ca
         return Span(since, day, starts_at)
     moment = since
     for _ in range(STEPS_BACK):
-        earlier = _touched_before(account, symbol, moment)
+        earlier = first(_touched_before(account, symbol, moment))
         if earlier is None:
             return Span(moment, day, starts_at)
         moment = earlier
     return None
 
 
-def _touched_before(account: Account, symbol: int, moment: dt.datetime) -> dt.datetime | None:
+@prepared
+def _touched_before(account: Account, symbol: int, moment: dt.datetime) -> QuerySet[Any]:
     """When the first position was opened that began before the moment and that later deals can concern.
 
     That is one still open then, and one that a later deal names. All others are over, and stay as they are.
@@ -209,4 +216,5 @@ def _touched_before(account: Account, symbol: int, moment: dt.datetime) -> dt.da
         | Q(ref__in=later.values("position_ref"))
         | Q(ref__in=later.values("key"))
     )
-    return before.filter(concerned).aggregate(first=Min("opened_at"))["first"]
+    opened = before.filter(concerned).order_by("opened_at")
+    return opened.values_list("opened_at", flat=True)[:1]

@@ -14,6 +14,7 @@ from accounts.calendar import Calendar
 from accounts.kept import kept
 from accounts.models import Account, DayFigures, Deal, EquitySnapshot, Position
 from tradershub.core.fields import MoneyField
+from tradershub.core.prepared import prepared
 from tradershub.finance.decimals import ZERO
 
 BALANCE = F("net") + F("deposits") + F("withdrawals") + F("other")
@@ -47,15 +48,25 @@ def booked_money(
 ) -> dict[int, BookedMoney]:
     """Balance and credit by account id, at the end of that trading day; None: of all that is booked."""
     ids = [account.pk for account in accounts]
-    rows = kept(ids, f"money {through}", lambda: list(_money_rows(ids, through)))
+    if len(ids) == 1 and through is None:
+        rows = _money_of(ids[0])
+    else:
+        rows = kept(ids, f"money {through}", lambda: list(_money_rows(ids, through)))
     found = {account_id: BookedMoney(*money) for account_id, *money in rows}
     return {pk: found.get(pk, BookedMoney()) for pk in ids}
 
 
 def _money_rows(ids: list[int], through: dt.date | None) -> QuerySet[Any]:
     days = DayFigures.objects.filter(account__in=ids)
-    if through:
-        days = days.filter(day__lte=through)
+    return _sums(days.filter(day__lte=through) if through else days)
+
+
+@prepared
+def _money_of(account: int) -> QuerySet[Any]:
+    return _sums(DayFigures.objects.filter(account=account))
+
+
+def _sums(days: QuerySet[DayFigures]) -> QuerySet[Any]:
     sums = days.order_by().values_list("account_id")
     return sums.annotate(money=_sum(BALANCE), lent=_sum(F("credit")))
 

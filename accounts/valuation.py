@@ -11,7 +11,9 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.margin import MarginUsed, margin_used
@@ -21,6 +23,7 @@ from accounts.queries import BookedMoney, booked_money
 from brokers.models import BrokerSymbol, Quote
 from brokers.rates import Rate
 from tradershub.core.models import Preference
+from tradershub.core.prepared import prepared
 from tradershub.finance import valuation as rules
 from tradershub.finance.decimals import ONE, ZERO, post_money
 from tradershub.finance.money import currency_digits
@@ -178,9 +181,21 @@ def states_of(
 
 def _leverages(accounts: Collection[Account], day: dt.date) -> dict[int, Decimal]:
     """The leverage in force on that day by account id; an account without terms is not in it."""
-    rows = AccountTerms.objects.filter(account__in=[a.pk for a in accounts], valid_from__lte=day)
-    pairs = rows.order_by("valid_from").values_list("account_id", "leverage")
+    if len(accounts) == 1:
+        pairs = _leverages_of(next(iter(accounts)), day)
+    else:
+        pairs = list(_leverages_on(day, Q(account__in=[a.pk for a in accounts])))
     return {account_id: Decimal(leverage) for account_id, leverage in pairs}
+
+
+@prepared
+def _leverages_of(account: Account, day: dt.date) -> QuerySet[Any]:
+    return _leverages_on(day, Q(account=account))
+
+
+def _leverages_on(day: dt.date, theirs: Q) -> QuerySet[Any]:
+    rows = AccountTerms.objects.filter(theirs, valid_from__lte=day)
+    return rows.order_by("valid_from").values_list("account_id", "leverage")
 
 
 def _preferred(accounts: Collection[Account]) -> dict[int, str]:
@@ -194,8 +209,10 @@ def _preferred(accounts: Collection[Account]) -> dict[int, str]:
 
 
 def _held(accounts: Collection[Account]) -> dict[int, list[Position]]:
-    rows = Position.objects.filter(account__in=[a.pk for a in accounts], open_volume__gt=0)
-    positions = list(rows.defer(*OF_CLOSED))
+    if len(accounts) == 1:
+        positions = _open_of(next(iter(accounts)))
+    else:
+        positions = list(_open(Q(account__in=[a.pk for a in accounts])))
     symbols = BrokerSymbol.objects.select_related("instrument", "broker", "last_quote").in_bulk(
         {position.symbol_id for position in positions}
     )
@@ -207,6 +224,15 @@ def _held(accounts: Collection[Account]) -> dict[int, list[Position]]:
 
 
 OF_CLOSED = ("close_price", "profit", "swap", "commission", "fee", "tax", "net", "deals")
+
+
+@prepared
+def _open_of(account: Account) -> QuerySet[Position]:
+    return _open(Q(account=account))
+
+
+def _open(theirs: Q) -> QuerySet[Position]:
+    return Position.objects.filter(theirs, open_volume__gt=0).defer(*OF_CLOSED)
 
 
 def _state(

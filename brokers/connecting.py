@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from django.conf import settings as hub
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from brokers.adapters.base import Adapter, Line, Settings
@@ -30,6 +30,7 @@ from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
 from tradershub.core.errors import BadInput, Conflict, NotAllowed
 from tradershub.core.persons import is_administrator
+from tradershub.core.prepared import first, prepared
 from tradershub.core.step_up import Kind, demand
 from tradershub.core.validation import cleaned
 
@@ -352,7 +353,12 @@ def expiring(connection: Connection, *, today: dt.date) -> bool:
 # -- Platforms ---------------------------------------------------------------------------------
 def platform_row(key: str) -> Platform:
     """The platform's row, made where nobody asked for it before."""
-    return Platform.objects.filter(key=key).first() or Platform.objects.get_or_create(key=key)[0]
+    return first(_platforms(key)) or Platform.objects.get_or_create(key=key)[0]
+
+
+@prepared
+def _platforms(key: str) -> QuerySet[Platform]:
+    return Platform.objects.filter(key=key)
 
 
 def all_platforms() -> list[Platform]:
@@ -421,4 +427,5 @@ def note_error(key: str, reason: str) -> bool:
 
 def note_success(key: str) -> None:
     """Forget the errors counted so far."""
-    Platform.objects.filter(key=key, errors_in_row__gt=0).update(errors_in_row=0)
+    if platform_row(key).errors_in_row:
+        Platform.objects.filter(key=key, errors_in_row__gt=0).update(errors_in_row=0)

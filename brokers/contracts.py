@@ -5,8 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Mapping
 
+from django.db.models import QuerySet
+
 from brokers.models import Broker, BrokerSymbol, Instrument, SymbolTerms
 from tradershub.core.dated import each_in_force
+from tradershub.core.prepared import prepared
 from tradershub.finance.decimals import ZERO, Rounding
 from tradershub.finance.fx import Rule
 from tradershub.finance.money import currency_digits
@@ -53,8 +56,17 @@ def terms_on(symbols: Collection[BrokerSymbol], day: dt.date) -> dict[int, Symbo
     mapped = [symbol.pk for symbol in symbols if symbol.instrument_id]
     if not mapped:
         return {}
-    rows = each_in_force(SymbolTerms.objects.filter(symbol__in=mapped), day)
+    rows = _terms(mapped[0], day) if len(mapped) == 1 else _all_terms(mapped, day)
     return {row.symbol_id: row for row in rows}
+
+
+@prepared
+def _terms(symbol: int, day: dt.date) -> QuerySet[SymbolTerms]:
+    return each_in_force(SymbolTerms.objects.filter(symbol=symbol), day)
+
+
+def _all_terms(symbols: Collection[int], day: dt.date) -> QuerySet[SymbolTerms]:
+    return each_in_force(SymbolTerms.objects.filter(symbol__in=symbols), day)
 
 
 def contracts_of(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from brokers.models import Broker, BrokerSymbol, Instrument
@@ -14,6 +15,7 @@ from brokers.symbols import instrument_for
 from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
 from tradershub.core.errors import BadInput, Conflict
+from tradershub.core.prepared import prepared
 from tradershub.core.queue import enqueue
 from tradershub.core.validation import cleaned
 
@@ -155,9 +157,9 @@ def reopen_broker(broker: Broker, *, actor: Any) -> Broker:
 
 def symbol_for(broker: Broker, name: str) -> BrokerSymbol:
     """The broker's symbol of that name, made where it is new and mapped where that is certain."""
-    known = BrokerSymbol.objects.filter(broker=broker, name=name).first()
+    known = _symbols(broker, name)
     if known:
-        return known
+        return known[0]
     instrument = suggested_instrument(name)
     symbol, _ = BrokerSymbol.objects.get_or_create(
         broker=broker,
@@ -167,6 +169,11 @@ def symbol_for(broker: Broker, name: str) -> BrokerSymbol:
     return symbol
 
 
+@prepared
+def _symbols(broker: Broker, name: str) -> QuerySet[BrokerSymbol]:
+    return BrokerSymbol.objects.filter(broker=broker, name=name)
+
+
 def suggested_instrument(name: str) -> Instrument | None:
     """The instrument that a symbol's name means for certain, or None."""
     return instrument_namer()(name)
@@ -174,7 +181,7 @@ def suggested_instrument(name: str) -> Instrument | None:
 
 def instrument_namer() -> Callable[[str], Instrument | None]:
     """Says of many symbols' names which instrument each means for certain, having read them all once."""
-    rows = {one.symbol: one for one in Instrument.objects.all()}
+    rows = {one.symbol: one for one in _instruments()}
     every = [(one.symbol, one.aliases, one.category) for one in rows.values()]
     futures = _names((s, a) for s, a, category in every if category == "future")
     spot = _names((s, a) for s, a, category in every if category != "future")
@@ -184,6 +191,11 @@ def instrument_namer() -> Callable[[str], Instrument | None]:
         return rows[symbol] if symbol else None
 
     return named
+
+
+@prepared
+def _instruments() -> QuerySet[Instrument]:
+    return Instrument.objects.all()
 
 
 def _names(rows: Iterable[tuple[str, list[str]]]) -> dict[str, str]:

@@ -21,12 +21,14 @@ from brokers.models import (
     VenueEvent,
     VenueSnapshot,
 )
+from tradershub.core.prepared import prepared
 from tradershub.finance.trading_day import trading_day
 from tradershub.finance.venue.codec import Plain, event_from_plain, event_to_plain
 from tradershub.finance.venue.events import Event
 from tradershub.finance.venue.market import Market
 
 LOCK = "lock "
+TOLD = ("seq", "kind", "at", "payload")
 
 
 class DatabaseSession:
@@ -45,10 +47,10 @@ class DatabaseSession:
     def lock(self, name: str) -> Iterator[None]:
         """A transaction that holds a row of its own; SQLite gives its whole database to one anyway."""
         with transaction.atomic():
-            rows = self._states(LOCK + name).select_for_update()
-            if rows.first() is None:
+            key = (self.connection, self.account, LOCK + name)
+            if not _locked(*key):
                 AdapterState.objects.bulk_create([self._state(LOCK + name)], ignore_conflicts=True)
-                rows.get()
+                _locked(*key)
             yield
 
     def load(self, key: str) -> Any | None:
@@ -99,12 +101,10 @@ class PaperSession(DatabaseSession):
 
     def quotes(self, symbols: Collection[str] = ()) -> list[QuoteReport]:
         """The last prices of those symbols, of all without any."""
-        rows = Quote.objects.filter(symbol__broker_id=self.connection.broker_id)
-        if symbols:
-            rows = rows.filter(symbol__name__in=symbols)
         return [
             QuoteReport(symbol=name, bid=bid, ask=ask, at=at)
-            for name, bid, ask, at in rows.values_list("symbol__name", "bid", "ask", "at")
+            for name, bid, ask, at in _quotes(self.connection.broker_id)
+            if not symbols or name in symbols
         ]
 
     def last_seq(self) -> int:
@@ -116,6 +116,8 @@ class PaperSession(DatabaseSession):
         self, after: int = 0, *, kinds: Collection[str] = (), at_most: int | None = None
     ) -> list[Event]:
         """What happened after event `after`, oldest first."""
+        if not kinds and not at_most:
+            return self._told(_events_after(self.connection, self.account, after))
         rows = self._events().filter(seq__gt=after).order_by("seq")
         if kinds:
             rows = rows.filter(kind__in=kinds)
@@ -159,13 +161,34 @@ class PaperSession(DatabaseSession):
         return VenueEvent.objects.filter(connection=self.connection, account=self.account)
 
     def _read(self, rows: QuerySet[VenueEvent]) -> list[Event]:
+        return self._told(rows.values_list(*TOLD))
+
+    def _told(self, rows: Iterable[tuple[int, str, dt.datetime, Plain]]) -> list[Event]:
         return [
             event_from_plain(
                 {"account": self.account, "seq": seq, "at": at.isoformat(), "kind": kind}
                 | {"payload": payload}
             )
-            for seq, kind, at, payload in rows.values_list("seq", "kind", "at", "payload")
+            for seq, kind, at, payload in rows
         ]
+
+
+@prepared
+def _locked(connection: Connection, account: str, key: str) -> QuerySet[AdapterState]:
+    rows = AdapterState.objects.filter(connection=connection, account=account, key=key)
+    return rows.select_for_update()
+
+
+@prepared
+def _quotes(broker: int) -> QuerySet[Any]:
+    rows = Quote.objects.filter(symbol__broker=broker)
+    return rows.values_list("symbol__name", "bid", "ask", "at")
+
+
+@prepared
+def _events_after(connection: Connection, account: str, seq: int) -> QuerySet[Any]:
+    rows = VenueEvent.objects.filter(connection=connection, account=account, seq__gt=seq)
+    return rows.order_by("seq").values_list(*TOLD)
 
 
 SESSIONS: dict[str, type[DatabaseSession]] = {"paper": PaperSession}

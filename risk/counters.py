@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F, Q, Value
+from django.db.models import F, Q, QuerySet, Value
 from django.utils import timezone
 
 from risk.allowances import Allowance
 from risk.models import Hold, Reservation, Usage
 from tradershub.core.fields import SCALE, RateField
+from tradershub.core.prepared import first, prepared
 from tradershub.finance.decimals import ONE, ZERO
 
 SMALLEST = ONE.scaleb(-SCALE)
@@ -99,7 +100,12 @@ def seed(usage: Usage, parts: Collection[tuple[Reservation, Decimal]]) -> None:
 
 def own_hold(usage: Usage, reservation: Reservation) -> Hold | None:
     """What the reservation itself holds of the counter."""
-    return Hold.objects.filter(usage=usage, reservation=reservation).order_by().first()
+    return first(_hold(usage, reservation))
+
+
+@prepared
+def _hold(usage: Usage, reservation: Reservation) -> QuerySet[Hold]:
+    return Hold.objects.filter(usage=usage, reservation=reservation)
 
 
 def latch(counter: Counter, *, at: dt.datetime) -> bool:
@@ -139,24 +145,36 @@ def give_back(reservation: Reservation) -> None:
 
 def lock_held(client_order_ids: Collection[str]) -> None:
     """Lock the counters of which these orders hold a part, in the order of everybody."""
-    holds = Hold.objects.filter(
-        reservation__client_order_id__in=client_order_ids, reservation__over_at=None
-    )
-    ids = set(holds.order_by().values_list("usage_id", flat=True))
-    if ids:
-        locked = Usage.objects.filter(pk__in=ids).order_by("scope", "key").select_for_update()
-        list(locked.values_list("pk"))
+    list(_held_by(Q(reservation__client_order_id__in=client_order_ids)))
 
 
 def locked_reservation(client_order_id: str) -> Reservation | None:
     """The reservation that still holds something, its counters locked; None where there is none."""
-    lock_held([client_order_id])
-    found = Reservation.objects.filter(client_order_id=client_order_id, over_at=None)
-    return found.select_for_update().first()
+    _lock_held_by(client_order_id)
+    return first(_reserved(client_order_id))
 
 
-def _held(reservation: Reservation) -> list[Hold]:
-    return list(Hold.objects.filter(reservation=reservation, left__gt=0).order_by("usage_id"))
+@prepared
+def _lock_held_by(client_order_id: str) -> QuerySet[Usage]:
+    return _held_by(Q(reservation__client_order_id=client_order_id))
+
+
+def _held_by(theirs: Q) -> QuerySet[Usage]:
+    """The counters of their reservations, locked as they are read."""
+    holds = Hold.objects.filter(theirs, reservation__over_at=None).order_by()
+    rows = Usage.objects.filter(pk__in=holds.values("usage")).order_by("scope", "key")
+    return rows.select_for_update().only("pk")
+
+
+@prepared
+def _reserved(client_order_id: str) -> QuerySet[Reservation]:
+    mine = Reservation.objects.filter(client_order_id=client_order_id, over_at=None)
+    return mine.select_for_update()
+
+
+@prepared
+def _held(reservation: Reservation) -> QuerySet[Hold]:
+    return Hold.objects.filter(reservation=reservation, left__gt=0).order_by("usage_id")
 
 
 def exact(amount: Decimal) -> Value:

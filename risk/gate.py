@@ -14,7 +14,7 @@ from functools import partial
 
 import structlog
 from django.db import OperationalError, connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from accounts.models import Account, Topic
 from accounts.notify import Words, tell
@@ -35,6 +35,7 @@ from risk.kinds import KINDS, Kind
 from risk.measures import ask_of, covers, money_limit
 from risk.models import Limit, Reservation, RiskEvent, Usage
 from risk.rules import RULES, Rule, over_allowance, passed, refused, within_allowance
+from tradershub.core.prepared import first, prepared
 from tradershub.finance.decimals import ONE, ZERO
 
 LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
@@ -115,10 +116,10 @@ def may_send_message(*, account_id: int, at: dt.datetime, cancels: bool = False)
     cancels: a cancel or a close, which have a reserve of their own that orders cannot use up. Counted by
     whole windows, so that two windows side by side let twice as many through at their common edge.
     """
-    of_messages = Limit.objects.filter(kind=Kind.MESSAGES, enabled=True)
-    if not of_messages.exists():
+    if Kind.MESSAGES not in situation.kinds_in_use():
         return True
     account = Account.objects.get(pk=account_id)
+    of_messages = Limit.objects.filter(kind=Kind.MESSAGES, enabled=True)
     limits = of_messages.filter(situation.of_account(account))
     with transaction.atomic():
         return all(_counted(limit, account, at=at, cancels=cancels) for limit in limits)
@@ -171,9 +172,7 @@ def _authorised(facts: OrderFacts) -> Verdict:
 
 def _rechecked(facts: OrderFacts) -> Verdict:
     account = _account(facts)
-    reservation = Reservation.objects.filter(
-        client_order_id=facts.client_order_id, account=account, over_at=None
-    ).first()
+    reservation = first(_reserved(facts.client_order_id, account))
     question, limits = _asked(facts, account, again=True)
     if reservation is None:
         text = "Nothing is reserved for this order"
@@ -192,10 +191,23 @@ def _rechecked(facts: OrderFacts) -> Verdict:
     return verdict
 
 
-def _account(facts: OrderFacts) -> Account:
-    return Account.objects.select_related("broker").get(
-        pk=facts.account_id, owner=facts.owner_id, currency=facts.currency
+@prepared
+def _reserved(client_order_id: str, account: Account) -> QuerySet[Reservation]:
+    return Reservation.objects.filter(
+        client_order_id=client_order_id, account=account, over_at=None
     )
+
+
+def _account(facts: OrderFacts) -> Account:
+    found = first(_accounts(facts.account_id, facts.owner_id, facts.currency))
+    if found is None:
+        raise Account.DoesNotExist(f"Expected account {facts.account_id} as the order states it")
+    return found
+
+
+@prepared
+def _accounts(pk: int, owner: int, currency: str) -> QuerySet[Account]:
+    return Account.objects.select_related("broker").filter(pk=pk, owner=owner, currency=currency)
 
 
 def _asked(
@@ -425,8 +437,7 @@ def _reservation(question: Question) -> Reservation:
         "epoch": question.standing.epoch,
         "at": order.at,
     }
-    mine = Reservation.objects.filter(client_order_id=order.client_order_id)
-    row = mine.select_for_update().first()
+    row = first(_own(order.client_order_id))
     if row is None:
         return Reservation.objects.create(client_order_id=order.client_order_id, **asked)
     for name, value in asked.items():
@@ -435,6 +446,11 @@ def _reservation(question: Question) -> Reservation:
     if row.over_at is not None:
         raise ValueError(f"The reservation of {order.client_order_id} is over: expected a new id")
     return row
+
+
+@prepared
+def _own(client_order_id: str) -> QuerySet[Reservation]:
+    return Reservation.objects.select_for_update().filter(client_order_id=client_order_id)
 
 
 # -- Messages ----------------------------------------------------------------------------------

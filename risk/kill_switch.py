@@ -21,6 +21,7 @@ from risk.models import KillSwitch
 from tradershub.core.audit import record
 from tradershub.core.errors import NotAllowed
 from tradershub.core.persons import is_administrator
+from tradershub.core.prepared import prepared
 from tradershub.core.step_up import Kind
 
 __all__ = ["ALL", "Scope", "ScopeKind", "Standing"]
@@ -85,7 +86,9 @@ def standing(
     """
     if share_lock:
         _lock(shared=True)
-    rows = list(KillSwitch.objects.filter(_concerning(account, strategy, source)))
+    owner = account.owner_id
+    named = [f"{owner}:{key}" if key else "" for key in (strategy, source)]
+    rows = _concerning(str(owner), str(account.pk), *named)
     epoch = sum(row.epoch for row in rows)
     if file_is_there():
         return Standing(True, epoch, "file", f"the file {FILE} is in the data folder")
@@ -143,11 +146,16 @@ def engaged_for(user: Any) -> Standing:
     """Whether anything stops this person's trading, the widest first."""
     if file_is_there():
         return Standing(True, 0, "file", f"the file {FILE} is in the data folder")
-    stopped = {row.scope: row for row in switches_of(user).filter(engaged=True)}
+    stopped = {row.scope: row for row in _engaged_of(user)}
     for kind in ScopeKind:
         if row := stopped.get(kind):
             return Standing(True, row.epoch, row.scope, row.reason)
     return Standing(False, 0)
+
+
+@prepared
+def _engaged_of(user: Any) -> QuerySet[KillSwitch]:
+    return KillSwitch.objects.filter(Q(owner_id=user) | Q(scope=ScopeKind.ALL), engaged=True)
 
 
 # -- The file ----------------------------------------------------------------------------------
@@ -257,12 +265,10 @@ def _share() -> Any:
         return cursor.fetchone()
 
 
-def _concerning(account: Account, strategy: str, source: str) -> Q:
-    owner = account.owner_id
-    wanted = Q(scope=ScopeKind.ALL) | Q(scope=ScopeKind.OWNER, key=str(owner))
-    wanted |= Q(scope=ScopeKind.ACCOUNT, key=str(account.pk))
-    if strategy:
-        wanted |= Q(scope=ScopeKind.STRATEGY, key=f"{owner}:{strategy}")
-    if source:
-        wanted |= Q(scope=ScopeKind.SOURCE, key=f"{owner}:{source}")
-    return wanted
+@prepared
+def _concerning(owner: str, account: str, strategy: str, source: str) -> QuerySet[KillSwitch]:
+    """The switches of these keys; "" is no strategy's and no source's."""
+    wanted = Q(scope=ScopeKind.ALL) | Q(scope=ScopeKind.OWNER, key=owner)
+    wanted |= Q(scope=ScopeKind.ACCOUNT, key=account)
+    wanted |= Q(scope=ScopeKind.STRATEGY, key=strategy)
+    return KillSwitch.objects.filter(wanted | Q(scope=ScopeKind.SOURCE, key=source))

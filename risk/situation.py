@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.calendar import Calendar
 from accounts.models import Account, Position
@@ -30,6 +30,7 @@ from risk.facts import (
 from risk.kinds import KINDS, Basis, Kind, Scope, Trail, Unit, Window
 from risk.models import Blackout, Limit, Reservation, Usage
 from risk.results import best_day_of, losses_of, result_of, window_of
+from tradershub.core.prepared import prepared
 from tradershub.finance.decimals import ZERO
 from tradershub.finance.terms import BY_TICK, ContractTerms
 
@@ -51,13 +52,23 @@ OF_EQUITY = frozenset(
 # -- Limits ------------------------------------------------------------------------------------
 def binding(order: OrderFacts) -> list[Limit]:
     """The limits in force for the order, in a fixed order."""
-    mine = Q(scope=Scope.OWNER) | Q(scope=Scope.ACCOUNT, account=order.account_id)
-    if order.instrument_id is not None:
-        mine |= Q(scope=Scope.INSTRUMENT, instrument=order.instrument_id)
-    if order.strategy:
-        mine |= Q(scope=Scope.STRATEGY, strategy=order.strategy)
-    found = Limit.objects.filter(Q(scope=Scope.ALL) | Q(owner=order.owner_id) & mine, enabled=True)
-    return list(found.select_related("account", "instrument").order_by("id"))
+    return _binding(order.owner_id, order.account_id, order.instrument_id or 0, order.strategy)
+
+
+@prepared
+def _binding(owner: int, account: int, instrument: int, strategy: str) -> QuerySet[Limit]:
+    """0 is no instrument's id, and a limit of a strategy always names one."""
+    mine = Q(scope=Scope.OWNER) | Q(scope=Scope.ACCOUNT, account=account)
+    mine |= Q(scope=Scope.INSTRUMENT, instrument=instrument)
+    mine |= Q(scope=Scope.STRATEGY, strategy=strategy)
+    found = Limit.objects.filter(Q(scope=Scope.ALL) | Q(owner=owner) & mine, enabled=True)
+    return found.select_related("account", "instrument").order_by("id")
+
+
+@prepared
+def kinds_in_use() -> QuerySet[Any]:
+    """The kinds of which any limit is in force, whomever it binds."""
+    return Limit.objects.filter(enabled=True).order_by().values_list("kind", flat=True).distinct()
 
 
 def of_account(account: Account) -> Q:
@@ -113,6 +124,8 @@ def key_of(limit: Limit, account: Account, *, at: dt.datetime, strategy: str = "
 
 def with_latches(limits: Collection[LimitFact]) -> tuple[LimitFact, ...]:
     """The limits, with the moment at which each was found broken in its present window."""
+    if not limits:
+        return ()
     scopes = {f"limit:{limit.id}": limit for limit in limits}
     rows = Usage.objects.filter(scope__in=scopes, broken_at__isnull=False)
     broken = {(row.scope, row.key): row.broken_at for row in rows}
@@ -124,8 +137,6 @@ def with_latches(limits: Collection[LimitFact]) -> tuple[LimitFact, ...]:
 
 def blackouts_now(order: OrderFacts) -> tuple[BlackoutFact, ...]:
     """The windows of the owner and of everybody that run at the order's moment."""
-    running = Blackout.objects.filter(starts_at__lte=order.at, ends_at__gt=order.at)
-    mine = running.filter(Q(owner=order.owner_id) | Q(owner=None))
     return tuple(
         BlackoutFact(
             id=window.pk,
@@ -134,8 +145,14 @@ def blackouts_now(order: OrderFacts) -> tuple[BlackoutFact, ...]:
             currency=window.currency,
             instrument_id=window.instrument_id,
         )
-        for window in mine
+        for window in _running(order.at, order.owner_id)
     )
+
+
+@prepared
+def _running(at: dt.datetime, owner: int) -> QuerySet[Blackout]:
+    running = Blackout.objects.filter(starts_at__lte=at, ends_at__gt=at)
+    return running.filter(Q(owner=owner) | Q(owner=None))
 
 
 # -- The order ---------------------------------------------------------------------------------
@@ -276,12 +293,21 @@ def _opened(limit: LimitFact, order: OrderFacts, account: Account) -> int:
 # -- Other orders ------------------------------------------------------------------------------
 def asks_held(order: OrderFacts) -> tuple[Ask, ...]:
     """What other entries of the account hold that are on their way or working."""
-    return tuple(ask_from(row.ask) for row in held(order).filter(account=order.account_id))
+    return tuple(ask_from(ask) for ask in _asks_held(order.account_id, order.client_order_id))
 
 
-def held(order: OrderFacts) -> Any:
+@prepared
+def _asks_held(account: int, but: str) -> QuerySet[Any]:
+    return _held(but).filter(account=account).values_list("ask", flat=True)
+
+
+def held(order: OrderFacts) -> QuerySet[Reservation]:
+    return _held(order.client_order_id)
+
+
+def _held(but: str) -> QuerySet[Reservation]:
     rows = Reservation.objects.filter(over_at=None, intent="entry").order_by("id")
-    return rows.exclude(client_order_id=order.client_order_id)
+    return rows.exclude(client_order_id=but)
 
 
 def fingerprint(order: OrderFacts) -> str:
@@ -297,14 +323,20 @@ def fingerprint(order: OrderFacts) -> str:
 def twins(order: OrderFacts, within: Decimal) -> tuple[dt.datetime, ...]:
     """When other origins asked for the same order; one that ended without a fill is none."""
     gap = dt.timedelta(seconds=float(within))
+    span = (order.at - gap, order.at + gap)
+    which = (order.client_order_id, order.origin)
+    return tuple(_twins(order.account_id, fingerprint(order), *span, *which))
+
+
+@prepared
+def _twins(
+    account: int, alike: str, after: dt.datetime, before: dt.datetime, own: str, origin: str
+) -> QuerySet[Any]:
     rows = Reservation.objects.filter(
-        account=order.account_id,
-        fingerprint=fingerprint(order),
-        at__gt=order.at - gap,
-        at__lt=order.at + gap,
-    ).exclude(client_order_id=order.client_order_id)
-    rows = rows.exclude(origin=order.origin).exclude(over_at__isnull=False, consumed=0)
-    return tuple(rows.values_list("at", flat=True))
+        account=account, fingerprint=alike, at__gt=after, at__lt=before
+    )
+    rows = rows.exclude(client_order_id=own).exclude(origin=origin)
+    return rows.exclude(over_at__isnull=False, consumed=0).values_list("at", flat=True)
 
 
 def entries_in(order: OrderFacts, limits: Collection[LimitFact]) -> dict[int, int]:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from accounts.models import Account, Deal, Position
 from brokers.models import FxRate, Instrument
 from risk.kinds import Kind
-from risk.models import Limit
+from risk.situation import kinds_in_use
 from tradershub.finance.correlation import correlation
 from trading.models import Order
 
@@ -29,8 +29,7 @@ def correlations_of(
 
     None where no limit asks for it, or where nobody said what the instrument is.
     """
-    asked = Limit.objects.filter(kind=Kind.CORRELATED, enabled=True).exists()
-    if instrument is None or not asked:
+    if instrument is None or Kind.CORRELATED not in kinds_in_use():
         return None
     others = list(_others(instrument, account))
     own = _closes(instrument, account, at=at) if others else {}

@@ -27,7 +27,7 @@ from tradershub.core.queue import EXECUTION, enqueue
 from tradershub.core.spans import past, span
 from trading import journal, lanes, reconcile, reports, sync, telling, tickets
 from trading.lanes import Claim, Held, LeaseLost
-from trading.models import Lane, Order, OrderAttempt
+from trading.models import Order, OrderAttempt
 from trading.states import PENDING, State
 
 log = structlog.get_logger("trading.execution")
@@ -200,7 +200,7 @@ def _known_already(adapter: Adapter, claim: Claim) -> Ack | None:
     attempt, order = claim.attempt, claim.order
     if order is None or attempt.action not in (Action.PLACE, Action.CLOSE):
         return None
-    if not Lane.objects.filter(account=attempt.account, forgets=True).exists():
+    if not lanes.lane_of(attempt.account).forgets:
         return None
     return adapter.find_by_client_id(order.client_order_id).found
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
+from django.db.models import Count, QuerySet
 
 from accounts.margin import margin_used
 from accounts.market import Market, market_on
@@ -15,8 +17,8 @@ from brokers.connecting import platform_row
 from brokers.models import BrokerSymbol, Connection, Quote, SymbolTerms
 from risk.facts import Figure, Intent, OrderFacts, Price
 from risk.kinds import Kind
-from risk.models import Limit
-from tradershub.core.dated import in_force
+from risk.situation import kinds_in_use
+from tradershub.core.prepared import first, prepared
 from tradershub.finance.decimals import HUNDRED, ZERO
 from tradershub.finance.terms import BY_TICK, ContractTerms
 from trading.correlations import correlations_of
@@ -36,7 +38,7 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
     symbol = _symbol(order.symbol_id)
     market = market_on(at.date(), [symbol], [account.currency])
     contract = market.contracts.get(symbol.pk)
-    quote = Quote.objects.filter(symbol=symbol).first()
+    quote = getattr(symbol, "last_quote", None)
     price = order.price or _side_price(order, quote)
     connection = account.connection
     return OrderFacts(
@@ -89,8 +91,7 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
 
 def _strategy_result(order: Order, account: Account, at: dt.datetime) -> Decimal | None:
     """Only where a limit asks for it: it takes a look at all that the account holds."""
-    asked = Limit.objects.filter(kind=Kind.STRATEGY_LOSS, enabled=True)
-    if not order.strategy or not asked.exists():
+    if not order.strategy or Kind.STRATEGY_LOSS not in kinds_in_use():
         return None
     return result_of_day(order.strategy, account, at=at)
 
@@ -101,11 +102,23 @@ def _platform_takes(order: Order, connection: Connection) -> bool:
 
 def _fresh(account_id: int) -> Account:
     """As it is now: somebody may have switched it off since the order was read."""
-    return Account.objects.select_related("connection", "broker").get(pk=account_id)
+    (account,) = _accounts(account_id)
+    return account
+
+
+@prepared
+def _accounts(pk: int) -> QuerySet[Account]:
+    return Account.objects.select_related("connection", "broker").filter(pk=pk)
 
 
 def _symbol(symbol_id: int) -> BrokerSymbol:
-    return BrokerSymbol.objects.select_related("instrument", "broker").get(pk=symbol_id)
+    (symbol,) = _symbols(symbol_id)
+    return symbol
+
+
+@prepared
+def _symbols(pk: int) -> QuerySet[BrokerSymbol]:
+    return BrokerSymbol.objects.select_related("instrument", "broker", "last_quote").filter(pk=pk)
 
 
 def _side_price(order: Order, quote: Quote | None) -> Decimal | None:
@@ -116,9 +129,16 @@ def _side_price(order: Order, quote: Quote | None) -> Decimal | None:
 
 def _foreign(account: Account) -> int:
     """Orders that work at the broker and are none of ours."""
+    return first(_foreign_count(account)) or 0
+
+
+@prepared
+def _foreign_count(account: Account) -> QuerySet[Any]:
+    """How many there are; no row for none."""
     ours = Order.objects.filter(account=account).exclude(broker_order_id="")
     live = BrokerOrder.objects.filter(account=account, state__in=BrokerOrder.LIVE)
-    return live.exclude(broker_order_id__in=ours.values("broker_order_id")).count()
+    foreign = live.exclude(broker_order_id__in=ours.values("broker_order_id")).order_by()
+    return foreign.values("account").annotate(n=Count("pk")).values_list("n", flat=True)
 
 
 def _trades(quote: Quote | None, at: dt.datetime) -> bool | None:
@@ -157,7 +177,7 @@ def _margin(
     order: Order, symbol: BrokerSymbol, account: Account, market: Market, price: Decimal | None
 ) -> Decimal | None:
     """What the broker would hold for the whole order, in the account's currency."""
-    terms = in_force(AccountTerms.objects.filter(account=account), market.day)
+    terms = first(_terms(account, market.day))
     if terms is None or price is None or symbol.instrument is None:
         return None
     filled = Position(
@@ -166,6 +186,12 @@ def _margin(
     )  # fmt: skip
     leverage = Decimal(terms.leverage)
     return margin_used([filled], currency=account.currency, leverage=leverage, market=market).amount
+
+
+@prepared
+def _terms(account: Account, day: dt.date) -> QuerySet[AccountTerms]:
+    rows = AccountTerms.objects.filter(account=account, valid_from__lte=day)
+    return rows.order_by("-valid_from")[:1]
 
 
 def _costs(

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Count, QuerySet
+
 from accounts.models import Account
 from brokers.models import Instrument
 from brokers.services import suggested_instrument
 from risk import kill_switch
 from strategies.models import Strategy
-from strategies.queries import by_key
+from strategies.queries import by_key, instruments_of
+from tradershub.core.prepared import first, prepared
 from trading.models import Signal, SignalSource
 from trading.sources.draft import Draft
 
@@ -51,7 +54,8 @@ def normalise(signal: Signal, draft: Draft, *, at: dt.datetime) -> SignalFacts:
     """Look the words up: the strategy by its key, the instrument where its name is certain."""
     source = signal.source
     strategy = source.strategy
-    if draft.strategy and not source.strategy_is_fixed:
+    known = source.strategy is not None and source.strategy.key == draft.strategy
+    if draft.strategy and not source.strategy_is_fixed and not known:
         strategy = by_key(source.owner, draft.strategy)
     return SignalFacts(
         signal=signal,
@@ -103,7 +107,7 @@ def instrument_is_known(facts: SignalFacts) -> Word:
             f"Nobody said which instrument {facts.draft.symbol} is: add it to an instrument's aliases",
             "UNKNOWN_SYMBOL",
         )
-    allowed = list(strategy.instruments.all()) if strategy else []
+    allowed = instruments_of(strategy) if strategy else []
     if allowed and instrument not in allowed and not facts.draft.is_exit:
         return Word(f"{strategy} does not trade {instrument}", "NOT_ALLOWED_SYMBOL")
     return Word(f"{facts.draft.symbol} is {instrument}")
@@ -133,15 +137,21 @@ def is_no_burst(facts: SignalFacts) -> Word:
     if facts.draft.is_exit:
         return Word("An exit is never one too many")
     since = facts.signal.received_at - BURST_WITHIN
-    rows = Signal.objects.filter(source=facts.source, received_at__gte=since)
-    came = rows.filter(pk__lte=facts.signal.root.pk, rest_of=None)
-    count = came.exclude(key__startswith="bad:").count()
+    count = first(_came_in(facts.source, since, facts.signal.root)) or 0
     figures = {"signals in three minutes": count, "at most": facts.source.burst}
     if count > facts.source.burst:
         return Word(
             f"{count} signals in three minutes; at most {facts.source.burst}", "BURST", figures
         )
     return Word("Not too many at once", figures=figures)
+
+
+@prepared
+def _came_in(source: SignalSource, since: dt.datetime, last: Signal) -> QuerySet[Any]:
+    """How many came since then, up to that one; no row for none."""
+    rows = Signal.objects.filter(source=source, received_at__gte=since, pk__lte=last, rest_of=None)
+    counted = rows.exclude(key__startswith="bad:").order_by().values("source")
+    return counted.annotate(n=Count("pk")).values_list("n", flat=True)
 
 
 GATES: dict[str, Callable[[SignalFacts], Word]] = {

@@ -20,7 +20,7 @@ from tradershub.core.errors import Conflict
 from tradershub.core.queue import EXECUTION, enqueue
 from trading import telling
 from trading.models import Order, OrderAttempt, OrderCheck, OrderEvent
-from trading.queries import waiting_signals
+from trading.queries import waits_of
 from trading.states import ENDED, OPEN, OVER, State, rule_of
 
 LONGEST = 300
@@ -99,7 +99,7 @@ SETTLED = OPEN | OVER | {State.QUARANTINED}
 def _wake_waiting(order: Order) -> None:
     """Signals that waited to know what it comes to are looked at again, once this is committed."""
     owner = order.account.owner_id
-    if waiting_signals().filter(source__owner=owner).exists():
+    if waits_of(owner):
         enqueue("trading.tasks.look_again", owner, cluster=EXECUTION, keep_result=False)
 
 

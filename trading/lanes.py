@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -26,6 +26,7 @@ from brokers.connecting import why_shut
 from risk import gate, kill_switch
 from risk.facts import Verdict
 from tradershub.core.failpoints import failpoint
+from tradershub.core.prepared import first, prepared
 from trading import journal, tickets
 from trading.facts import order_facts
 from trading.models import Lane, Order, OrderAttempt, OrderCheck
@@ -68,7 +69,7 @@ def take(account: Account) -> Held | None:
     with transaction.atomic():
         if not _seize(account, holder):
             return None
-        fence = Lane.objects.values_list("fence", flat=True).get(account=account)
+        fence = lane_of(account).fence
         _doubt_what_was_left(account)
     failpoint("lane.taken")
     return Held(account, holder, fence)
@@ -84,8 +85,12 @@ def _seize(account: Account, holder: str) -> bool:
 
 
 def lane_of(account: Account) -> Lane:
-    lane = Lane.objects.filter(account=account).first()
-    return lane or Lane.objects.get_or_create(account=account)[0]
+    return first(_lanes(account)) or Lane.objects.get_or_create(account=account)[0]
+
+
+@prepared
+def _lanes(account: Account) -> QuerySet[Lane]:
+    return Lane.objects.filter(account=account)
 
 
 def _later() -> Any:
@@ -93,9 +98,14 @@ def _later() -> Any:
 
 
 def _doubt_what_was_left(account: Account) -> None:
-    left = OrderAttempt.objects.filter(account=account, outcome=Outcome.OPEN)
-    for attempt in left.select_related("order__account", "order__symbol"):
+    for attempt in _under_way(account):
         doubt(attempt, "Its worker ended before the answer came")
+
+
+@prepared
+def _under_way(account: Account) -> QuerySet[OrderAttempt]:
+    left = OrderAttempt.objects.filter(account=account, outcome=Outcome.OPEN)
+    return left.select_related("order__account", "order__symbol")
 
 
 def doubt(attempt: OrderAttempt, text: str, *, code: str = "") -> None:
@@ -124,27 +134,31 @@ def let_go(held: Held) -> None:
 
 def next_place(account: Account) -> int:
     """The order's turn in its lane. Holds the lane's row until the caller's transaction ends."""
-    lane = lane_of(account)
-    Lane.objects.filter(pk=lane.pk).update(next_seq=F("next_seq") + 1)
-    return int(Lane.objects.values_list("next_seq", flat=True).get(pk=lane.pk)) - 1
+    mine = Lane.objects.filter(account=account)
+    if not mine.update(next_seq=F("next_seq") + 1):
+        lane_of(account)  # made now
+        mine.update(next_seq=F("next_seq") + 1)
+    return lane_of(account).next_seq - 1
 
 
 # -- What is due -------------------------------------------------------------------------------
 def is_due(account: Account) -> bool:
     """Whether a worker would find something to do."""
-    if not _has_work(account):
+    if not _at_work(account):
         return False
-    work = (_next_look, _next_request, _next_queued, _left_open)
+    work = (_next_queued, _next_request, _next_look, _left_open)
     return any(found(account) is not None for found in work)
 
 
-def _has_work(account: Account) -> bool:
-    """Whether there is anything at all that is queued, asked for or unsettled: one question for most lanes."""
+@prepared
+def _at_work(account: Account) -> QuerySet[Any]:
+    """The account, where anything at all is queued, asked for or unsettled: one question for most lanes."""
     queued = Order.objects.filter(account=OuterRef("pk"), state=State.QUEUED)
     asked = OrderAttempt.objects.filter(
         account=OuterRef("pk"), outcome__in=[Outcome.WAITING, Outcome.OPEN, Outcome.UNKNOWN]
     )
-    return Account.objects.filter(Exists(queued) | Exists(asked), pk=account.pk).exists()
+    mine = Account.objects.filter(Exists(queued) | Exists(asked), pk=account)
+    return mine.order_by().values_list("pk", flat=True)
 
 
 def _left_open(account: Account) -> OrderAttempt | None:
@@ -160,14 +174,17 @@ def _ready(at: dt.datetime) -> Q:
 
 def unsettled(account: Account) -> list[OrderAttempt]:
     """Requests whose answer is lost and that may be looked for now, oldest first."""
-    rows = OrderAttempt.objects.filter(
-        _ready(timezone.now()), account=account, outcome=Outcome.UNKNOWN
-    )
-    return list(rows.select_related("order__account", "order__symbol").order_by("id"))
+    return _unknown(account, timezone.now())
+
+
+@prepared
+def _unknown(account: Account, now: dt.datetime) -> QuerySet[OrderAttempt]:
+    rows = OrderAttempt.objects.filter(_ready(now), account=account, outcome=Outcome.UNKNOWN)
+    return rows.select_related("order__account", "order__symbol").order_by("id")
 
 
 def _next_look(account: Account) -> OrderAttempt | None:
-    return next(iter(unsettled(account)), None)
+    return first(unsettled(account))
 
 
 def _next_request(account: Account) -> OrderAttempt | None:
@@ -175,16 +192,19 @@ def _next_request(account: Account) -> OrderAttempt | None:
 
     One of an order of which another request is unsettled waits for that, and holds up nothing else.
     """
-    rows = OrderAttempt.objects.filter(
-        _ready(timezone.now()), account=account, outcome=Outcome.WAITING
-    )
+    return first(_requests(account, timezone.now()))
+
+
+@prepared
+def _requests(account: Account, now: dt.datetime) -> QuerySet[OrderAttempt]:
+    rows = OrderAttempt.objects.filter(_ready(now), account=account, outcome=Outcome.WAITING)
     possible = Q(order__isnull=True) | Q(order__state__in=OPEN | OVER)
     unsettled = OrderAttempt.objects.filter(
         order=OuterRef("order"), outcome__in=[Outcome.OPEN, Outcome.UNKNOWN]
     )
     mine = rows.filter(possible).exclude(Exists(unsettled))
     mine = mine.select_related("order__account", "order__symbol")
-    return mine.order_by("id").first()
+    return mine.order_by("id")[:1]
 
 
 def _next_queued(account: Account) -> Order | None:
@@ -193,17 +213,27 @@ def _next_queued(account: Account) -> Order | None:
     A lane that is halted lets exits pass, too. An order that waits for another try holds up all behind it, but
     an entry no exit.
     """
+    order, now = first(_queue(account)), timezone.now()
+    if order is None or order.not_before is None or order.not_before <= now:
+        return order
+    return None if order.reduces else first(_queued_exits(account, now))
+
+
+@prepared
+def _queue(account: Account) -> QuerySet[Order]:
     halted = Lane.objects.filter(account=account, halted=True)
     doubtful = Order.objects.filter(
         account=account, symbol=OuterRef("symbol"), state__in=Order.MAYBE
     )
     free = ~Exists(halted) & ~Exists(doubtful)
     queued = Order.objects.filter(Q(reduces=True) | free, account=account, state="queued")
-    queued = queued.select_related("account", "symbol").order_by("lane_seq")
-    order, now = queued.first(), timezone.now()
-    if order is None or order.not_before is None or order.not_before <= now:
-        return order
-    return None if order.reduces else queued.filter(_ready(now), reduces=True).first()
+    return queued.select_related("account", "symbol").order_by("lane_seq")[:1]
+
+
+@prepared
+def _queued_exits(account: Account, now: dt.datetime) -> QuerySet[Order]:
+    exits = Order.objects.filter(_ready(now), account=account, state="queued", reduces=True)
+    return exits.select_related("account", "symbol").order_by("lane_seq")[:1]
 
 
 # -- Claims ------------------------------------------------------------------------------------
@@ -212,7 +242,7 @@ def claim_next(held: Held, *, watermark: str) -> Claim | None:
 
     What must not be sent any more ends here, with the reason on it.
     """
-    while True:
+    while _at_work(held.account):
         failpoint("claim.before")
         until = time.monotonic() + settings.CLAIM_SECONDS
         with transaction.atomic():
@@ -221,6 +251,7 @@ def claim_next(held: Held, *, watermark: str) -> Claim | None:
         if found is not ENDED:
             failpoint("claim.committed")
             return found
+    return None
 
 
 ENDED = object()  # what was next is over; look again

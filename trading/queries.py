@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Value
@@ -10,6 +11,7 @@ from django.db.models.functions import Coalesce, Concat
 from django.utils import timezone
 
 from accounts.models import Deal
+from tradershub.core.prepared import prepared
 from trading.models import Flattening, Lane, Order, Signal
 
 LOOK_BACK = dt.timedelta(days=31)  # a deal may be older than our row of its order, after a restore
@@ -48,6 +50,31 @@ def waiting_signals() -> QuerySet[Signal]:
     rows = Signal.objects.filter(state=Signal.State.RECEIVED, code=Signal.WAITS)
     rows = rows.select_related("source__owner", "source__strategy", "rest_of", "account")
     return rows.annotate(place=Coalesce("rest_of_id", "id")).order_by("place", "id")
+
+
+def executions_of(order: Order, *, number: str = "") -> list[tuple[Decimal, Decimal]]:
+    """Volume and price of each of `deals_of` the order."""
+    numbers = sorted({number, order.broker_order_id} - {""})
+    if len(numbers) != 1:
+        return list(deals_of(order, number=number).values_list("volume", "price"))
+    since = order.received_at - LOOK_BACK
+    return _executions(order.account_id, order.symbol_id, order.client_order_id, numbers[0], since)
+
+
+@prepared
+def _executions(
+    account: int, symbol: int, client_order_id: str, number: str, since: dt.datetime
+) -> QuerySet[Any]:
+    of_it = Q(client_order_id=client_order_id) | Q(broker_order_id=number, client_order_id="")
+    deals = Deal.objects.filter(of_it, account=account, kind=Deal.Kind.TRADE)
+    return deals.filter(symbol=symbol, at__gte=since).values_list("volume", "price")
+
+
+@prepared
+def waits_of(owner: int) -> QuerySet[Any]:
+    """The id of one of the person's signals that wait for orders, where there is any."""
+    rows = Signal.objects.filter(state=Signal.State.RECEIVED, code=Signal.WAITS)
+    return rows.filter(source__owner=owner).order_by().values_list("pk", flat=True)[:1]
 
 
 def orders_of(signal: Signal) -> QuerySet[Order]:

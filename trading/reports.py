@@ -14,19 +14,20 @@ from typing import Any, NamedTuple
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Account
 from brokers.adapters.messages import DealReport, OrderReport
 from risk import gate
 from tradershub.core.audit import record
+from tradershub.core.prepared import first, prepared
 from tradershub.core.spans import span
 from tradershub.finance.decimals import ZERO
 from trading import journal, telling
 from trading.ids import is_client_order_id
 from trading.models import Lane, Order
-from trading.queries import deals_of
+from trading.queries import executions_of
 from trading.states import OPEN, PENDING, SAID, Standing, State, after_report
 
 log = structlog.get_logger("trading.reports")
@@ -43,7 +44,7 @@ class Filled(NamedTuple):
 
 def booked_of(order: Order, *, number: str = "") -> Filled:
     """What the books have of the order. number: the broker's, where it was told just now."""
-    rows = list(deals_of(order, number=number).values_list("volume", "price"))
+    rows = executions_of(order, number=number)
     lots = sum((volume for volume, _ in rows), ZERO)
     worth = sum((volume * price for volume, price in rows), ZERO)
     return Filled(lots, round(worth / lots, 9) if lots else None)
@@ -117,10 +118,21 @@ def vanished(account: Account, stated: Collection[OrderReport]) -> list[Order]:
 
 def order_of(account: Account, report: OrderReport) -> Order | None:
     """Our order of that report: by our id, else by the broker's. Never by time, symbol and size."""
-    mine = Order.objects.filter(account=account).select_related("account", "symbol")
     if is_client_order_id(report.client_id):
-        return mine.filter(client_order_id=report.client_id).first()
-    return mine.filter(broker_order_id=report.broker_order_id).first()
+        return first(_by_client_id(account, report.client_id))
+    return first(_by_number(account, report.broker_order_id))
+
+
+@prepared
+def _by_client_id(account: Account, client_order_id: str) -> QuerySet[Order]:
+    mine = Order.objects.filter(account=account, client_order_id=client_order_id)
+    return mine.select_related("account", "symbol")
+
+
+@prepared
+def _by_number(account: Account, broker_order_id: str) -> QuerySet[Order]:
+    mine = Order.objects.filter(account=account, broker_order_id=broker_order_id)
+    return mine.select_related("account", "symbol")[:1]
 
 
 def difference(order: Order, report: OrderReport) -> str:

@@ -18,10 +18,11 @@ from accounts.market import Market, market_on
 from accounts.models import Account
 from accounts.valuation import state_of
 from brokers.adapters.messages import Duration, Kind
-from brokers.models import BrokerSymbol, Instrument, Quote
+from brokers.models import Broker, BrokerSymbol, Instrument, Quote
 from risk.facts import Check
 from strategies.models import Strategy
 from tradershub.core.formats import plain
+from tradershub.core.prepared import prepared
 from tradershub.finance.decimals import ZERO, round_lots
 from tradershub.finance.sides import OPPOSITE, Side
 from tradershub.finance.sizing import SizeIn
@@ -102,7 +103,7 @@ def route(
     routes = routes_of(strategy, draft, only=only)
     plans = [_plan(asked, r) for r in routes]
     if draft.is_exit:
-        shut = _routes(strategy, draft, only=only).exclude(pk__in=[route.pk for route in routes])
+        shut = [one for one in _routes(strategy, draft, only=only) if one not in routes]
         found = (_plan(asked, r) for r in shut)
         plans += [plan for plan in found if plan.refusal is None]
     return plans
@@ -110,21 +111,31 @@ def route(
 
 def routes_of(strategy: Strategy, draft: Draft, *, only: int | None = None) -> list[Route]:
     """The routes that are on: Testing goes to paper only, and a signal may name one account."""
-    rows = _routes(strategy, draft, only=only).filter(enabled=True)
+    routes = [route for route in _routes(strategy, draft, only=only) if route.enabled]
     if strategy.status == Strategy.Status.TESTING:
-        rows = rows.filter(account__kind=Account.Kind.PAPER)
+        routes = [route for route in routes if route.account.kind == Account.Kind.PAPER]
     if strategy.platforms:
-        rows = rows.filter(account__connection__platform__in=strategy.platforms)
-    return list(rows)
+        routes = [route for route in routes if _platform(route) in strategy.platforms]
+    return routes
 
 
-def _routes(strategy: Strategy, draft: Draft, *, only: int | None) -> QuerySet[Route]:
+def _platform(route: Route) -> str:
+    connection = route.account.connection
+    return connection.platform if connection else ""
+
+
+def _routes(strategy: Strategy, draft: Draft, *, only: int | None) -> list[Route]:
     """All routes to open accounts, or to the one that the signal names."""
+    return [
+        route
+        for route in _open_routes(strategy)
+        if only in (None, route.account_id) and draft.account in ("", route.account.number)
+    ]
+
+
+@prepared
+def _open_routes(strategy: Strategy) -> QuerySet[Route]:
     rows = Route.objects.filter(strategy=strategy, account__status="open")
-    if only is not None:
-        rows = rows.filter(account=only)
-    if draft.account:
-        rows = rows.filter(account__number=draft.account)
     return rows.select_related("account__broker", "account__connection").order_by("id")
 
 
@@ -168,8 +179,7 @@ def _as_far(legs: Iterator[Leg]) -> tuple[tuple[Leg, ...], str]:
 
 def _symbol(account: Account, instrument: Instrument, draft: Draft) -> BrokerSymbol:
     """The broker's symbol of that instrument. Raises Unfit for none, or several that none singles out."""
-    rows = BrokerSymbol.objects.filter(broker=account.broker, instrument=instrument)
-    found = list(rows.select_related("instrument", "broker"))
+    found = _symbols(account.broker, instrument)
     exact = [symbol for symbol in found if symbol.name.upper() == draft.symbol]
     if len(exact) == 1 or len(found) == 1:
         return (exact or found)[0]
@@ -179,6 +189,12 @@ def _symbol(account: Account, instrument: Instrument, draft: Draft) -> BrokerSym
     raise Unfit(
         "AMBIGUOUS_SYMBOL", f"{instrument} may be {names} at {account.broker}: map one of them"
     )
+
+
+@prepared
+def _symbols(broker: Broker, instrument: Instrument) -> QuerySet[BrokerSymbol]:
+    rows = BrokerSymbol.objects.filter(broker=broker, instrument=instrument)
+    return rows.select_related("instrument", "broker", "last_quote")
 
 
 @dataclass(frozen=True)
@@ -471,9 +487,9 @@ class _Desk:
     def _equity(self) -> Decimal | None:
         return state_of(self.account, at=self.at, base=self.account.currency).equity
 
-    @cached_property
+    @property
     def _quote(self) -> Quote | None:
-        return Quote.objects.filter(symbol=self.symbol).first()
+        return getattr(self.symbol, "last_quote", None)
 
     def _price(self, draft: Draft, side: Side) -> Decimal:
         if draft.kind is not Kind.MARKET and draft.price is not None:
@@ -514,8 +530,13 @@ def _in_doubt(order: Order) -> str:
 
 def signals_before(signal: Signal, strategy: Strategy, instrument: Instrument) -> list[Signal]:
     """Those of the strategy and instrument that came before it and wait for orders themselves."""
+    return _waiting_before(signal.root, strategy, instrument)
+
+
+@prepared
+def _waiting_before(signal: Signal, strategy: Strategy, instrument: Instrument) -> QuerySet[Signal]:
     mine = waiting_signals().filter(strategy=strategy, instrument=instrument)
-    return list(mine.filter(place__lt=signal.root.pk))
+    return mine.filter(place__lt=signal)
 
 
 def _is_for(signal: Signal, account: Account) -> bool:

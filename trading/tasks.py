@@ -13,10 +13,11 @@ from django.utils import timezone
 
 from accounts import outbox
 from accounts.models import Account
+from tradershub.core.prepared import first, prepared
 from tradershub.core.spans import past, span
 from trading import execution, pipeline
 from trading.alarms import silent_parts, tell_silence
-from trading.models import Signal
+from trading.models import Signal, SignalSource
 from trading.queries import waiting_signals
 
 log = structlog.get_logger("trading.tasks")
@@ -43,14 +44,10 @@ def run_signal(signal_id: int) -> None:
 
     The lane of its first account is worked at once, by the same worker.
     """
-    rows = Signal.objects.select_related("source__owner", "source__strategy", "rest_of")
-    signal = rows.filter(pk=signal_id).first()
+    signal = first(_signal(signal_id))
     if signal is None:
         return
-    before = rows.filter(source=signal.source, state=Signal.State.RECEIVED, pk__lt=signal.pk)
-    before = before.exclude(code=Signal.WAITS)
-    _give_way(before)
-    _each(before.order_by("pk")[:MOST_BEFORE], before=signal.pk)
+    _each(_given_way(signal), before=signal.pk)
     past("wait for a worker", signal.origin, signal.received_at, timezone.now())
     with span("run", signal.origin, signal=signal.pk):
         account = pipeline.run(signal, pumps=True)
@@ -58,11 +55,28 @@ def run_signal(signal_id: int) -> None:
         execution.pump(account)
 
 
-def _give_way(before: QuerySet[Signal]) -> None:
-    """Let the worker who has an earlier signal end it, which takes less than doing it twice."""
+@prepared
+def _signal(pk: int) -> QuerySet[Signal]:
+    rows = Signal.objects.select_related("source__owner", "source__strategy", "rest_of")
+    return rows.filter(pk=pk)
+
+
+def _given_way(signal: Signal) -> list[Signal]:
+    """What came before it and is still to be done, after a while for the worker who has it.
+
+    To let him end it takes less than doing it twice.
+    """
     until = time.monotonic() + settings.GIVE_WAY_SECONDS
-    while time.monotonic() < until and before.exists():
+    while (before := _before(signal.source, signal)) and time.monotonic() < until:
         time.sleep(LOOK_EVERY)
+    return before
+
+
+@prepared
+def _before(source: SignalSource, signal: Signal) -> QuerySet[Signal]:
+    rows = Signal.objects.select_related("source__owner", "source__strategy", "rest_of")
+    rows = rows.filter(source=source, state=Signal.State.RECEIVED, pk__lt=signal)
+    return rows.exclude(code=Signal.WAITS).order_by("pk")[:MOST_BEFORE]
 
 
 def look_again(owner_id: int) -> None:

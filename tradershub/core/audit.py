@@ -28,6 +28,7 @@ from tradershub.core import anchor
 from tradershub.core.logs import current_request_id
 from tradershub.core.models import AuditEntry
 from tradershub.core.persons import is_administrator
+from tradershub.core.prepared import first, prepared
 
 GENESIS = "0" * 64
 LOCK_KEY = 7_214_402_518  # any number, the same for every process of the hub
@@ -64,10 +65,10 @@ def record(
     """
     with transaction.atomic(savepoint=False):
         _lock_the_chain()
-        previous = AuditEntry.objects.order_by("-seq").values("seq", "hash").first()
+        last, previous_hash = head()
         entry = AuditEntry(
-            seq=previous["seq"] + 1 if previous else 1,
-            previous_hash=previous["hash"] if previous else GENESIS,
+            seq=last + 1,
+            previous_hash=previous_hash,
             at=timezone.now(),
             action=_text(action, limit=60),
             actor=_text(actor, limit=150),
@@ -148,8 +149,12 @@ def verify(*, noted: Mapping[int, str] | None = None) -> list[Finding]:
 
 def head() -> tuple[int, str]:
     """Number and hash of the newest entry; (0, 64 zeros) when there is none."""
-    row = AuditEntry.objects.order_by("-seq").values_list("seq", "hash").first()
-    return row or (0, GENESIS)
+    return first(_newest()) or (0, GENESIS)
+
+
+@prepared
+def _newest() -> models.QuerySet[Any]:
+    return AuditEntry.objects.order_by("-seq").values_list("seq", "hash")[:1]
 
 
 def _faults_of(entry: AuditEntry, *, previous_seq: int, previous_hash: str) -> Iterator[Finding]:
@@ -262,8 +267,7 @@ def _note(*, late: bool) -> list[int]:
     """
     with anchor.held():
         last = anchor.last()
-        rows = AuditEntry.objects.filter(seq__gt=last).order_by("seq")
-        found = list(rows.values_list("seq", "hash", "noted"))
+        found = _entries_after(last)
         gone = _once_noted(((seq, noted) for seq, _, noted in found), last=last)
         if gone > last and late:
             return []
@@ -271,6 +275,12 @@ def _note(*, late: bool) -> list[int]:
         if owed:
             anchor.append(owed)
     return [seq for seq, _ in owed]
+
+
+@prepared
+def _entries_after(seq: int) -> models.QuerySet[Any]:
+    rows = AuditEntry.objects.filter(seq__gt=seq).order_by("seq")
+    return rows.values_list("seq", "hash", "noted")
 
 
 def _noted_so_far() -> str:

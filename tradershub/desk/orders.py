@@ -23,7 +23,7 @@ from tradershub.desk.ticket import worded
 from trading import queries, services
 from trading.admin.orders import CancelForm, SettleForm
 from trading.models import Order, OrderAttempt, OrderCheck
-from trading.reports import deals_of
+from trading.queries import deals_of
 from trading.services import NEEDS
 from trading.states import OPEN, PENDING, State
 
