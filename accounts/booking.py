@@ -184,7 +184,7 @@ def _refuse_reversed(deals: Any, going: set[int]) -> None:
             raise Conflict(f"Deal {deal} cannot be taken out: it was reversed by hand")
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def derive(
     account: Account,
     *,

@@ -87,7 +87,7 @@ def consume(client_order_id: str, *, share: Decimal) -> None:
     """
     if share <= 0:
         return
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         reservation = counters.locked_reservation(client_order_id)
         if reservation is not None:
             counters.consume(reservation, share=share)
@@ -95,7 +95,7 @@ def consume(client_order_id: str, *, share: Decimal) -> None:
 
 def release(client_order_id: str) -> None:
     """The order is over: what it still held is free again. Safe to repeat; unknown ids do nothing."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         reservation = counters.locked_reservation(client_order_id)
         if reservation is not None:
             counters.give_back(reservation)

@@ -12,8 +12,6 @@ from decimal import Decimal
 
 from accounts.models import Account, Deal, Position
 from brokers.models import FxRate, Instrument
-from risk.kinds import Kind
-from risk.situation import kinds_in_use
 from tradershub.finance.correlation import correlation
 from trading.models import Order
 
@@ -27,9 +25,9 @@ def correlations_of(
 ) -> dict[int, Decimal] | None:
     """r by the id of each other instrument that the account holds or has an entry for, where enough is known.
 
-    None where no limit asks for it, or where nobody said what the instrument is.
+    None where nobody said what the instrument is.
     """
-    if instrument is None or Kind.CORRELATED not in kinds_in_use():
+    if instrument is None:
         return None
     others = list(_others(instrument, account))
     own = _closes(instrument, account, at=at) if others else {}

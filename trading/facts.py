@@ -39,7 +39,7 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
     market = market_on(at.date(), [symbol], [account.currency])
     contract = market.contracts.get(symbol.pk)
     quote = getattr(symbol, "last_quote", None)
-    price = order.price or _side_price(order, quote)
+    price, in_use = order.price or _side_price(order, quote), kinds_in_use()
     connection = account.connection
     return OrderFacts(
         client_order_id=order.client_order_id,
@@ -75,9 +75,13 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
         margin=None if again else _margin(order, symbol, account, market, price),
         costs=_costs(order, symbol, account, market, contract, price),
         correlations=(
-            None if order.reduces or again else correlations_of(symbol.instrument, account, at=at)
+            correlations_of(symbol.instrument, account, at=at)
+            if Kind.CORRELATED in in_use and not (order.reduces or again)
+            else None
         ),
-        strategy_result=_strategy_result(order, account, at),
+        strategy_result=_strategy_result(order, account, at)
+        if Kind.STRATEGY_LOSS in in_use
+        else None,
         account_open=account.is_open,
         may_trade=account.may_close if order.reduces else account.may_trade,
         closes_only=account.closes_only,
@@ -90,10 +94,8 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
 
 
 def _strategy_result(order: Order, account: Account, at: dt.datetime) -> Decimal | None:
-    """Only where a limit asks for it: it takes a look at all that the account holds."""
-    if not order.strategy or Kind.STRATEGY_LOSS not in kinds_in_use():
-        return None
-    return result_of_day(order.strategy, account, at=at)
+    """Asked only where a limit is about it: it takes a look at all that the account holds."""
+    return result_of_day(order.strategy, account, at=at) if order.strategy else None
 
 
 def _platform_takes(order: Order, connection: Connection) -> bool:

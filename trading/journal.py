@@ -42,7 +42,7 @@ def open_order(order: Order, *, actor: Any) -> Order:
     return order
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def move(
     order: Order,
     target: State,
@@ -65,9 +65,7 @@ def move(
         changes.setdefault("done_at", now)
     elif origin in OVER:
         changes["done_at"] = None
-    if (
-        target in OVER and order.holds
-    ):  # before the order is: counters are locked first by everybody
+    if target in OVER and order.holds:  # before it is moved: all lock counters before orders
         gate.release(order.client_order_id)
         changes["holds"] = False
     _update(order, state=target.value, **changes)
@@ -79,7 +77,7 @@ def move(
         _wake_waiting(order)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def amend(order: Order, *, actor: Any = "hub", text: str = "", **changes: Any) -> None:
     """Change fields without a move: fills that came in, terms that the broker took over. Raises Lost."""
     _update(order, **changes)

@@ -144,10 +144,10 @@ def next_place(account: Account) -> int:
 # -- What is due -------------------------------------------------------------------------------
 def is_due(account: Account) -> bool:
     """Whether a worker would find something to do."""
-    if not _at_work(account):
-        return False
-    work = (_next_queued, _next_request, _next_look, _left_open)
-    return any(found(account) is not None for found in work)
+    if _next_queued(account):
+        return True
+    others = (_next_request, _next_look, _left_open)
+    return bool(_at_work(account)) and any(found(account) is not None for found in others)
 
 
 @prepared

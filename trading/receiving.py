@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput, Conflict, Malformed, NotFound, NotProved
 from tradershub.core.failpoints import failpoint
+from tradershub.core.prepared import first as one
+from tradershub.core.prepared import prepared
 from tradershub.core.queue import EXECUTION, enqueue
 from tradershub.core.spans import past
 from trading.models import Signal, SignalSource
@@ -87,13 +89,18 @@ def _take(source: SignalSource, message: Message, *, named: str) -> Receipt:
 
 
 def _source(uid: str) -> SignalSource:
-    rows = SignalSource.objects.select_related("strategy", "owner")
     could_be = uid.isascii() and uid.isalnum()  # PostgreSQL is asked for no NUL
-    source = rows.filter(uid=uid, owner__is_active=True).first() if could_be else None
+    source = one(_sources(uid)) if could_be else None
     if source is None or not source.enabled:
         proof.is_one_of("nobody", [proof.token_hash("x")])  # takes as long as for a source
         raise NotFound("There is no such source of signals")
     return source
+
+
+@prepared
+def _sources(uid: str) -> QuerySet[SignalSource]:
+    rows = SignalSource.objects.select_related("strategy", "owner")
+    return rows.filter(uid=uid, owner__is_active=True)
 
 
 def _prove(source: SignalSource, message: Message) -> str:
@@ -129,7 +136,7 @@ def _keep(source: SignalSource, message: Message, draft: Draft, now: dt.datetime
         if source.mode == SignalSource.Mode.LIVE:
             return _keep_refused(source, message, body_hash, now)
         key = f"{BY_BODY}{body_hash[:48]}:{int(now.timestamp())}"
-    first = first or Signal.objects.filter(source=source, key=key).first()
+    first = first or one(_same_key(source, key))
     if first is None:
         try:
             with transaction.atomic():
@@ -146,6 +153,11 @@ def _keep(source: SignalSource, message: Message, draft: Draft, now: dt.datetime
         except IntegrityError:
             first = Signal.objects.get(source=source, key=key)  # another delivery was faster
     return _again(first, body_hash, now)
+
+
+@prepared
+def _same_key(source: SignalSource, key: str) -> QuerySet[Signal]:
+    return Signal.objects.filter(source=source, key=key)
 
 
 def key_of(draft: Draft, body_hash: str) -> str | None:

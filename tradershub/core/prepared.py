@@ -8,6 +8,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.transaction import TransactionManagementError
@@ -63,6 +64,7 @@ class _Kept(NamedTuple):
     compiler: Any
     sql: str
     params: tuple[Any, ...]
+    converters: WeakKeyDictionary[Any, Any]
 
     @property
     def locks(self) -> bool:
@@ -75,9 +77,18 @@ class _Kept(NamedTuple):
         params = [values[p.name] if isinstance(p, _Blank) else p for p in self.params]
         compiler = copy.copy(self.compiler)
         compiler.connection, compiler.as_sql = connection, lambda: (self.sql, params)
+        compiler.get_converters = lambda columns: self._converters(columns, connection)
         found = self.rows._chain()
         found.query.get_compiler = lambda using: compiler
         return list(found)
+
+    def _converters(self, columns: Any, connection: Any) -> Any:
+        """From what that connection's driver gives to what fields hold."""
+        if connection not in self.converters:
+            compiler = copy.copy(self.compiler)
+            compiler.connection = connection
+            self.converters[connection] = compiler.get_converters(columns)
+        return self.converters[connection]
 
 
 def _kept(ask: Callable[..., Any], names: list[str]) -> _Kept:
@@ -87,7 +98,7 @@ def _kept(ask: Callable[..., Any], names: list[str]) -> _Kept:
     used = {param.name for param in params if isinstance(param, _Blank)}
     if missing := set(names) - used:
         raise TypeError(f"{ask.__name__} does more with {min(missing)} than to compare it")
-    return _Kept(rows, compiler, sql, tuple(params))
+    return _Kept(rows, compiler, sql, tuple(params), WeakKeyDictionary())
 
 
 def first(rows: Sequence[Row]) -> Row | None:
