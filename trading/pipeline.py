@@ -217,13 +217,14 @@ def _hold_still(facts: SignalFacts, plans: list[Plan], cancelled: list[Order]) -
     """Let no other signal of the strategy decide at these accounts meanwhile, and nothing have moved.
 
     Raises _Moved where an order that decided a plan is not as it was: an entry that was to be taken back has
-    left, or another signal has ordered. What only waits is looked at again anyway.
+    left, another signal has ordered, or what is waited for has settled. It cannot settle from here on without
+    finding who waits.
     """
-    looked = [found for found in plans if found.seen is not None and found.acts]
+    looked = [found for found in plans if found.seen is not None and (found.acts or found.waits)]
     accounts = [found.account for found in looked]
     routes = Route.objects.select_for_update().filter(strategy=facts.strategy, account__in=accounts)
     list(routes.order_by("pk").values_list("pk"))
-    _hold(cancelled)
+    _hold(cancelled, {pk for found in looked if found.waits for pk, *_ in found.seen or ()})
     for found in looked:
         assert facts.strategy and found.symbol  # noqa: S101 - it was routed
         way = under_way(facts.strategy.key, found.account, found.symbol, at=facts.at)
@@ -233,7 +234,10 @@ def _hold_still(facts: SignalFacts, plans: list[Plan], cancelled: list[Order]) -
 
 # -- What waits --------------------------------------------------------------------------------
 def _wait(facts: SignalFacts, plans: list[Plan], gates: list[Gate], *, by: str) -> None:
-    """Nothing can be done yet: the signal stays received, says why, and is looked at again."""
+    """Nothing can be done yet: the signal stays received, says why, and is looked at again.
+
+    Raises _Moved where that for which it begins to wait has settled meanwhile.
+    """
     signal, why = facts.signal, next(found.waits for found in plans if found.waits)
     changes = {
         "state": State.RECEIVED,
@@ -247,6 +251,8 @@ def _wait(facts: SignalFacts, plans: list[Plan], gates: list[Gate], *, by: str) 
     }
     is_new = not signal.waits
     with transaction.atomic():
+        if is_new:
+            _hold_still(facts, plans, [])
         if not Signal.objects.filter(pk=signal.pk, state=signal.state).update(**changes):
             return
         if is_new or signal.reason != changes["reason"]:
@@ -289,12 +295,13 @@ def _planned(plans: Iterable[Plan]) -> list[str]:
     return [f"{found.account}: {_in_words(found)}" for found in plans if not found.refusal]
 
 
-def _hold(orders: list[Order]) -> None:
+def _hold(cancelled: list[Order], awaited: set[int]) -> None:
     """Lock what they hold and then them before the audit log is, as everybody does who moves an order."""
-    ids = [order.pk for order in orders]
+    ids = {order.pk for order in cancelled} | awaited
     if not ids:
         return
-    gate.hold_still([order.client_order_id for order in orders])
+    if cancelled:
+        gate.hold_still([order.client_order_id for order in cancelled])
     list(Order.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
 
 

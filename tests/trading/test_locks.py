@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from risk.facts import Figure
 from risk.models import Limit, Reservation
@@ -17,6 +17,7 @@ from trading import journal, pipeline, receiving, services, signals
 from trading.facts import order_facts
 from trading.ids import Origin
 from trading.models import Order
+from trading.states import State
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 LONG_ENOUGH = 0.5  # seconds for another session to lock what it can
@@ -84,3 +85,24 @@ def test_a_signal_that_takes_orders_back_and_an_order_that_is_decided_never_lock
     asked.refresh_from_db()
     assert (queued.state, asked.state) == ("not_sent", "queued"), asked.reason
     assert Reservation.objects.get(over_at=None).client_order_id == asked.client_order_id
+
+
+def test_a_signal_that_begins_to_wait_sees_what_another_session_settles(charts):
+    pipeline.run(charts.signal())
+    order = Order.objects.select_related("account", "symbol").get()
+    journal.move(order, State.SENDING)
+    faults, moved = [], threading.Event()
+
+    @transaction.atomic
+    def refused_at_the_broker():
+        journal.move(order, State.REJECTED)
+        moved.set()
+        time.sleep(LONG_ENOUGH)
+
+    session = in_a_session(faults, refused_at_the_broker)
+    assert moved.wait(10)
+    signal = charts.signal(action="close", size=None)
+    pipeline.run(signal)
+    session.join()
+    signal.refresh_from_db()
+    assert (faults, signal.state, signal.code) == ([], "refused", "NOTHING_TO_CLOSE")

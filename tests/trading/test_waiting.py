@@ -12,7 +12,7 @@ from tests.factories import make_account, make_symbol
 from tests.trading.test_pipeline import Charts
 from tradershub.core.errors import Conflict
 from trading import journal, pipeline, receiving, services, signals, sweeper, tasks
-from trading.models import Gate, Order, Route, Signal
+from trading.models import Gate, Order, OrderAttempt, Route, Signal
 from trading.routing import route
 from trading.states import State
 
@@ -361,6 +361,32 @@ def test_an_entry_that_leaves_while_it_is_to_be_taken_back_is_waited_for(charts,
     pipeline.run(signal)
     assert (len(looks), signal.code) == (2, "WAITS")
     assert not Order.objects.get().attempts.exists()
+
+
+@pytest.mark.parametrize(("step", "held"), [("_wait", 0), ("_order", 1)])
+def test_what_settles_while_a_signal_begins_to_wait_for_it_is_found_at_once(
+    charts, settings, monkeypatch, desk, step, held
+):
+    for _ in range(held):
+        charts.send()
+    settings.SETTLE_SECONDS = 60
+    desk.ledger.plan("lose")
+    charts.send()
+    settings.SETTLE_SECONDS = 0
+    goes_on, calls = getattr(pipeline, step), []
+
+    def settles(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 1:
+            OrderAttempt.objects.update(not_before=None)
+            desk.pump()
+        return goes_on(*args, **kwargs)
+
+    monkeypatch.setattr(pipeline, step, settles)
+    pipeline.run(charts.signal(action="close", size=None))
+    assert states() == [("ordered", "")] * (held + 2)
+    desk.pump()
+    assert open_lots() == []
 
 
 def test_an_order_that_settles_wakes_who_waits_and_nobody_else(charts, lost, settings, monkeypatch):
