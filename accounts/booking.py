@@ -289,6 +289,7 @@ class Mark(NamedTuple):
     take_profit: Decimal | None = None
     volume: Decimal | None = None
     open_price: Decimal | None = None
+    trailing_distance: Decimal | None = None
 
 
 @transaction.atomic
@@ -303,6 +304,7 @@ def mark(account: Account, marks: Iterable[Mark], *, at: dt.datetime, source: st
             continue
         position.mark_price, position.mark_profit, position.mark_swap = found[2:5]
         position.stop_loss, position.take_profit = found.stop_loss, found.take_profit
+        position.trailing_distance = found.trailing_distance
         if position.first_stop is None:
             position.first_stop = found.stop_loss
         position.mark_volume = found.volume or position.open_volume
@@ -315,7 +317,7 @@ def mark(account: Account, marks: Iterable[Mark], *, at: dt.datetime, source: st
 
 MARK_FIELDS = (
     "mark_volume", "mark_open_price", "mark_price", "mark_profit", "mark_swap", "stop_loss",
-    "take_profit", "first_stop", "mark_at", "mark_source",
+    "take_profit", "first_stop", "trailing_distance", "mark_at", "mark_source",
 )  # fmt: skip
 
 

@@ -129,6 +129,7 @@ class PositionOut(Schema):
     stop_loss: Number | None
     take_profit: Number | None
     first_stop: Number | None
+    trailing_distance: Number | None
     mark_volume: Number | None
     mark_price: Number | None
     mark_profit: Number | None

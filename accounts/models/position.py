@@ -46,6 +46,9 @@ class Position(OwnedModel):
     inferred = models.BooleanField(default=False, help_text="Its opening is not in any file")
     stop_loss = PriceField(null=True, blank=True)
     take_profit = PriceField(null=True, blank=True)
+    trailing_distance = PriceField(
+        null=True, blank=True, help_text="Distance at which the stop follows"
+    )
     first_stop = PriceField(null=True, blank=True, help_text="The stop first known: it makes 1 R")
     mark_volume = LotsField(null=True, blank=True, help_text="Lots that the mark is of")
     mark_open_price = PriceField(null=True, blank=True, help_text="Opening that the mark is of")

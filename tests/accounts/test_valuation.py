@@ -130,6 +130,16 @@ def test_the_stop_of_a_trade_by_hand_is_its_first(account):
     assert state_of(account, at=NOW).risk(Position.objects.get()) == D("1000.00")
 
 
+def test_a_stop_that_follows_is_marked_with_its_distance(account):
+    symbol = mapped(account)
+    held = marked(account, symbol, trailing_distance=D("0.003"))
+    held.refresh_from_db()
+    assert held.trailing_distance == D("0.003")
+    mark(account, [Mark(symbol.pk, held.ref)], at=NOW, source="mirror")
+    held.refresh_from_db()
+    assert held.trailing_distance is None
+
+
 def later(account, symbol, side, volume, price="1.101", **fields):
     entry = {"symbol": symbol, "side": side, "volume": volume, "price": price, "at": NOW, **fields}
     return manual.trade(account, actor="me", **entry)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -57,11 +58,18 @@ def _closing(row: Row) -> str:
 
 OPEN_COLUMNS = [
     Column("symbol_name", "Symbol", main=True, link=_leads_to("position")),
-    SIDE,
+    replace(SIDE, main=True),
     Column("open_volume", "Lots", tables.LOTS, main=True),
-    Column("open_price", "Opened at", tables.PRICE, reason=lambda _: "Its opening is in no file"),
+    Column("open_price", "Open price", tables.PRICE, reason=lambda _: "Its opening is in no file"),
     Column("price", "Price now", tables.PRICE, reason=lambda row: row["reason"]),
-    Column("stop_loss", "Stop", tables.PRICE, reason=lambda _: "No stop is known"),
+    Column("stop_loss", "Stop", tables.PRICE, main=True, reason=lambda _: "No stop is known"),
+    Column(
+        "trailing_distance",
+        "Trail",
+        tables.PRICE,
+        shown=False,
+        hint="Distance at which the stop follows the market",
+    ),
     Column("take_profit", "Target", tables.PRICE, reason=lambda _: "No target is known"),
     Column("swap", "Swap", tables.PNL, shown=False),
     Column(
@@ -89,7 +97,7 @@ OPEN_COLUMNS = [
         reason=lambda row: row["reason"] or f"No rate from {row['currency']} to {row['base']}",
     ),
     Column("base", "Base", shown=False),
-    Column("account", "Account", link=account_link),
+    Column("account", "Account", main=True, link=account_link),
     Column(
         "margin_level",
         "Margin level",
@@ -104,7 +112,7 @@ OPEN_COLUMNS = [
     Column("ref", "Position", shown=False),
     Column("source", "Price stated by", shown=False),
 ]
-WORTH = 11  # columns up to the profit, its currency and R: the actions stand beside them
+WORTH = 12  # columns up to the profit, its currency and R: the actions stand beside them
 OPEN_ACTIONS = [
     Column("close", "Close", tables.ACTION, sort=None, main=True, link=_closing),
     Column(
@@ -141,6 +149,7 @@ def _open_row(one: Valued, state: AccountState, now: dt.datetime) -> Row:
         "open_price": position.open_price,
         "price": one.price,
         "stop_loss": position.stop_loss,
+        "trailing_distance": position.trailing_distance,
         "take_profit": position.take_profit,
         "swap": one.swap,
         "floating": one.result,

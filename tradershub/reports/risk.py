@@ -133,6 +133,6 @@ def _events_table(events: list[RiskEvent]) -> Table:
                 for event in events
             ]
         ),
-        order="at",
+        order="-at",
         empty="Nothing was refused in this period.",
     )
