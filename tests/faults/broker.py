@@ -8,7 +8,8 @@ it how it answers the next order of an account, `mode` how it behaves until told
 ok; reject: refused for good. Taken, and then: lose, no answer; reset, the line breaks; fault, an inner fault is
 answered; garbage, a page instead of an answer; half, the answer is cut; schema, an answer of another shape;
 hide:S, no answer and found only after S seconds; strip, no answer and our id is gone; slow:S, answered late;
-quiet, answered without its deals; twice, each deal told twice; rest, nothing fills. Not taken: drop, no answer.
+quiet, answered without its deals; twice, each deal told twice; rest, nothing fills; stale:S, it fills at once, and
+what it was before is answered S seconds later. Not taken: drop, no answer.
 """
 
 from __future__ import annotations
@@ -72,9 +73,10 @@ class Broker:
             "at": time.time(), "seen_from": time.time() + _seconds(word, "hide"),
         }  # fmt: skip
         account.orders[order["id"]] = order
+        before = dict(order)
         if asked["kind"] == "market" and word != "rest":
             self.fill(name, order, asked["lots"])
-        return order
+        return before if word.startswith("stale") else order
 
     def fill(self, name: str, order: Row, lots: str) -> None:
         """Execute some lots of it, of its status whatever it is."""
@@ -118,6 +120,9 @@ class Broker:
         """Up to where its history reaches."""
         account = self.accounts[name]
         return len(account.orders) + len(account.deals)
+
+    def deals_of(self, name: str, client_id: str) -> list[Row]:
+        return [d for d in self.accounts[name].deals if d.get("client_id") == client_id]
 
     def seen_deals(self, name: str) -> list[Row]:
         now, account = time.time(), self.accounts[name]
@@ -211,7 +216,7 @@ class Handler(StreamRequestHandler):
 
     def misbehave(self, name: str, order: Row, word: str) -> Any:
         kind = word.partition(":")[0]
-        time.sleep(_seconds(word, "slow"))
+        time.sleep(_seconds(word, "slow") + _seconds(word, "stale"))
         if kind in TAKEN_UNANSWERED:
             self.hang()
         if kind == "reset":
@@ -226,7 +231,8 @@ class Handler(StreamRequestHandler):
             raise Gone
         with self.broker.lock:
             times = 2 if kind == "twice" else 1
-            return self.broker.said(name, order, with_deals=kind != "quiet", times=times)
+            with_deals = kind not in ("quiet", "stale")
+            return self.broker.said(name, order, with_deals=with_deals, times=times)
 
     def hang(self) -> None:
         """Say nothing until the other side gives up."""
@@ -260,6 +266,7 @@ class Handler(StreamRequestHandler):
         start = int(asked["cursor"] or 0)
         page = found[start : start + 200]
         end = start + len(page)
+        page = [deal for deal in page if "busted" not in deal]
         if account.mode.get("shuffle"):
             page = page[::-1] + page
         return {"deals": page, "cursor": str(end), "more": end < len(found)}
@@ -280,6 +287,20 @@ class Handler(StreamRequestHandler):
         mine = [o for o in account.orders.values() if o["client_id"] == asked["client_id"]]
         self.broker.cancel(name, mine[0])
 
+    def control_bust(self, name: str, account: Account, asked: Row) -> Any:
+        """The deals of our order never were, as the broker tells from now on."""
+        for deal in self.broker.deals_of(name, asked["client_id"]):
+            deal["busted"] = True
+            account.held.pop(deal["position"], None)
+            self.broker.note("bust", name, client_id=asked["client_id"], deal=deal["id"])
+
+    def control_correct(self, name: str, account: Account, asked: Row) -> Any:
+        """The deals of our order are told anew under their old ids, with other lots."""
+        for deal in self.broker.deals_of(name, asked["client_id"]):
+            account.deals.append(deal | {"lots": asked["lots"]})
+            account.held[deal["position"]]["lots"] = asked["lots"]
+            self.broker.note("correct", name, client_id=asked["client_id"], deal=deal["id"])
+
     def control_trade(self, name: str, account: Account, asked: Row) -> Any:
         """A trade at the broker that is none of ours."""
         self.broker.take(
@@ -294,7 +315,7 @@ class Gone(Exception):
     """There is nobody to answer any more."""
 
 
-CONTROLS = ("words", "mode", "fill", "end", "trade", "ping")
+CONTROLS = ("words", "mode", "fill", "end", "bust", "correct", "trade", "ping")
 RUINED = {
     "garbage": "<html><title>Log in</title></html>\n",
     "half": '{"ok": {"order": {"id": "1", "clie',

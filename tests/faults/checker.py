@@ -10,7 +10,7 @@ I1 an intent is at most one order at the broker. I2 each answered signal is one 
 that can be seen. I3 what the broker has under our ids is in the books. I4 fills are equal, order by order. I5 no
 entry leaves after a stop. I6 limits hold, by our counters and by the ledger. I7 a lane's orders arrive in their
 turn. I8 no move outside the table. I9 who is over holds nothing, who lives holds something. I11 the audit chain
-is whole. I13 who waits for a person is told in the audit log. G a definite end is the truth.
+is whole. I13 whose fate is unknown is in the audit log and the outbox. G a definite end is the truth.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def wanted(known: Records) -> list[Row]:
     """Entries of a size of their own, each once however often it was sent."""
     first: dict[tuple[str, str], Row] = {}
     for line in known.http:
-        if line.get("size") and not line.get("same"):
+        if line.get("size") and not line.get("other"):
             first.setdefault((line["source"], line["key"]), line)
     return list(first.values())
 
@@ -374,16 +374,28 @@ def chain_is_whole(known: Records) -> Iterator[str]:
 
 
 def persons_are_told(known: Records) -> Iterator[str]:
-    """I13: an order whose fate is unknown stands in the audit log, which the dashboard shows."""
+    """I13: an order whose fate is unknown stands in the audit log, and in the outbox of who has a channel.
+
+    Its message may be taken back where it came to an end.
+    """
     actions: dict[str, set[str]] = defaultdict(set)
     for row in known.books.rows("core_auditentry", "action target"):
         actions[row["target"]].add(row["action"])
-    for order in known.orders:
-        if (
-            order["state"] in VISIBLE
-            and f"order.{order['state']}" not in actions[f"trading.Order {order['id']}"]
-        ):
-            yield f"order {order['id']} is {order['state']}, and nobody was told"
+    said = {row["key"]: row for row in known.books.rows("accounts_notification", "key state")}
+    listens = bool(known.books.rows("accounts_channel", "id", "WHERE enabled"))
+    moves = known.books.rows("trading_orderevent", "order_id target rule")
+    doubts = {(row["order_id"], row["target"]) for row in moves if row["rule"] != "same"}
+    doubts |= {(order["id"], order["state"]) for order in known.orders}
+    states = {order["id"]: order["state"] for order in known.orders}
+    for number, doubt in sorted(doubts):
+        if doubt not in VISIBLE:
+            continue
+        if f"order.{doubt}" not in actions[f"trading.Order {number}"]:
+            yield f"order {number} became {doubt}, which is not in the audit log"
+        message = said.get(f"order:{number}:{doubt}")
+        is_over = states[number] != doubt
+        if listens and (message is None or (message["state"] == "dropped" and not is_over)):
+            yield f"order {number} became {doubt}, and nobody is told"
 
 
 def ends_are_true(known: Records) -> Iterator[str]:
@@ -436,6 +448,7 @@ def check(address: str, ledger: Path, http: Path) -> Row:
         "duplicated": count(DOUBLED),
         "guessed": count(GUESSED),
         "broken": sum(map(len, found.values())),
+        "looked_for": list(INVARIANTS),
         "findings": {name: sentences[:MOST] for name, sentences in found.items() if sentences},
     }
 

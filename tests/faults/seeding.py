@@ -7,6 +7,7 @@ accounts: number -> platform and port of its line. sources: name -> numbers of t
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import sys
 from typing import Any
@@ -21,7 +22,7 @@ def main(plan: dict[str, Any]) -> dict[str, Any]:
     from django.core.management import call_command
     from django.utils import timezone
 
-    from accounts.models import AccountTerms
+    from accounts.models import AccountTerms, Channel
     from brokers.models import Broker, Connection, Instrument, Quote, SymbolTerms
     from risk.models import Limit
     from strategies.models import Strategy
@@ -72,6 +73,10 @@ def main(plan: dict[str, Any]) -> dict[str, Any]:
     for number, lots in plan.get("limits", {}).items():
         on = {"scope": "account", "account": accounts[number], "owner": owner}
         Limit.objects.create(kind="symbol_lots", unit="lots", value=lots, **on)
+    # The outbox fills, and nothing leaves it.
+    Channel.objects.create(
+        owner=owner, kind="slack", name="outbox", not_before=timezone.now() + dt.timedelta(days=9)
+    )
     owner.proof = Proof(is_given=True)
     _, key = create_key(owner=owner, name="driver", scopes=["read", "write"])
     if plan.get("drop_unique"):

@@ -1,7 +1,7 @@
 """The hub's own settings for the fault runs: waits at a fiftieth, failpoints that are armed by files.
 
-PLANT names faults to be built in (tests/faults/plants.py), CLOCK seconds by which this process is wrong,
-WORKERS how many work the queue of orders.
+PLANT names faults to be built in (tests/faults/plants.py), CLOCK a file that says by how many seconds this
+process is wrong, WORKERS how many work the queue of orders.
 """
 
 import os
@@ -13,6 +13,7 @@ FAST = {
     "SETTLE_SECONDS": 0.9,
     "ABSENCE_SECONDS": 0.15,
     "QUARANTINE_SECONDS": 6,
+    "UNKNOWN_SECONDS": 0.6,
     "RETRY_SECONDS": 0.1,
     "STALE_SECONDS": 3600,
     "SWEEP_SECONDS": 0.5,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from accounts.models import Channel
 from risk.models import Limit
 from tests.faults import checker
 from tests.trading.conftest import desk, fast, no_queue, risk  # noqa: F401 (fixtures)
@@ -60,6 +61,7 @@ class Kept:
         self.database, self.ledger, self.http = folder / "hub.sqlite3", [], []
         on = {"scope": "account", "account": charts.desk.account, "owner": charts.desk.owner}
         Limit.objects.create(kind="symbol_lots", unit="lots", value=3, **on)
+        Channel.objects.create(owner=charts.desk.owner, kind="slack", name="chat")
         for lots in ("1", "2"):
             self._add(charts.send(size=lots), lots)
         with closing(sqlite3.connect(self.database)) as copy:
@@ -90,6 +92,19 @@ class Kept:
         return checker.check(address, self.folder / "ledger", self.folder / "http")
 
 
+def doubt_without_message(kept):
+    """It stands in the audit log."""
+    kept.change(
+        "UPDATE trading_order SET state = 'quarantined' WHERE id = (SELECT min(id) FROM trading_order)"
+    )
+    target = "(SELECT 'trading.Order ' || min(id) FROM trading_order)"
+    kept.change(
+        f"UPDATE core_auditentry SET action = 'order.quarantined', target = {target} WHERE seq = 1"
+    )
+    told = kept.found()["findings"]["I13"]
+    assert [text.endswith("nobody is told") for text in told] == [True]
+
+
 SPOILT = {
     "a request sent twice": ("I1", lambda kept: kept.ledger.append(kept.ledger[0])),
     "an answer without a row": (
@@ -116,7 +131,8 @@ SPOILT = {
     "a move that is none": ("I8", "UPDATE trading_orderevent SET target = 'unknown' WHERE seq = 1"),
     "nothing held": ("I9", "UPDATE trading_order SET state = 'queued', filled = 0"),
     "an entry changed": ("I11", "UPDATE core_auditentry SET summary = 'other' WHERE seq = 1"),
-    "nobody told": ("I13", "UPDATE trading_order SET state = 'quarantined'"),
+    "a doubt without an entry": ("I13", "UPDATE trading_order SET state = 'quarantined'"),
+    "a doubt that nobody is told": ("I13", lambda kept: doubt_without_message(kept)),
     "refused and at the broker": ("G", "UPDATE trading_order SET state = 'not_sent'"),
     "filled and never there": ("G", lambda kept: kept.ledger.clear()),
 }

@@ -210,7 +210,8 @@ class World:
     def start(self, *parts: str, **more: str) -> None:
         for part in parts or PARTS:
             rest = ("127.0.0.1", str(self.web_port), "1") if part == "web" else ()
-            self._spawn(part, "-m", "tradershub.member", part, *rest, **more)
+            clock = str(self._clock(part))
+            self._spawn(part, "-m", "tradershub.member", part, *rest, CLOCK=clock, **more)
         if not parts or "web" in parts:
             alive = "/health/live"
             wait_for(lambda: self._tries(self.get, alive), "the web server", patience=STARTING)
@@ -221,6 +222,16 @@ class World:
     def _has_money(self) -> bool:
         found = self.database.rows("SELECT count(*) FROM accounts_deal WHERE kind = 'deposit'")
         return int(found[0][0]) >= len(self.plan.accounts)
+
+    def _clock(self, part: str) -> Path:
+        return self.folder / f"clock-of-{part}"
+
+    def turn_clock(self, seconds: float, *parts: str) -> None:
+        """From now on these parts, or all, are wrong by so much; the database and the broker are not."""
+        for part in parts or PARTS:
+            new = self._clock(part).with_suffix(".new")
+            new.write_text(str(seconds))
+            new.rename(self._clock(part))
 
     def kill(self, *parts: str) -> None:
         """As a power cut would, the whole group."""
@@ -236,6 +247,23 @@ class World:
         for part in PARTS:
             if part in self.processes and self.processes[part].poll() is not None:
                 self.start(part)
+
+    @contextlib.contextmanager
+    def supervised(self) -> Iterator[None]:
+        """What ends is started again meanwhile."""
+        over = threading.Event()
+
+        def look() -> None:
+            while not over.wait(0.5):
+                self.revive()
+
+        supervisor = threading.Thread(target=look)
+        supervisor.start()
+        try:
+            yield
+        finally:
+            over.set()
+            supervisor.join()
 
     def stop(self) -> None:
         self.kill(*self.processes)
@@ -334,11 +362,19 @@ class World:
         return status, json.loads(text) if text else None
 
     def send(
-        self, source: str, key: str, *, once: bool = False, restored: bool = False, **words: str
+        self,
+        source: str,
+        key: str,
+        *,
+        once: bool = False,
+        restored: bool = False,
+        other: bool = False,
+        **words: str,
     ) -> int:
         """A signal, sent until it is answered for good, as its sender would; the status, each try logged.
 
-        restored: the books were set back meanwhile, and may answer with another id than before.
+        restored: the books were set back meanwhile, and may answer with another id than before. other: the id
+        is of a signal that was sent before, so that nothing may come of it.
         """
         body = json.dumps({"symbol": "EURUSD", "id": key, **words}).encode()
         until = time.monotonic() + PATIENCE
@@ -347,21 +383,16 @@ class World:
             with contextlib.suppress(OSError):
                 status, text = self.request("POST", self.seeded["sources"][source], body)
                 told = json.loads(text) if status == 202 else {}
-            self._log(source, key, status, told.get("id"), restored, words)
+            line = {
+                "t": time.time(), "source": source, "key": f"id:{key}", "status": status,
+                "id": told.get("id"), "restored": restored, "other": other,
+                "accounts": self.plan.sources[source], **words,
+            }  # fmt: skip
+            with self.writing, self.http.open("a") as file:
+                file.write(json.dumps(line) + "\n")
             if once or (status and status not in RETRIED) or time.monotonic() > until:
                 return status
             time.sleep(0.1)
-
-    def _log(
-        self, source: str, key: str, status: int, answer: Any, restored: bool, words: dict[str, str]
-    ) -> None:
-        line = {
-            "t": time.time(), "source": source, "key": f"id:{key}", "status": status, "id": answer,
-            "restored": restored,
-            "accounts": self.plan.sources[source], **words,
-        }  # fmt: skip
-        with self.writing, self.http.open("a") as file:
-            file.write(json.dumps(line) + "\n")
 
     def place(self, account: str, token: str, **words: str) -> int:
         """An order by hand, over the API; the status."""
@@ -424,6 +455,7 @@ class World:
 
     def heal(self) -> None:
         self.disarm()
+        self.turn_clock(0)
         for number, line in self.lines.items():
             line.heal()
             self.mode(number)
