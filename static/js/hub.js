@@ -122,6 +122,14 @@
     }
   }
 
+  /* A form marked data-confirm is sent by who says yes to its question; before anybody else hears of it. */
+  function askFirst(event) {
+    const question = event.target.dataset.confirm;
+    if (!question || window.confirm(question)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+
   /* Controls marked data-submit send their form at once; a form sent is not sent twice. */
   function onChange(event) {
     if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
@@ -183,6 +191,7 @@
   document.addEventListener("keydown", onKey);
   document.addEventListener("keydown", walkTable);
   document.addEventListener("change", onChange);
+  document.addEventListener("submit", askFirst, true);
   document.addEventListener("submit", onSubmit);
   document.addEventListener("click", onClick);
   document.addEventListener("DOMContentLoaded", () => {

@@ -7,14 +7,6 @@
     if (zone) listen(zone);
     const columns = document.getElementById("columns-form");
     if (columns) showFirstRows(columns, document.getElementById("first-rows"));
-    document.querySelectorAll("form[data-confirm]").forEach((form) => {
-      form.addEventListener("submit", (event) => {
-        if (!window.confirm(form.dataset.confirm)) {
-          event.preventDefault();
-          event.stopImmediatePropagation();
-        }
-      });
-    });
   }
 
   function listen(zone) {
