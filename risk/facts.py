@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 from risk.kinds import Basis, Kind, Scope, Trail, Unit, Window
+from tradershub.finance.correlation import Correlation
 from tradershub.finance.sides import Side
 
 Value = TypeVar("Value")
@@ -61,7 +62,7 @@ class OrderFacts:
     account's currency. `equity`, `free_margin`: the account's, in its currency; left None they are computed
     from the books. `strategy_result`: the strategy's profit and loss of the day on this account, open
     positions included. `correlations`: r of daily returns with this symbol by instrument id, of the
-    instruments held.
+    instruments held, each with the number of returns that it is of.
     States: `signal_at` is when the hub received what asked for the order, None for a person's own.
     `may_trade`, `platform_enabled`: for an order of this intent. `closes_only`: exits may go there, others not.
     `session_open`: the symbol trades now. `risks_no_more`: a
@@ -109,7 +110,7 @@ class OrderFacts:
     equity: Figure | None = None
     free_margin: Figure | None = None
     strategy_result: Decimal | None = None
-    correlations: Mapping[int, Decimal] | None = None
+    correlations: Mapping[int, Correlation] | None = None
 
     account_open: bool | None = None
     may_trade: bool | None = None

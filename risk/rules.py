@@ -9,6 +9,7 @@ Sources: SEC rule 15c3-5, RTS 6 (EU 2017/589), the firms' own published terms.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -273,17 +274,25 @@ def correlated(question: Question, limit: LimitFact) -> Check:
     order = question.order
     r_of = known(order.correlations, "correlations")
     currency = measures.currency_of(limit, question)
-    total = _converted(known(question.ask.risk, "risk"), currency, question)
+    total, counted = _converted(known(question.ask.risk, "risk"), currency, question), {}
     for holding in measures.held(question, limit):
         if holding.account_id == order.account_id and _together(question, holding, r_of):
+            counted[holding.symbol] = holding.instrument_id
             total += measures.holding_risk(
                 holding, currency, rates=question.rates, ages=question.ages
             )
     for ask in question.reserved:
         if ask.account_id == order.account_id and _together(question, ask, r_of):
+            counted[ask.symbol] = ask.instrument_id
             total += _converted(known(ask.risk, "risk"), currency, question)
     most = measures.money_limit(limit, question)
-    return _at_most("correlated", "CORRELATED", total, most, currency, limit)
+    found = _at_most("correlated", "CORRELATED", total, most, currency, limit)
+    moving = {name: r_of[pk] for name, pk in counted.items() if pk is not None and pk in r_of}
+    if not moving:
+        return found
+    words = ", ".join(f"{name} r {number(r, 2)} of n {n} days" for name, (r, n) in moving.items())
+    text = f"{found.text}; with {words}" if found.text else ""
+    return replace(found, text=text, figures={**found.figures, "moves_with": words})
 
 
 # -- Losses ------------------------------------------------------------------------------------
@@ -524,7 +533,7 @@ def _together(question: Question, other: Any, r_of: Any) -> bool:
         f"correlation with {other.symbol}: it takes prices of both on {LEAST} days and one more. Import "
         f"statements or reference rates, close {other.symbol} first, or switch the limit off"
     )
-    r = known(r_of.get(other.instrument_id), unknown)
+    r = known(r_of.get(other.instrument_id), unknown).r
     if abs(r) <= CORRELATED_FROM:
         return False
     way = 1 if r > 0 else -1

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from accounts.models import Account, Deal, Position
 from brokers.models import FxRate, Instrument
-from tradershub.finance.correlation import correlation
+from tradershub.finance.correlation import Correlation, correlation
 from trading.models import Order
 
 LOOK_BACK = dt.timedelta(days=400)  # of 250 trading days with room for holidays
@@ -22,8 +22,8 @@ Closes = dict[dt.date, Decimal]
 
 def correlations_of(
     instrument: Instrument | None, account: Account, *, at: dt.datetime
-) -> dict[int, Decimal] | None:
-    """r by the id of each other instrument that the account holds or has an entry for, where enough is known.
+) -> dict[int, Correlation] | None:
+    """r and its n by the id of each other instrument that the account holds or has an entry for, where enough is known.
 
     None where nobody said what the instrument is.
     """
@@ -32,7 +32,7 @@ def correlations_of(
     others = list(_others(instrument, account))
     own = _closes(instrument, account, at=at) if others else {}
     found = {other.pk: correlation(own, _closes(other, account, at=at)) for other in others}
-    return {pk: known.r for pk, known in found.items() if known}
+    return {pk: known for pk, known in found.items() if known}
 
 
 def _others(instrument: Instrument, account: Account) -> Iterable[Instrument]:

@@ -13,6 +13,7 @@ from risk.allowances import SHARED
 from risk.facts import BestDay, BlackoutFact, Figure, Holding, Losses, Missing, Price, Standing
 from risk.kinds import Kind, Trail, Unit, Window
 from tests.risk.orders import AT, ask, close, d, limit, order, question
+from tradershub.finance.correlation import Correlation
 
 
 def code(check) -> str:
@@ -286,12 +287,25 @@ def test_margin_level(free, reserved, least, expected):
 )
 def test_correlated(r, side, total):
     stop = d("1.24") if side == "buy" else d("1.26")
-    asked = question(order(correlations={8: d(r)}), holdings=(holding(side=side, stop_loss=stop),))
+    known = {8: Correlation(d(r), 180)}
+    asked = question(order(correlations=known), holdings=(holding(side=side, stop_loss=stop),))
     check = rules.correlated(asked, limit(Kind.CORRELATED, 1300, Unit.MONEY))
     assert check.passed and Decimal(check.figures["asked"]) == total
     assert (
         total < 1300 or not rules.correlated(asked, limit(Kind.CORRELATED, 1299, Unit.MONEY)).passed
     )
+
+
+def test_what_moves_together_is_named_with_its_r_and_of_how_many_days():
+    known = {8: Correlation(d("0.8345"), 180)}
+    asked = question(order(correlations=known), holdings=(holding(stop_loss=d("1.24")),))
+    refused = rules.correlated(asked, limit(Kind.CORRELATED, 1299, Unit.MONEY))
+    assert refused.text.endswith("allowed 1 299; with GBPUSD r 0.83 of n 180 days")
+    assert refused.figures["moves_with"] == "GBPUSD r 0.83 of n 180 days"
+    alone = rules.correlated(
+        question(order(correlations={})), limit(Kind.CORRELATED, 1, Unit.MONEY)
+    )
+    assert "moves_with" not in alone.figures
 
 
 def test_a_correlation_that_nobody_gave_is_missed():

@@ -44,7 +44,9 @@ def gold(desk):
 
 def test_prices_of_each_day_tell_how_the_two_move_together(desk, gold):
     facts = order_facts(desk.place(), at=timezone.now())
-    assert D("-1") <= facts.correlations[gold.pk] < D("-0.99")
+    found = facts.correlations[gold.pk]
+    assert D("-1") <= found.r < D("-0.99")
+    assert found.n == DAYS - 1
 
 
 def test_too_little_is_known_of_what_hardly_traded(desk, gold):
