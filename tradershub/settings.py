@@ -364,6 +364,7 @@ SWEEP_SECONDS = env.seconds("SWEEP_SECONDS", default=2)
 FLATTEN_SECONDS = env.seconds("FLATTEN_SECONDS", default=1)
 # A link that has not answered for so long is said to be dead.
 LINK_SECONDS = env.seconds("LINK_SECONDS", default=10)
+KEY_SECONDS = env.seconds("KEY_SECONDS", default=200)  # between two tries of a key that was refused
 # How often it is seen whether the day's terms are taken over, and tried again where they could not be.
 TERMS_SECONDS = env.seconds("TERMS_SECONDS", default=900)
 LEASE_SECONDS = env.seconds("LEASE_SECONDS", default=15)

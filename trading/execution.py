@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts.models import Account
 from brokers.adapters.base import Adapter
-from brokers.adapters.errors import AdapterError, OutcomeUnknown, Rejected, Unavailable
+from brokers.adapters.errors import AdapterError, KeyRefused, OutcomeUnknown, Rejected, Unavailable
 from brokers.adapters.messages import AccountReport, Ack, PositionReport
 from brokers.connecting import note_error, note_success, open_adapter
 from risk import kill_switch
@@ -27,6 +27,7 @@ from tradershub.core.queue import EXECUTION, enqueue
 from tradershub.core.spans import past, span
 from trading import journal, lanes, reconcile, reports, sync, telling, tickets
 from trading.lanes import Claim, Held, LeaseLost
+from trading.links import note_fault
 from trading.models import Order, OrderAttempt
 from trading.states import PENDING, State
 
@@ -112,6 +113,10 @@ def way_to(account: Account) -> Way:
         adapter = open_adapter(account.connection, account.number)
         adapter.line = replace(adapter.line, deadline=settings.ORDER_SECONDS)
         found = adapter.account()
+    except KeyRefused as error:
+        note_fault(account.connection, error.message)
+        reports.halt(account, because=error.message, tells=False)
+        return Way(None, fault=error)
     except AdapterError as error:
         return Way(None, fault=error)
     if differs := _stranger(account, found):
@@ -309,7 +314,7 @@ def _not_placed(attempt: OrderAttempt, order: Order, error: AdapterError) -> Non
         journal.move(order, State.REJECTED, actor="broker", code=code, text=text, **times)
         return
     tries = order.attempts.filter(outcome=Outcome.NOT_WRITTEN).count()
-    if tries >= lanes.MOST_TRIES:
+    if tries >= lanes.MOST_TRIES or isinstance(error, KeyRefused):
         journal.move(order, State.NOT_SENT, code=code or "UNREACHABLE", text=text)
         return
     later = timezone.now() + timedelta(seconds=settings.RETRY_SECONDS * tries)

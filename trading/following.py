@@ -17,13 +17,14 @@ from accounts.models import Account, BrokerOrder, Position
 from accounts.papers import grant_terms
 from brokers import learning
 from brokers.adapters.base import Adapter
-from brokers.adapters.errors import AdapterError, Unavailable
+from brokers.adapters.errors import AdapterError, KeyRefused, Unavailable
 from brokers.adapters.messages import QuoteReport
 from brokers.adapters.paper import PaperAdapter
 from brokers.connecting import open_adapter
 from brokers.feeds import Feed, feed_of, keep_quotes
 from brokers.models import BrokerSymbol, Connection, Instrument
-from trading import leases, telling
+from trading import leases
+from trading.links import note_answer, note_fault
 from trading.mirroring import look
 from trading.models import Route
 
@@ -56,7 +57,7 @@ class Following:
     """What is held of a connection between two turns; nothing of it outlives a failure.
 
     begun: since when the turn at work is, for those who watch it. failing_since: of the first failure after
-    which nothing succeeded.
+    which nothing succeeded. shut_until: of a key that was refused, until when it is not tried again.
     """
 
     connection: Connection
@@ -66,6 +67,7 @@ class Following:
     feed: Feed | None = None
     begun: float | None = None
     failing_since: float | None = None
+    shut_until: float = 0.0
     failures: int = 0
     noted: float = 0.0
     is_held: bool = False
@@ -89,6 +91,8 @@ class Following:
             return float(settings.QUOTE_SECONDS)
         if self.reads.is_due():
             self._read()
+        if time.monotonic() < self.shut_until:
+            return float(settings.LINK_SECONDS / 2)
         failed = self._follow()
         return self._failed(*failed) if failed else self._answered()
 
@@ -102,7 +106,7 @@ class Following:
         before, self.connection = self.connection, _fresh(self.connection)
         if _opened_by(before) != _opened_by(self.connection):
             self.let_go()
-            self.feed = None
+            self.feed, self.shut_until = None, 0.0
         open_ones = Account.objects.filter(connection=self.connection, status=Account.Status.OPEN)
         self.accounts = list(open_ones.select_related("broker").order_by("pk"))
 
@@ -111,10 +115,11 @@ class Following:
         """Prices, then each account; the first failure as words and whether it may pass by itself."""
         failures = [self._guarded(self._take_prices)]
         for account in self.accounts if self.looks.is_due() else ():
-            if not self._is_ours():
+            if time.monotonic() < self.shut_until or not self._is_ours():
                 break
             failures += [self._guarded(self._take_prices), self._guarded(self._look_at, account)]
-        failures.append(self._guarded(self._keep_terms))
+        if time.monotonic() >= self.shut_until:
+            failures.append(self._guarded(self._keep_terms))
         return next((failure for failure in failures if failure), None)
 
     def _guarded(self, act: Callable[..., object], *arguments: object) -> tuple[str, bool] | None:
@@ -123,6 +128,9 @@ class Following:
             act(*arguments)
         except AWAY:
             raise
+        except KeyRefused as error:
+            self.shut_until = time.monotonic() + settings.KEY_SECONDS
+            return error.message, False
         except AdapterError as error:
             return error.message, isinstance(error, Unavailable)
         except Exception as error:
@@ -194,24 +202,6 @@ class Following:
         for adapter in self.adapters.values():
             self._guarded(adapter.close_session)
         self.adapters = {}
-
-
-def note_fault(connection: Connection, words: str) -> None:
-    """Keep why the connection does not answer, for its page and the dashboard."""
-    mine = Connection.objects.filter(pk=connection.pk)
-    if mine.filter(fault="").update(fault=words[:300]):
-        telling.link_dead(connection, words)
-        log.warning("connection_dead", connection=connection.pk, name=connection.name, why=words)
-    elif mine.exclude(fault=words[:300]).update(fault=words[:300]):
-        log.warning("connection_dead", connection=connection.pk, name=connection.name, why=words)
-
-
-def note_answer(connection: Connection) -> None:
-    mine = Connection.objects.filter(pk=connection.pk)
-    if mine.exclude(fault="").update(fault=""):
-        telling.link_back(connection)
-        log.info("connection_answers", connection=connection.pk, name=connection.name)
-    mine.update(seen_at=timezone.now())
 
 
 def _fresh(connection: Connection) -> Connection:

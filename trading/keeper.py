@@ -23,7 +23,8 @@ from tradershub.core.tasks import here, record_beat
 from trading import dropfolder, flattening, leases, sweeper
 from trading.alarms import Alarms, tell_absence
 from trading.chatting import Chats
-from trading.following import AWAY, Clock, Following, note_fault
+from trading.following import AWAY, Clock, Following
+from trading.links import note_fault
 from trading.models import Flattening
 
 log = structlog.get_logger("trading.keeper")

@@ -244,11 +244,12 @@ def _overfilled(order: Order, after: Standing) -> None:
     halt(order.account, because=because)
 
 
-def halt(account: Account, *, because: str, actor: Any = "hub") -> None:
-    """Let no further order of the account out until a person says so."""
+def halt(account: Account, *, because: str, actor: Any = "hub", tells: bool = True) -> None:
+    """Let no further order of the account out until a person says so. tells: unless they were told already."""
     halted = Lane.objects.filter(account=account, halted=False)
     if halted.update(halted=True, halted_because=because[:300]):
-        telling.lane_halted(account, because)
+        if tells:
+            telling.lane_halted(account, because)
         record(
             "lane.halt", actor=actor, target=account, owner=account.owner_id,
             summary=f"{account}: no order goes out. {because}",

@@ -23,5 +23,9 @@ class Unavailable(AdapterError):
     """It never left, or only something was to be read: asking again is safe."""
 
 
+class KeyRefused(Unavailable):
+    """The platform does not know the key, or does no more: every further try may lock the person out."""
+
+
 class OutcomeUnknown(AdapterError):
     """It was sent and the answer is lost: never send it again, ask what became of it."""

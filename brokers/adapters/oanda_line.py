@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from brokers.adapters.base import Line, Settings, setting
-from brokers.adapters.errors import OutcomeUnknown, Rejected, Unavailable
+from brokers.adapters.errors import KeyRefused, OutcomeUnknown, Rejected, Unavailable
 from brokers.adapters.session import Session
 
 if TYPE_CHECKING:
@@ -238,7 +238,8 @@ class OandaLine:
             429: "OANDA asks for fewer requests",
         }
         text = said.get(status) or f"OANDA answered {status}: {self._words(found)}"
-        return Unavailable(text, code=str(status))
+        kind = KeyRefused if status == 401 else Unavailable
+        return kind(text, code=str(status))
 
     def _words(self, found: Json | None) -> str:
         message = (found or {}).get("errorMessage")

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from brokers.adapters.base import Line
-from brokers.adapters.errors import OutcomeUnknown, Rejected, Unavailable
+from brokers.adapters.errors import KeyRefused, OutcomeUnknown, Rejected, Unavailable
 from brokers.adapters.messages import Kind, OrderTicket, Status, Stops, Tier
 from brokers.adapters.oanda import OandaAdapter, OandaSettings
 from tests.brokers.oanda_bench import Memory
@@ -121,7 +121,7 @@ TABLE = [
     ((404, {"orderRejectTransaction": REJECT}), Rejected, "UNITS_MIMIMUM_NOT_MET"),
     ((400, {"errorMessage": "Invalid value specified for 'instrument'"}), Rejected, "400"),
     ((400, "<html>bad request</html>"), OutcomeUnknown, "400"),
-    ((401, {}), Unavailable, "401"),
+    ((401, {}), KeyRefused, "401"),
     ((403, {"errorMessage": "The provided request was forbidden."}), Unavailable, "403"),
     ((405, {}), Rejected, "405"),
     ((429, "slow down"), Unavailable, "429"),

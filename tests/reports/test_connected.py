@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from brokers.models import Connection
 from tests.factories import make_account, make_owner
-from trading.following import note_answer, note_fault
+from trading.links import note_answer, note_fault
 
 pytestmark = pytest.mark.django_db
 

@@ -19,7 +19,7 @@ from tradershub.supervisor import Member, Supervisor, tell_death
 from trading import flattening, tasks
 from trading.alarms import Alarms, tell_absence
 from trading.flattening import stop_and_flatten
-from trading.following import note_answer, note_fault
+from trading.links import note_answer, note_fault
 
 pytestmark = pytest.mark.django_db
 

@@ -11,6 +11,7 @@ from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import Deal, Position
+from brokers.adapters.errors import KeyRefused
 from risk import kill_switch
 from tests.trading.filebroker import FileAdapter
 from trading import execution, lanes, reconcile, services, tickets
@@ -323,6 +324,23 @@ def test_the_answer_of_another_account_stops_the_lane(desk):
     Order.objects.update(not_before=None)
     desk.pump()
     assert desk.state(order) == "filled"
+
+
+def test_a_refused_key_stops_the_lane_after_one_try(desk, monkeypatch):
+    tries = []
+
+    def refuse():
+        tries.append(1)
+        raise KeyRefused("The token is revoked")
+
+    monkeypatch.setattr(desk.adapter, "account", refuse)
+    first, second = desk.place("1"), desk.place("2")
+    desk.pump()
+    desk.pump()
+    assert (desk.state(first), desk.state(second)) == ("queued", "queued")
+    assert Lane.objects.get().halted_because == "The token is revoked"
+    assert len(tries) == 1
+    assert desk.ledger.lines() == []
 
 
 def test_an_unknown_order_holds_up_its_symbol_but_no_exit(desk, settings):

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from accounts.models import Position
-from brokers.adapters.errors import Rejected, Unavailable
+from brokers.adapters.errors import KeyRefused, Rejected, Unavailable
 from brokers.models import Connection, Instrument, Quote
 from tests.accounts.histories import history
 from tests.factories import make_account, make_broker, make_strategy, make_symbol
@@ -107,6 +107,26 @@ def test_a_refusal_is_told_at_once(account, platform, followed):
     platform.failing = Rejected("The token has expired")
     followed.turn()
     assert link(account).fault == "The token has expired"
+
+
+def test_a_key_that_is_refused_is_told_once_and_left_alone_until_it_is_another(
+    account, platform, followed, settings
+):
+    settings.KEY_SECONDS = 200
+    platform.failing = KeyRefused("The token is revoked")
+    for _ in range(3):
+        followed.turn()
+    assert len(platform.asked) == 1
+    assert link(account).fault == "The token is revoked"
+
+    followed.shut_until -= 200
+    followed.turn()
+    assert len(platform.asked) == 2
+
+    platform.failing = None
+    Connection.objects.update(sealed="another key")
+    followed.turn()
+    assert link(account).fault == ""
 
 
 def test_a_silence_is_told_only_when_it_lasts(account, platform, followed, settings):
