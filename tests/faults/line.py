@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import Any
 
 from brokers.adapters.base import Adapter, Settings, setting
-from brokers.adapters.errors import OutcomeUnknown, Rejected, Unavailable
+from brokers.adapters.errors import KeyRefused, OutcomeUnknown, Rejected, Unavailable
 from brokers.adapters.messages import (
     AccountReport,
     Ack,
@@ -105,7 +105,7 @@ class FaultAdapter(Adapter):
         if answer["error"] == "rejected":
             raise Rejected("Refused by the broker", code="REFUSED")
         if answer["error"] == "login":
-            raise Unavailable("The broker does not know the key any more", code="LOGIN")
+            raise KeyRefused("The broker does not know the key any more", code="LOGIN")
         raise lost(f"The broker failed: {answer['error']}")
 
     def _ack(self, answer: Any) -> Ack:

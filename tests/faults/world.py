@@ -30,7 +30,7 @@ import psycopg
 from tests.faults.proxy import Proxies, Proxy, free_port
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 40.0
+PATIENCE = 75.0
 STARTING = 120.0
 PARTS = ("web", "execution", "keeper")
 OVER = ("blocked", "filled", "cancelled", "expired", "rejected", "not_sent")
