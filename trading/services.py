@@ -272,10 +272,10 @@ def cancel(order: Order, *, actor: Any) -> Order:
 def amend(order: Order, *, actor: Any, **changes: Any) -> OrderAttempt:
     """Change a working order (tickets.CHANGEABLE); the broker is asked in the order's turn.
 
-    Raises Conflict where it does not work at the broker, or where a rule refuses what it would become;
-    StepUpNeeded where it would risk more real money.
+    Raises Conflict where it does not work at the broker, where a rule refuses what it would become, or where it
+    changed while that was asked; StepUpNeeded where it would risk more real money.
     """
-    order, changes = _locked(order), _exact(changes)
+    order, changes = _read(order), _exact(changes)
     if unknown := set(changes) - set(tickets.CHANGEABLE):
         raise BadInput(f"{sorted(unknown)[0]} of an order cannot be changed", param=min(unknown))
     if order.state not in OPEN:
@@ -283,7 +283,7 @@ def amend(order: Order, *, actor: Any, **changes: Any) -> OrderAttempt:
         raise Conflict(f"Order {order.client_order_id} is {state}: only a working one is changed")
     if not changes:
         raise BadInput("Expected something to change")
-    wanted = Order.objects.select_related("account", "symbol").get(pk=order.pk)
+    wanted = _read(order)
     for name, value in changes.items():
         setattr(wanted, name, value)
     if wanted.lots <= order.filled:
@@ -294,6 +294,7 @@ def amend(order: Order, *, actor: Any, **changes: Any) -> OrderAttempt:
     if order.account.is_for_real_money and risks_more:
         demand(actor, Step.ORDER, order.account)
     _ask_risk_anew(order, wanted, risks_more=risks_more)
+    _lock_as_read(order)
     asked = tickets.to_plain(ticket_of(order, **changes))
     return _request(order, Action.AMEND, actor=actor, asked=asked)
 
@@ -322,6 +323,17 @@ def _ask_risk_anew(order: Order, wanted: Order, *, risks_more: bool) -> None:
     if verdict.refusal:
         raise Conflict(verdict.refusal.text, code=verdict.refusal.code.lower())
     journal.keep_verdict(order, verdict, stage=OrderCheck.Stage.CHANGE, at=now)
+
+
+def _read(order: Order) -> Order:
+    return Order.objects.select_related("account", "symbol").get(pk=order.pk)
+
+
+def _lock_as_read(order: Order) -> None:
+    """Locked after the counters, as by everybody. Raises Lost where it has moved since it was read."""
+    mine = Order.objects.select_for_update().filter(pk=order.pk, version=order.version)
+    if not list(mine.values_list("pk")):
+        raise journal.Lost(order)
 
 
 def _locked(order: Order) -> Order:

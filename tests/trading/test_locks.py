@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from django.db import connection, transaction
 
+from risk import gate
 from risk.facts import Figure
 from risk.models import Limit, Reservation
 from tests.trading.desk import D, Desk
@@ -106,3 +107,34 @@ def test_a_signal_that_begins_to_wait_sees_what_another_session_settles(charts):
     session.join()
     signal.refresh_from_db()
     assert (faults, signal.state, signal.code) == ([], "refused", "NOTHING_TO_CLOSE")
+
+
+def test_a_change_that_is_judged_and_a_fill_that_comes_in_never_lock_each_other(
+    charts, monkeypatch
+):
+    pipeline.run(charts.signal(order="limit", price="1.05"))
+    order = Order.objects.select_related("account", "symbol").get()
+    journal.move(order, State.SENDING)
+    journal.move(order, State.WORKING, broker_order_id="1")
+    faults, begun, judge = [], threading.Event(), services._ask_risk_anew
+
+    def late(*asked, **how):
+        begun.set()
+        time.sleep(LONG_ENOUGH)
+        judge(*asked, **how)
+
+    @transaction.atomic
+    def fill():
+        gate.consume(order.client_order_id, share=D("0.5"))
+        time.sleep(LONG_ENOUGH)
+        journal.amend(order, filled=D("0.5"))
+
+    monkeypatch.setattr(services, "_ask_risk_anew", late)
+    change = in_a_session(faults, lambda: services.amend(order, actor="me", price=D("1.04")))
+    assert begun.wait(10)
+    filling = in_a_session(faults, fill)
+    change.join()
+    filling.join()
+    assert [type(fault) for fault in faults] == [journal.Lost]
+    assert not order.attempts.exists()
+    assert Reservation.objects.get().consumed == D("0.5")
