@@ -27,13 +27,6 @@ class _Blank(models.Expression):
         return "%s", [self]
 
 
-class _Kept(NamedTuple):
-    rows: Any  # the queryset with blanks
-    compiler: Any
-    sql: str
-    params: tuple[Any, ...]
-
-
 def prepared(ask: Callable[..., models.QuerySet[Any]]) -> Callable[..., list[Any]]:
     """The rows of the queryset that `ask` makes of its arguments, as a list; its SQL is made at the first call.
 
