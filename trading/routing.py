@@ -33,6 +33,7 @@ from trading.models import Order, Route, Signal
 from trading.queries import waiting_signals
 from trading.sizing import OF_EQUITY, Basis, Sized, distance_of, lots_of, price_of
 from trading.sources.draft import Draft, Intent, Level, Size
+from trading.tickets import NEEDS
 from trading.underway import BOTH, UnderWay, under_way
 
 RULE = "route"
@@ -421,9 +422,7 @@ class _Desk:
         terms, entry = self._terms(), self._price(draft, side)
         fields = {
             "kind": draft.kind.value,
-            "price": draft.price if draft.kind is not Kind.MARKET else None,
-            "limit_price": draft.limit_price,
-            "distance": draft.distance,
+            **{name: getattr(draft, name) for name in NEEDS.get(draft.kind, ())},
             "stop_loss": _sound(draft.stop_loss, side, entry, terms, is_stop=True),
             "take_profit": _sound(draft.take_profit, side, entry, terms, is_stop=False),
             "trail": distance_of(draft.trail, entry=entry, terms=terms) if draft.trail else None,

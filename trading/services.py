@@ -37,15 +37,9 @@ from trading.facts import order_facts
 from trading.ids import Origin, client_order_id
 from trading.models import Flattening, Lane, Order, OrderAttempt, OrderCheck
 from trading.states import BEFORE, OPEN, OVER, State
-from trading.tickets import STOPS, ticket_of
+from trading.tickets import ENTRY, NEEDS, STOPS, ticket_of
 
 HAND = "hand"
-NEEDS = {
-    Kind.LIMIT: ("price",),
-    Kind.STOP: ("price",),
-    Kind.STOP_LIMIT: ("price", "limit_price"),
-    Kind.TRAILING_STOP: ("distance",),
-}
 Action, Outcome = OrderAttempt.Action, OrderAttempt.Outcome
 
 
@@ -197,17 +191,24 @@ def _check(order: Order) -> None:
         raise BadInput(f"Expected one of {', '.join(Order.Kind.values)}", param="kind")
     if order.lots is None or order.lots <= 0:
         raise BadInput(f"Expected lots above zero, found {order.lots}", param="lots")
-    for name in NEEDS.get(Kind(order.kind), ()):
-        if getattr(order, name) is None:
-            word = name.replace("_", " ")
-            kind = order.get_kind_display().lower()
-            raise BadInput(f"A {kind} order needs its {word}", param=name)
+    _check_entry(order)
     _check_prices(order)
     if order.duration == Duration.GTD and order.expires_at is None:
         raise BadInput("An order until a time needs that time", param="expires_at")
     if order.expires_at and order.expires_at <= order.received_at:
         raise BadInput("Expected a time that is still to come", param="expires_at")
     _check_platform(order)
+
+
+def _check_entry(order: Order) -> None:
+    """The prices that its kind needs, and no other: one that nobody looks at would mislead."""
+    needs = NEEDS.get(Kind(order.kind), ())
+    for name in ENTRY:
+        word, kind = name.replace("_", " "), order.get_kind_display().lower()
+        if name in needs and getattr(order, name) is None:
+            raise BadInput(f"A {kind} order needs its {word}", param=name)
+        if name not in needs and getattr(order, name) is not None:
+            raise BadInput(f"A {kind} order has no {word}", param=name)
 
 
 def _check_prices(order: Order) -> None:
@@ -303,8 +304,7 @@ def _risks_more(before: Order, after: Order) -> bool:
     """More lots, another market price to enter at, or a stop that is gone or farther away."""
     if before.reduces:
         return False
-    entry = ("price", "limit_price", "distance")
-    if after.lots > before.lots or any(getattr(before, n) != getattr(after, n) for n in entry):
+    if after.lots > before.lots or any(getattr(before, n) != getattr(after, n) for n in ENTRY):
         return True
     return _is_farther(before.side, before.stop_loss, after.stop_loss)
 

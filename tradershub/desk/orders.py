@@ -24,8 +24,8 @@ from trading import queries, services
 from trading.admin.orders import CancelForm, SettleForm
 from trading.models import Order, OrderAttempt, OrderCheck
 from trading.queries import deals_of
-from trading.services import NEEDS
 from trading.states import OPEN, PENDING, State
+from trading.tickets import NEEDS
 
 LOOK, CHANGE, SETTLE = (f"trading.{verb}_order" for verb in ("view", "change", "settle"))
 PAGE = 50

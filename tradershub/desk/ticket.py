@@ -37,8 +37,9 @@ from tradershub.desk.importing import need
 from tradershub.finance.sizing import SizeIn
 from trading.models import Order
 from trading.preview import Preview, preview
-from trading.services import NEEDS, place_by_hand
+from trading.services import place_by_hand
 from trading.sources.draft import Size
+from trading.tickets import NEEDS
 
 PLACE = "trading.add_order"
 OFFERED = 500  # symbols in the list of suggestions
