@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from risk.kinds import Basis, Kind, Scope, Trail, Unit, Window
 from tradershub.finance.correlation import Correlation
+from tradershub.finance.opening import MARKET, opening_price
 from tradershub.finance.sides import Side
 
 Value = TypeVar("Value")
@@ -51,9 +52,9 @@ class OrderFacts:
     Who: `client_order_id` is ours and the key of the reservation. `origin` names what asked for it (a
     signal, a form, a copied deal); two orders of one origin are never called duplicates. `automatic`: no
     person pressed a button. `strategy`, `source`: their keys as text, "" without one.
-    What: `side` of the deal, `lots` positive in the platform's lots. `price`: the limit, or the level of a
-    stop; None at the market. `stop_loss`: None without one. `position_ref`: the position that an exit closes
-    ("" where the account nets). `resting`: works at the broker until its price is reached.
+    What: `side` of the deal, `lots` positive in the platform's lots. `kind`: as `brokers.adapters.messages.Kind`.
+    `price`: its limit, else the level of a stop; `distance` of a trailing stop. `stop_loss`: None without one.
+    `position_ref`: the position that an exit closes ("" where the account nets).
     `base`, `quote`: currencies (or codes) of the symbol. `point_value`: quote currency that one lot earns when
     the price moves by 1 (the contract size, or tick value / tick size). `lot_min`, `lot_step`, `lot_max`: the
     broker's terms; lot_max None means that the terms name no largest.
@@ -94,9 +95,10 @@ class OrderFacts:
     quote: str | None
     side: Side
     lots: Decimal
+    kind: str = MARKET
     price: Decimal | None = None
+    distance: Decimal | None = None
     stop_loss: Decimal | None = None
-    resting: bool = False
     position_ref: str = ""
 
     point_value: Decimal | None = None
@@ -121,6 +123,24 @@ class OrderFacts:
     connection_is_live: bool | None = None
     session_open: bool | None = None
     risks_no_more: bool = False
+
+    @property
+    def resting(self) -> bool:
+        """Works at the broker until its price is reached."""
+        return self.kind != MARKET
+
+    @property
+    def opens_at(self) -> Decimal | None:
+        """The worst price at which it may open; None where that cannot be known."""
+        return opening_price(
+            self.side,
+            self.kind,
+            price=self.price,
+            limit_price=self.price,
+            distance=self.distance,
+            bid=self.market.bid if self.market else None,
+            ask=self.market.ask if self.market else None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

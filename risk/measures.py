@@ -9,27 +9,26 @@ from typing import Any
 from risk.facts import Ages, Ask, Holding, LimitFact, Missing, OrderFacts, Question, Rates, known
 from risk.kinds import Scope, Unit
 from tradershub.finance.decimals import HUNDRED, ZERO
+from tradershub.finance.opening import LIMIT
 from tradershub.finance.sides import DIRECTION
 
 LONG, SHORT = "long", "short"
 
 
 def reference_price(order: OrderFacts) -> Decimal:
-    """The price that the order is measured at: its own, or the worse of the two at the market (the ask).
-
-    Raises Missing.
-    """
-    if order.price is not None:
-        return order.price
-    return known(order.market, "quote").ask
+    """The highest price at which it may open soon: what it is worth then. Raises Missing."""
+    if not order.resting:
+        return known(order.market, "quote").ask
+    opens = entry_price(order)
+    sells_at_a_limit = order.kind == LIMIT and order.side == "sell"
+    if sells_at_a_limit and order.market:  # through the market it fills at the bid
+        return max(opens, order.market.bid)
+    return opens
 
 
 def entry_price(order: OrderFacts) -> Decimal:
-    """Where the order would open: its own price, or the side of the market it takes. Raises Missing."""
-    if order.price is not None:
-        return order.price
-    market = known(order.market, "quote")
-    return market.ask if order.side == "buy" else market.bid
+    """The worst price at which the order may open (`finance.opening`). Raises Missing."""
+    return known(order.opens_at, "quote")
 
 
 def notional(order: OrderFacts) -> Decimal:

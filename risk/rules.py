@@ -165,9 +165,9 @@ def symbols_allowed(question: Question, limit: LimitFact) -> Check:
 
 # -- Prices ------------------------------------------------------------------------------------
 def quote(question: Question) -> Check:
-    """R4. A two-sided quote of now, uncrossed. An order with its own price may do without any."""
+    """R4. A two-sided quote of now, uncrossed. An order that opens at its limit may do without any."""
     order = question.order
-    if order.market is None and order.price is not None:
+    if order.market is None and order.opens_at is not None:
         return passed("quote", {"price": order.price})
     market = known(order.market, "quote")
     age = _seconds(order.at, market.at)

@@ -12,7 +12,6 @@ from django.db.models import Count, QuerySet
 from accounts.margin import margin_used
 from accounts.market import Market, market_on
 from accounts.models import Account, AccountTerms, BrokerOrder, Position
-from brokers.adapters.messages import Kind as OrderKind
 from brokers.connecting import platform_row
 from brokers.models import BrokerSymbol, Connection, Quote, SymbolTerms
 from risk.facts import Figure, Intent, OrderFacts, Price
@@ -20,6 +19,7 @@ from risk.kinds import Kind
 from risk.situation import kinds_in_use
 from tradershub.core.prepared import first, prepared
 from tradershub.finance.decimals import HUNDRED, ZERO
+from tradershub.finance.opening import opening_price
 from tradershub.finance.terms import BY_TICK, ContractTerms
 from trading.correlations import correlations_of
 from trading.holdings import result_of_day
@@ -39,7 +39,7 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
     market = market_on(at.date(), [symbol], [account.currency])
     contract = market.contracts.get(symbol.pk)
     quote = getattr(symbol, "last_quote", None)
-    price, in_use = order.price or _side_price(order, quote), kinds_in_use()
+    price, in_use = opening_of(order, quote), kinds_in_use()
     connection = account.connection
     return OrderFacts(
         client_order_id=order.client_order_id,
@@ -61,9 +61,10 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
         quote=symbol.instrument.quote if symbol.instrument else None,
         side=order.side,
         lots=order.lots,
+        kind=order.kind,
         price=order.limit_price or order.price,
+        distance=order.distance,
         stop_loss=order.stop_loss,
-        resting=order.kind != OrderKind.MARKET,
         # Where all of a symbol is one position, whoever closes takes from the same lots.
         position_ref="" if account.mode == Account.Mode.NETTING else order.position_ref,
         point_value=point_value(contract) if contract else None,
@@ -123,10 +124,17 @@ def _symbols(pk: int) -> QuerySet[BrokerSymbol]:
     return BrokerSymbol.objects.select_related("instrument", "broker", "last_quote").filter(pk=pk)
 
 
-def _side_price(order: Order, quote: Quote | None) -> Decimal | None:
-    if quote is None:
-        return None
-    return quote.ask if order.side == Order.Side.BUY else quote.bid
+def opening_of(order: Order, quote: Quote | None) -> Decimal | None:
+    """The worst price at which it may open by that quote; None where that cannot be known."""
+    return opening_price(
+        order.side,
+        order.kind,
+        price=order.price,
+        limit_price=order.limit_price,
+        distance=order.distance,
+        bid=quote.bid if quote else None,
+        ask=quote.ask if quote else None,
+    )
 
 
 def _foreign(account: Account) -> int:

@@ -13,13 +13,14 @@ from django.utils import timezone
 from accounts.market import market_on
 from accounts.models import Account
 from accounts.valuation import AccountState, state_of
-from brokers.adapters.messages import Kind
 from brokers.models import BrokerSymbol, Quote
 from risk import gate
 from risk.facts import Check, OrderFacts, Verdict
 from tradershub.core.errors import BadInput
 from tradershub.core.once import new_token
 from tradershub.finance.decimals import HUNDRED, ONE, ZERO
+from tradershub.finance.opening import MARKET, opening_price
+from tradershub.finance.sides import Side
 from tradershub.finance.terms import ContractTerms
 from trading.facts import order_facts, point_value, rate_to_account
 from trading.ids import Origin
@@ -33,7 +34,7 @@ from trading.sources.draft import Size
 class Preview:
     """What an order would be now; nothing of it is written down. Money in the account's currency.
 
-    entry: the price at which it would open. None is what cannot be known, or what the order does not have.
+    entry: the worst price at which it may open now. None is what cannot be known, or what the order does not have.
     """
 
     order: Order
@@ -107,7 +108,7 @@ def preview(
     account: Account,
     *,
     symbol: str,
-    side: str,
+    side: Side,
     size: Size,
     token: str = "",
     at: dt.datetime | None = None,
@@ -165,14 +166,15 @@ def symbol_of(account: Account, name: str) -> BrokerSymbol:
     return found
 
 
-def _entry(symbol: BrokerSymbol, side: str, quote: Quote | None, asked: dict[str, Any]) -> Decimal:
-    """Where it would open: its own price, else the market's on its side."""
-    own = asked.get("limit_price") or asked.get("price")
-    if asked.get("kind", Kind.MARKET) not in (Kind.MARKET, Kind.TRAILING_STOP) and own:
-        return Decimal(own)
-    if quote is None:
+def _entry(symbol: BrokerSymbol, side: Side, quote: Quote | None, asked: dict[str, Any]) -> Decimal:
+    """The worst price at which it may open; the market's where its own is still to be named."""
+    own = {name: asked.get(name) for name in ("price", "limit_price", "distance")}
+    market = {"bid": quote.bid if quote else None, "ask": quote.ask if quote else None}
+    found = opening_price(side, asked.get("kind", MARKET), **own, **market)
+    found = found or opening_price(side, MARKET, price=None, **market)
+    if found is None:
         raise BadInput(f"{symbol.name} has no price yet", param="symbol")
-    return quote.ask if side == Order.Side.BUY else quote.bid
+    return found
 
 
 @transaction.atomic

@@ -98,7 +98,7 @@ def test_opposite_positions_cancel_in_a_currency(desk):
 
 def test_working_orders_count_with_those_of_others(desk):
     desk.limit(Kind.WORKING_ORDERS, 2, Unit.COUNT)
-    resting = {"resting": True, "price": d("1.09"), "stop_loss": d("1.08"), "foreign_working": 1}
+    resting = {"kind": "limit", "price": d("1.09"), "stop_loss": d("1.08"), "foreign_working": 1}
     assert code_of(desk.order(**resting)) == ""
     assert code_of(desk.order(**resting)) == "WORKING_ORDERS"
     assert code_of(desk.order()) == ""  # at the market: it does not rest

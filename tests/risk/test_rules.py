@@ -181,7 +181,9 @@ def test_quote(bid, ask_price, seconds, expected):
 def test_without_a_quote_an_order_at_the_market_is_not_judged():
     with pytest.raises(Missing, match="quote"):
         rules.quote(question(order(market=None)))
-    assert rules.quote(question(order(market=None, price=d("1.1")))).passed
+    with pytest.raises(Missing, match="quote"):  # once its price is reached it is at the market
+        rules.quote(question(order(market=None, kind="stop", price=d("1.1"))))
+    assert rules.quote(question(order(market=None, kind="limit", price=d("1.1")))).passed
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ def test_without_a_quote_an_order_at_the_market_is_not_judged():
     ],
 )
 def test_collar(price, expected):
-    assert code(rules.collar(question(order(price=d(price))))) == expected
+    assert code(rules.collar(question(order(kind="limit", price=d(price))))) == expected
 
 
 @pytest.mark.parametrize(
@@ -238,6 +240,21 @@ def test_max_notional(most, unit, currency, expected):
 
 
 @pytest.mark.parametrize(
+    ("side", "kind", "price", "worth"),
+    [
+        ("sell", "market", None, "110020"),  # at the ask
+        ("buy", "limit", "1.09", "109000"),
+        ("buy", "stop", "1.09", "110020"),  # passed: it fills at the ask
+        ("sell", "limit", "1.09", "110000"),  # passed: it fills at the bid
+        ("sell", "stop", "1.09", "109000"),
+    ],
+)
+def test_an_order_is_worth_the_most_at_which_it_may_open(side, kind, price, worth):
+    asked = order(side=side, kind=kind, price=d(price) if price else None)
+    assert question(asked).ask.notional == d(worth)
+
+
+@pytest.mark.parametrize(
     ("fields", "most", "unit", "expected"),
     [
         ({}, "300", Unit.MONEY, ""),  # 30 pips of one lot
@@ -246,6 +263,9 @@ def test_max_notional(most, unit, currency, expected):
         ({"costs": d(7)}, "300", Unit.MONEY, "RISK_PER_TRADE"),
         ({"stop_loss": None}, "300", Unit.MONEY, "NO_STOP"),
         ({"side": "sell", "stop_loss": d("1.103")}, "300", Unit.MONEY, ""),  # from the bid
+        ({"kind": "stop", "price": d("1.09")}, "299", Unit.MONEY, "RISK_PER_TRADE"),  # passed
+        ({"kind": "limit", "price": d("1.09800")}, "80", Unit.MONEY, ""),
+        ({"price": d("1.09721")}, "299", Unit.MONEY, "RISK_PER_TRADE"),  # at the market: no price
     ],
 )
 def test_risk_per_trade(fields, most, unit, expected):

@@ -68,6 +68,16 @@ def test_a_resting_order_opens_at_its_own_price(trader):
     assert (found.entry, found.to_stop) == (D("1.09"), D(250))
 
 
+def test_a_stop_that_the_market_has_passed_opens_at_the_market(trader):
+    """Asked at 1.0805 it would fill at 1.1001: 201 pips of 5 USD, and sized by them."""
+    found = seen(trader, kind="stop", price=D("1.0805"), stop_loss=D("1.08"))
+    assert (found.entry, found.to_stop, found.facts.margin) == (D("1.1001"), D(1005), D("550.05"))
+    sized = seen(
+        trader, "1", SizeIn.PERCENT_RISK, kind="stop", price=D("1.0805"), stop_loss=D("1.08")
+    )
+    assert (sized.order.lots, sized.at_risk) == (D("0.04"), D("80.4"))
+
+
 def test_what_no_broker_has_is_refused(trader):
     with pytest.raises(BadInput, match="has no symbol"):
         seen(trader, symbol="NOTHING")
