@@ -122,7 +122,10 @@ def may_send_message(*, account_id: int, at: dt.datetime, cancels: bool = False)
     of_messages = Limit.objects.filter(kind=Kind.MESSAGES, enabled=True)
     limits = of_messages.filter(situation.of_account(account))
     with transaction.atomic():
-        return all(_counted(limit, account, at=at, cancels=cancels) for limit in limits)
+        fits = all(_counted(limit, account, at=at, cancels=cancels) for limit in limits)
+        if not fits:  # counted by every limit, or by none
+            transaction.set_rollback(True)
+    return fits
 
 
 # -- The story ---------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import os
 import socket
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -197,6 +198,15 @@ def _next_request(account: Account) -> OrderAttempt | None:
 
 @prepared
 def _requests(account: Account, now: dt.datetime) -> QuerySet[OrderAttempt]:
+    return _waiting(account, now)[:1]
+
+
+@prepared
+def _cancels(account: Account, now: dt.datetime) -> QuerySet[OrderAttempt]:
+    return _waiting(account, now).filter(action="cancel")[:1]
+
+
+def _waiting(account: Account, now: dt.datetime) -> QuerySet[OrderAttempt]:
     rows = OrderAttempt.objects.filter(_ready(now), account=account, outcome=Outcome.WAITING)
     possible = Q(order__isnull=True) | Q(order__state__in=OPEN | OVER)
     unsettled = OrderAttempt.objects.filter(
@@ -204,7 +214,7 @@ def _requests(account: Account, now: dt.datetime) -> QuerySet[OrderAttempt]:
     )
     mine = rows.filter(possible).exclude(Exists(unsettled))
     mine = mine.select_related("order__account", "order__symbol")
-    return mine.order_by("id")[:1]
+    return mine.order_by("id")
 
 
 def _next_queued(account: Account) -> Order | None:
@@ -255,16 +265,42 @@ def claim_next(held: Held, *, watermark: str) -> Claim | None:
 
 
 ENDED = object()  # what was next is over; look again
+HELD_UP = (
+    object()
+)  # it has to wait: the requests of this while are used up, or its counters are taken
 
 
 def _claim(held: Held, until: float, watermark: str) -> Any:
-    request = _next_request(held.account)
+    """What is next; where that must wait, the next cancel or closing, which have a reserve of their own."""
+    found = _claim_either(
+        held, _next_request(held.account), _next_queued, until=until, watermark=watermark
+    )
+    if found is not HELD_UP:
+        return found
+    now = timezone.now()
+    found = _claim_either(
+        held,
+        first(_cancels(held.account, now)),
+        lambda account: first(_queued_exits(account, now)),
+        until=until,
+        watermark=watermark,
+    )
+    return None if found is HELD_UP else found
+
+
+def _claim_either(
+    held: Held,
+    request: OrderAttempt | None,
+    queued: Callable[[Account], Order | None],
+    *,
+    until: float,
+    watermark: str,
+) -> Any:
+    """The request, or without one the order that is queued; None where there is neither."""
     if request:
         return _claim_request(held, request, until, watermark)
-    order = _next_queued(held.account)
-    if order is None:
-        return None
-    return _claim_order(held, order, until, watermark)
+    order = queued(held.account)
+    return _claim_order(held, order, until, watermark) if order else None
 
 
 def _claim_order(held: Held, order: Order, until: float, watermark: str) -> Any:
@@ -276,13 +312,13 @@ def _claim_order(held: Held, order: Order, until: float, watermark: str) -> Any:
         return ENDED
     verdict = gate.recheck(order_facts(order, at=now, again=True))
     if not verdict.passed and verdict.refusal and verdict.refusal.code == BUSY:
-        return None
+        return HELD_UP
     journal.keep_verdict(order, verdict, stage=OrderCheck.Stage.CLAIM, at=now)
     if not verdict.passed:
         _end_refused(order, verdict)
         return ENDED
     if not gate.may_send_message(account_id=order.account_id, at=now, cancels=order.reduces):
-        return None
+        return HELD_UP
     keep(held)
     attempt = OrderAttempt.objects.create(
         account=order.account,
@@ -317,7 +353,7 @@ def _claim_request(held: Held, request: OrderAttempt, until: float, watermark: s
         return ENDED
     cancels = request.action == Action.CANCEL
     if not gate.may_send_message(account_id=request.account_id, at=now, cancels=cancels):
-        return None
+        return HELD_UP
     keep(held)
     mine = OrderAttempt.objects.filter(pk=request.pk, outcome=Outcome.WAITING)
     mine.update(outcome=Outcome.OPEN, fence=held.fence, watermark=watermark, opened_at=now)

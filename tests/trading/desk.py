@@ -61,7 +61,7 @@ class LenientRisk:
 
     def __init__(self) -> None:
         self.held, self.used, self.refusing, self.refusing_last = set(), {}, "", ""
-        self.messages = True
+        self.messages, self.closes = True, False
 
     def authorise(self, facts):
         verdict = self._verdict(self.refusing)
@@ -85,7 +85,7 @@ class LenientRisk:
         self.held.discard(client_order_id)
 
     def may_send_message(self, *, account_id, at, cancels=False):
-        return self.messages
+        return self.messages or cancels and self.closes
 
     def put_in_place(self, monkeypatch):
         for name in ("authorise", "recheck", "consume", "release", "may_send_message"):

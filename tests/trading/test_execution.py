@@ -442,6 +442,21 @@ def test_an_entry_that_waits_for_another_try_holds_up_no_exit(desk, settings):
     assert (desk.state(behind), desk.state(closing)) == ("queued", "filled")
 
 
+def test_a_closing_and_a_cancel_pass_what_the_rate_of_requests_holds_up(desk, risk):
+    desk.place("2")
+    working = desk.place(kind="limit", price=D("1.05"))
+    desk.pump()
+    position = Position.objects.get()
+    risk.messages, risk.closes = False, True
+    waiting = desk.place()
+    services.protect(position, actor=desk.owner, stop_loss=D("1.05"))
+    closing = services.close_position(position, actor=desk.owner)
+    services.cancel(working, actor=desk.owner)
+    desk.pump()
+    assert (desk.state(closing), desk.state(working)) == ("filled", "cancelled")
+    assert (desk.state(waiting), desk.ledger.of("protect")) == ("queued", [])
+
+
 def test_no_message_is_sent_beyond_the_rate(desk, risk):
     risk.messages = False
     order = desk.place()
