@@ -16,6 +16,7 @@ from typing import Protocol, TextIO
 from zoneinfo import ZoneInfo
 
 from django.conf import settings as hub
+from django.utils import timezone
 
 from brokers.adapters.errors import Unavailable
 from brokers.adapters.messages import QuoteReport
@@ -58,12 +59,21 @@ def keep_quotes(connection: Connection, quotes: Iterable[QuoteReport]) -> int:
     """Make these the last prices known at the connection's broker; how many symbols were quoted."""
     last = {quote.symbol: quote for quote in quotes}
     symbols = BrokerSymbol.objects.filter(broker_id=connection.broker_id, name__in=last)
+    known = symbols.values_list("pk", "name", "last_quote__stated_at", "last_quote__at")
+    now = timezone.now()
     rows = [
-        Quote(symbol_id=pk, bid=q.bid, ask=q.ask, at=q.at, source=connection.name[:60])
-        for pk, name in symbols.values_list("pk", "name")
+        Quote(
+            symbol_id=pk,
+            bid=q.bid,
+            ask=q.ask,
+            at=at if stated_at == q.at else min(q.at, now),  # told again it is no younger
+            stated_at=q.at,
+            source=connection.name[:60],
+        )
+        for pk, name, stated_at, at in known
         for q in [last[name]]
     ]
-    fields = ["bid", "ask", "at", "source"]
+    fields = ["bid", "ask", "at", "stated_at", "source"]
     Quote.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["symbol"], update_fields=fields
     )

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from brokers import rates as reference
 from brokers.models import Instrument, Quote
-from risk.facts import Ages, Figure, Missing
+from risk.facts import AHEAD, Ages, Figure, Missing
 from tradershub.core.errors import BadInput
 from tradershub.finance.decimals import ONE
 
@@ -56,7 +56,7 @@ class BrokerRates:
 
     def __call__(self, source: str, target: str) -> Decimal:
         found = self.figure(source, target)
-        if found is None or self._age(found) > self._ages.oldest(found):
+        if found is None or not -AHEAD <= self._age(found) <= self._ages.oldest(found):
             raise Missing(f"rate {source} to {target}")
         return found.value
 
@@ -65,7 +65,7 @@ class BrokerRates:
         if source == target:
             return Figure(ONE, self._at)
         live = self._straight(source, target) or self._through_another(source, target)
-        if live is not None and self._age(live) <= self._ages.rate:
+        if live is not None and -AHEAD <= self._age(live) <= self._ages.rate:
             return live
         return self._of_the_day(source, target) or live
 

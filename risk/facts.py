@@ -18,6 +18,9 @@ from tradershub.finance.opening import MARKET, opening_price
 from tradershub.finance.sides import Side
 
 Value = TypeVar("Value")
+AHEAD = Decimal(
+    5
+)  # seconds that a figure may be ahead: read while the order waited for its counters
 
 
 class Intent(StrEnum):

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from risk import measures
 from risk.allowances import Allowance
 from risk.facts import (
+    AHEAD,
     BlackoutFact,
     Check,
     Intent,
@@ -175,7 +176,7 @@ def quote(question: Question) -> Check:
     if market.bid <= 0 or market.ask < market.bid:
         text = f"The quote is not two-sided: {_plain(market.bid)} to {_plain(market.ask)}"
         return refused("quote", "BAD_QUOTE", text, figures)
-    if age > question.ages.quote:
+    if _is_of_another_time(age, question.ages.quote):
         text = f"The quote of {order.symbol} is {_plain(age)} s old, expected at most {_plain(question.ages.quote)}"
         return refused("quote", "STALE_QUOTE", text, figures)
     return passed("quote", figures)
@@ -202,7 +203,7 @@ def conversion(question: Question) -> Check:
         return refused("conversion", "NO_RATE", text, {"rate": found})
     age, oldest = _seconds(order.at, rate.at), question.ages.oldest(rate)
     figures = {"rate": rate.value, "age": age, "oldest": oldest}
-    if age > oldest:
+    if age > oldest if rate.daily else _is_of_another_time(age, oldest):
         text = f"The rate to {order.currency} is {_plain(age)} s old, expected at most {_plain(oldest)}"
         return refused("conversion", "NO_RATE", text, figures)
     return passed("conversion", figures)
@@ -239,7 +240,7 @@ def free_margin(question: Question) -> Check:
     free, margin = known(order.free_margin, "free_margin"), known(order.margin, "margin")
     age = _seconds(order.at, free.at)
     figures = {"free": free.value, "margin": margin, "age": age, "oldest": question.ages.equity}
-    if age > question.ages.equity:
+    if _is_of_another_time(age, question.ages.equity):
         text = f"The free margin is {_plain(age)} s old, expected at most {_plain(question.ages.equity)}"
         return refused("free_margin", "STALE_MARGIN", text, figures)
     return passed("free_margin", figures)
@@ -509,9 +510,14 @@ def _locked(limit: LimitFact, lost: Decimal, *, allowed: Decimal, result: Decima
 def _fresh_equity(question: Question) -> Decimal:
     """The equity. Raises Missing where it is not known or older than the settings allow."""
     equity = known(question.order.equity, "equity")
-    if _seconds(question.order.at, equity.at) > question.ages.equity:
+    if _is_of_another_time(_seconds(question.order.at, equity.at), question.ages.equity):
         known(None, f"equity of the last {_plain(question.ages.equity)} s")
     return equity.value
+
+
+def _is_of_another_time(age: Decimal, oldest: Decimal) -> bool:
+    """Too old, or of a time that is yet to come: the hub's clock was set back, and nobody knows how old it is."""
+    return age > oldest or age < -AHEAD
 
 
 def _twin(name: str, question: Question, within: Decimal) -> Check:

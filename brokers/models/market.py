@@ -11,12 +11,17 @@ from tradershub.core.formats import plain
 
 
 class Quote(models.Model):
-    """The last price known of a symbol, with its moment and where it came from."""
+    """The last price known of a symbol, with its moment and where it came from.
+
+    at: what the platform states, but never after it came here first: a clock that runs ahead keeps no price fresh.
+    stated_at: as the platform states it.
+    """
 
     symbol = models.OneToOneField(BrokerSymbol, on_delete=models.CASCADE, related_name="last_quote")
     bid = PriceField()
     ask = PriceField()
     at = models.DateTimeField()
+    stated_at = models.DateTimeField(null=True)
     source = models.CharField(max_length=60)
 
     class Meta:

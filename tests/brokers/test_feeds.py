@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import statistics
+from dataclasses import replace
 from decimal import Decimal as D
 
 import pytest
+from django.utils import timezone
 
 from brokers.adapters.errors import Unavailable
 from brokers.adapters.messages import QuoteReport
@@ -204,6 +206,18 @@ def test_prices_of_another_connection_come_by_instrument(venue):
     source.save()
     with pytest.raises(Unavailable):
         feed_of(venue)
+
+
+def test_a_price_of_a_clock_that_runs_ahead_ages_from_when_it_came(venue):
+    begun = timezone.now()
+    ahead = QuoteReport(symbol="EURUSD", bid=D(1), ask=D(2), at=begun + dt.timedelta(hours=3))
+    keep_quotes(venue, [ahead])
+    first = Quote.objects.get().at
+    assert begun <= first <= timezone.now()
+    keep_quotes(venue, [ahead])  # a feed that stands still tells it again
+    assert Quote.objects.get().at == first
+    keep_quotes(venue, [replace(ahead, at=ahead.at + dt.timedelta(seconds=1))])
+    assert Quote.objects.get().at > first
 
 
 def test_the_last_of_several_prices_is_kept(venue):

@@ -168,6 +168,8 @@ def test_symbols_allowed(symbol, expected):
         ("1.1", "1.1002", 0, ""),
         ("1.1", "1.1", 30, ""),
         ("1.1", "1.1002", 31, "STALE_QUOTE"),
+        ("1.1", "1.1002", -5, ""),
+        ("1.1", "1.1002", -6, "STALE_QUOTE"),  # of a clock that ran ahead
         ("1.1002", "1.1", 0, "BAD_QUOTE"),  # crossed
         ("0", "1.1", 0, "BAD_QUOTE"),
         ("-1", "1.1", 0, "BAD_QUOTE"),
@@ -208,6 +210,8 @@ def test_collar(price, expected):
         (Figure(d(0), AT), "NO_RATE"),
         (Figure(d("-0.5"), AT), "NO_RATE"),
         (Figure(d("0.0067"), AT - dt.timedelta(hours=1)), "NO_RATE"),
+        (Figure(d("0.0067"), AT + dt.timedelta(hours=1)), "NO_RATE"),
+        (Figure(d("0.0067"), AT + dt.timedelta(hours=14), daily=True), ""),
         (Figure(d("0.0067"), AT - dt.timedelta(days=3), daily=True), ""),
         (Figure(d("0.0067"), AT - dt.timedelta(days=15), daily=True), "NO_RATE"),
     ],
@@ -273,7 +277,9 @@ def test_risk_per_trade(fields, most, unit, expected):
     assert code(rules.risk_per_trade(question(order(**fields)), bound)) == expected
 
 
-@pytest.mark.parametrize(("seconds", "expected"), [(30, ""), (31, "STALE_MARGIN")])
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(30, ""), (31, "STALE_MARGIN"), (-60, "STALE_MARGIN")]
+)
 def test_free_margin_is_of_now(seconds, expected):
     free = Figure(d(10000), AT - dt.timedelta(seconds=seconds))
     assert code(rules.free_margin(question(order(free_margin=free)))) == expected
