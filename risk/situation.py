@@ -12,7 +12,7 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from accounts.calendar import Calendar
-from accounts.models import Account, Position
+from accounts.models import Account, Deal, Position
 from accounts.valuation import AccountState, state_of
 from brokers.contracts import contracts_on
 from risk.conversion import BrokerRates
@@ -264,7 +264,7 @@ def closable(order: OrderFacts) -> Decimal:
 
 
 def opened_in(order: OrderFacts, account: Account, limits: Collection[LimitFact]) -> dict[int, int]:
-    """Positions opened in the account's trading day, by limit of trades."""
+    """Orders that opened or added in the account's trading day, by limit of trades."""
     found = {}
     for limit in limits:
         if limit.kind == Kind.TRADES:
@@ -280,14 +280,32 @@ def _opened(limit: LimitFact, order: OrderFacts, account: Account) -> int:
             account__owner=order.owner_id, strategy=limit.strategy, intent="entry", consumed__gt=0
         )
         return rows.filter(at__gte=start, at__lt=end).count()
-    opened = Position.objects.filter(opened_at__gte=start, opened_at__lt=end)
+    mine = _of_limit(limit)
+    deals = Deal.objects.filter(mine, at__gte=start, at__lt=end, entry__in=ADDING, reverses=None)
+    orders, told = set(), set()
+    for who, number, ref, key, pk in deals.values_list(
+        "account", "broker_order_id", "position_ref", "key", "pk"
+    ):
+        orders.add((who, number or pk))
+        told.add((who, ref or key))
+    # A platform that does not say what a deal did: by the positions that began.
+    began = Position.objects.filter(mine, opened_at__gte=start, opened_at__lt=end)
+    return len(orders) + len(set(began.values_list("account", "ref")) - told)
+
+
+ADDING = (Deal.Entry.IN, Deal.Entry.IN_OUT)
+
+
+def _of_limit(limit: Limit) -> Q:
+    """Deals and positions that the limit is about."""
+    mine = Q()
     if limit.owner_id is not None:
-        opened = opened.filter(account__owner=limit.owner_id)
+        mine &= Q(account__owner=limit.owner_id)
     if limit.scope == Scope.ACCOUNT:
-        opened = opened.filter(account=limit.account_id)
+        mine &= Q(account=limit.account_id)
     if limit.scope == Scope.INSTRUMENT:
-        opened = opened.filter(symbol__instrument=limit.instrument_id)
-    return opened.count()
+        mine &= Q(symbol__instrument=limit.instrument_id)
+    return mine
 
 
 # -- Other orders ------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Sum
 
 from accounts import manual
+from accounts.models import Deal
 from risk import gate, kill_switch
 from risk.facts import Check, Figure, Price
 from risk.kinds import Kind, Scope, Unit, Window
@@ -88,6 +89,35 @@ def test_what_is_open_counts(desk, kind, unit, fits, refuses):
     gate.release(order.client_order_id)
     Limit.objects.filter(pk=limit.pk).update(value=d(refuses))
     assert code_of(desk.order(lots=d(1))) == kind.upper()
+
+
+def test_trades_of_a_day_are_orders_that_opened_or_added_by_whomever(desk):
+    position = desk.position(opened_at=AT - dt.timedelta(days=3))  # it was there before
+    desk.position(opened_at=AT)  # of a platform that does not say what a deal did
+
+    def deal(number, order, entry, **fields):
+        given = {
+            "kind": "trade",
+            "symbol": desk.symbol,
+            "side": "buy",
+            "volume": d(1),
+            "price": d("1.1"),
+        }
+        given |= {"currency": "USD", "at": AT, "source": "live", "position_ref": position.ref}
+        return Deal.objects.create(
+            account=desk.account, key=number, broker_deal_id=number, broker_order_id=order,
+            entry=entry, **given | fields,
+        )  # fmt: skip
+
+    deal("1", "a", "in")
+    deal("2", "a", "in")  # the same order, in two fills
+    deal("3", "b", "in")
+    deal("4", "c", "out")
+    deal("5", "d", "in", at=AT - dt.timedelta(days=1))
+    limit = desk.limit(Kind.TRADES, 3, Unit.COUNT)
+    assert code_of(desk.order()) == "TRADES"
+    Limit.objects.filter(pk=limit.pk).update(value=4)
+    assert code_of(desk.order()) == ""
 
 
 def test_opposite_positions_cancel_in_a_currency(desk):
@@ -488,6 +518,15 @@ def test_requests_to_a_broker_are_counted_and_cancels_apart(desk):
     assert [may(n, cancels=True) for n in (3, 4, 5)] == [True, True, False]
     assert may(10)
     assert gate.may_send_message(account_id=make_account().pk, at=AT)
+
+
+def test_a_request_that_one_limit_refuses_counts_in_none(desk):
+    wide = desk.limit(Kind.MESSAGES, 3, Unit.COUNT, seconds=10)
+    narrow = desk.limit(Kind.MESSAGES, 1, Unit.COUNT, seconds=10)
+    sent = [gate.may_send_message(account_id=desk.account.pk, at=AT) for _ in range(3)]
+    assert sent == [True, False, False]
+    used = dict(Usage.objects.values_list("limit_id", "used"))
+    assert used == {wide.pk: 1, narrow.pk: 1}
 
 
 def test_a_check_says_which_limit_it_is_of(desk):
