@@ -62,7 +62,7 @@ class OrderFacts:
     the price moves by 1 (the contract size, or tick value / tick size). `lot_min`, `lot_step`, `lot_max`: the
     broker's terms; lot_max None means that the terms name no largest.
     Figures: `rate` is account currency for one of the quote currency. `margin` is what the broker would hold
-    for the whole order, `costs` its round-turn commission and expected slippage (positive), both in the
+    for the whole order, `costs` its round-turn commission (positive), both in the
     account's currency. `equity`, `free_margin`: the account's, in its currency; left None they are computed
     from the books. `strategy_result`: the strategy's profit and loss of the day on this account, open
     positions included. `correlations`: r of daily returns with this symbol by instrument id, of the
@@ -111,7 +111,7 @@ class OrderFacts:
     market: Price | None = None
     rate: Figure | None = None
     margin: Decimal | None = None
-    costs: Decimal = Decimal(0)
+    costs: Decimal | None = Decimal(0)
     equity: Figure | None = None
     free_margin: Figure | None = None
     strategy_result: Decimal | None = None

@@ -13,6 +13,7 @@ from tradershub.finance.opening import LIMIT
 from tradershub.finance.sides import DIRECTION
 
 LONG, SHORT = "long", "short"
+COSTS = "commission in the account's currency"
 
 
 def reference_price(order: OrderFacts) -> Decimal:
@@ -46,7 +47,8 @@ def risk(order: OrderFacts) -> Decimal:
     stop = known(order.stop_loss, "stop_loss")
     rate = known(order.rate, "rate").value
     distance = abs(entry_price(order) - stop)
-    return distance * order.lots * known(order.point_value, "point_value") * rate + order.costs
+    lost = distance * order.lots * known(order.point_value, "point_value") * rate
+    return lost + known(order.costs, COSTS)
 
 
 def legs(order: OrderFacts) -> dict[str, Decimal]:
@@ -59,7 +61,7 @@ def ask_of(order: OrderFacts, ages: Ages) -> Ask:
     """What the order adds; what cannot be known of it stays None."""
     worth = _or_none(lambda: notional(order))
     at_stop = _or_none(lambda: risk(order))
-    if at_stop is None and order.stop_loss is None and worth is not None:
+    if order.stop_loss is None and worth is not None and order.costs is not None:
         at_stop = worth * ages.no_stop_move / HUNDRED + order.costs
     return Ask(
         account_id=order.account_id,

@@ -493,7 +493,7 @@ def _loss(name: str, code: str, question: Question, limit: LimitFact) -> Check:
     if limit.latched_at:
         text = f"{limit.name} was broken at {limit.latched_at:%Y-%m-%d %H:%M} UTC and stays so"
         return refused(name, code, text, figures)
-    at_stop = question.ask.risk if order.stop_loss is not None else None
+    at_stop = measures.risk(order) if order.stop_loss is not None else None
     if at_stop is not None and at_stop > room:
         text = f"{limit.name}: the stop would lose {_round(at_stop)} {order.currency}, {_round(room)} is left"
         return refused(name, f"{code}_ROOM", text, {**figures, "at_stop": at_stop})

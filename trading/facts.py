@@ -40,6 +40,7 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
     contract = market.contracts.get(symbol.pk)
     quote = getattr(symbol, "last_quote", None)
     price, in_use = opening_of(order, quote), kinds_in_use()
+    rate = rate_to_account(market, symbol, account, quote, at)
     connection = account.connection
     return OrderFacts(
         client_order_id=order.client_order_id,
@@ -72,9 +73,9 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
         lot_step=contract.lot_step if contract else None,
         lot_max=contract.lot_max if contract else None,
         market=Price(quote.bid, quote.ask, quote.at) if quote else None,
-        rate=rate_to_account(market, symbol, account, quote, at),
+        rate=rate,
         margin=None if again else _margin(order, symbol, account, market, price),
-        costs=_costs(order, symbol, account, market, contract, price),
+        costs=_costs(order, symbol, account, market, contract, price, rate),
         correlations=(
             correlations_of(symbol.instrument, account, at=at)
             if Kind.CORRELATED in in_use and not (order.reduces or again)
@@ -211,8 +212,12 @@ def _costs(
     market: Market,
     contract: ContractTerms | None,
     price: Decimal | None,
-) -> Decimal:
-    """The commission of a round turn by the symbol's terms, positive, in the account's currency."""
+    rate: Figure | None,
+) -> Decimal | None:
+    """The commission of a round turn by the symbol's terms, positive, in the account's currency.
+
+    None where no rate is known from the currency it is charged in.
+    """
     terms = market.terms.get(symbol.pk)
     if terms is None or contract is None or price is None or symbol.instrument is None:
         return ZERO
@@ -227,5 +232,9 @@ def _costs(
         scheme.PER_MILLION: (notional / MILLION * each, quote),
     }
     amount, currency = by_scheme[scheme(terms.commission_scheme)]
+    if not amount:
+        return ZERO
     converted = market.rates.convert(amount, currency, own, day)
-    return BOTH_WAYS * (converted if converted is not None else amount)
+    if converted is None and currency == quote and rate is not None:
+        converted = amount * rate.value
+    return None if converted is None else BOTH_WAYS * converted

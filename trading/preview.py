@@ -52,7 +52,9 @@ class Preview:
     @property
     def at_risk(self) -> Decimal | None:
         """R: lost at the stop, with the commission of the round turn."""
-        return None if self.to_stop is None else self.to_stop + self.facts.costs
+        if self.to_stop is None or self.facts.costs is None:
+            return None
+        return self.to_stop + self.facts.costs
 
     @property
     def risk_percent(self) -> Decimal | None:
@@ -65,7 +67,7 @@ class Preview:
     def at_target(self) -> Decimal | None:
         """Won at the target, less the commission."""
         won = self._between(self.order.take_profit, self.entry)
-        return None if won is None else won - self.facts.costs
+        return None if won is None or self.facts.costs is None else won - self.facts.costs
 
     @property
     def r_multiple(self) -> Decimal | None:

@@ -365,6 +365,15 @@ def test_loss(lost, unit, value, capital, expected):
     assert code(rules.loss(asked, bound)) == expected
 
 
+def test_a_commission_that_nobody_can_convert_is_missed_wherever_the_stop_counts():
+    asked = question(order(costs=None), losses={1: Losses(result=d(0), reference=d(0), base=d(0))})
+    assert asked.ask.risk is None
+    with pytest.raises(Missing, match="commission"):
+        rules.risk_per_trade(asked, limit(Kind.RISK_PER_TRADE, 300, Unit.MONEY))
+    with pytest.raises(Missing, match="commission"):
+        rules.loss(asked, limit(Kind.LOSS, 500, Unit.MONEY))
+
+
 def test_a_stop_beyond_what_is_left_is_refused_with_both_figures():
     found = Losses(result=d(-300), reference=d(0), base=d(10000))
     check = rules.loss(question(losses={1: found}), limit(Kind.LOSS, 500, Unit.MONEY))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from decimal import Decimal as D
 
 import pytest
+from django.utils import timezone
 
+from brokers.models import BrokerSymbol, Quote, SymbolTerms
 from risk.kinds import Kind, Scope, Unit
 from risk.models import Limit, Reservation, RiskEvent, Usage
 from tests.desk.papers import PaperTrader
@@ -76,6 +78,17 @@ def test_a_stop_that_the_market_has_passed_opens_at_the_market(trader):
         trader, "1", SizeIn.PERCENT_RISK, kind="stop", price=D("1.0805"), stop_loss=D("1.08")
     )
     assert (sized.order.lots, sized.at_risk) == (D("0.04"), D("80.4"))
+
+
+def test_a_commission_in_the_quote_currency_is_converted_by_the_symbols_own_price(trader):
+    """0.1 % of 0.5 x 100,000 USD, twice: 100 USD; without a reference rate it is not 15,000."""
+    yen = BrokerSymbol.objects.get(broker=trader.account.broker, name="USDJPY")
+    SymbolTerms.objects.filter(symbol=yen).update(
+        commission_scheme="percent", commission_rate="0.1"
+    )
+    now = {"at": timezone.now(), "source": "test"}
+    Quote.objects.update_or_create(symbol=yen, defaults={"bid": "150", "ask": "150", **now})
+    assert seen(trader, symbol="USDJPY").facts.costs == D(100)
 
 
 def test_what_no_broker_has_is_refused(trader):
