@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from brokers.adapters.base import Adapter
 from brokers.adapters.errors import AdapterError
-from brokers.adapters.messages import OrderReport, Search, Status, Tier
+from brokers.adapters.messages import Duration, OrderReport, OrderTicket, Search, Status, Tier
 from tradershub.core.failpoints import failpoint
 from trading import journal, lanes, reports, sync, tickets
 from trading.models import Order, OrderAttempt
@@ -104,16 +104,22 @@ def _came_to(attempt: OrderAttempt, found: OrderReport) -> tuple[str, str]:
         if over:
             return Outcome.DONE, f"The order is {found.status} at the broker"
         return Outcome.PROVED_ABSENT, "The order still works at the broker: it was not cancelled"
-    ticket = lanes.ticket_asked(attempt)
-    same = (found.lots, found.price, found.limit_price, found.stops) == (
-        ticket.lots,
-        ticket.price,
-        ticket.limit_price,
-        ticket.stops,
-    )
-    if same:
+    if is_as_asked(lanes.ticket_asked(attempt), found):
         return Outcome.DONE, "The broker states the order as it was asked for"
     return Outcome.PROVED_ABSENT, "The broker states the order as it was before"
+
+
+def is_as_asked(ticket: OrderTicket, found: OrderReport) -> bool:
+    """Whether the broker states each term as it was asked for. A price that its kind has not is the platform's own."""
+    terms = ("lots", "stops", "duration", *tickets.NEEDS.get(ticket.kind, ()))
+    if any(getattr(found, name) != getattr(ticket, name) for name in terms):
+        return False
+    return ticket.duration != Duration.GTD or _same_second(found.expires_at, ticket.expires_at)
+
+
+def _same_second(one: dt.datetime | None, other: dt.datetime | None) -> bool:
+    """Platforms keep seconds, or less of them."""
+    return bool(one and other) and abs(one - other) <= dt.timedelta(seconds=1)
 
 
 def _missed(attempt: OrderAttempt, order: Order, search: Search, adapter: Adapter) -> None:
