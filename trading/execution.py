@@ -279,8 +279,10 @@ def _take(attempt: OrderAttempt, ack: Ack) -> None:
     attempt.refresh_from_db(fields=["outcome", "fence", "evidence"])
     if attempt.outcome in (Outcome.OPEN, Outcome.UNKNOWN):
         journal.settle(attempt, Outcome.DONE, text=ack.order.reason)
-    besides = {"sent_at": attempt.sent_at, "answered_at": timezone.now()}
-    if attempt.action == Action.AMEND:
+    besides = {}
+    if attempt.action in (Action.PLACE, Action.CLOSE):
+        besides = {"sent_at": attempt.sent_at, "answered_at": timezone.now()}
+    elif attempt.action == Action.AMEND:
         besides = tickets.terms_of(lanes.ticket_asked(attempt))
     found = reports.take_order(attempt.account, ack.order, actor="broker", **besides)
     if found is None or State(found.state) in PENDING:

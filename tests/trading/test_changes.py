@@ -46,6 +46,12 @@ def test_a_working_order_is_cancelled(desk, working, risk):
     assert (risk.held, working.resume_state) == (set(), "")
     with pytest.raises(Conflict, match="cancelled already"):
         services.cancel(working, actor=desk.owner)
+def test_a_cancel_leaves_the_time_at_which_its_order_was_sent(desk, working):
+    sent, answered = working.sent_at, working.answered_at
+    cancel(desk, working)
+    assert (working.sent_at, working.answered_at) == (sent, answered)
+
+
 
 
 def test_an_order_that_a_change_renumbered_is_the_same_order(desk, working):
