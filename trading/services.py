@@ -22,6 +22,7 @@ from brokers.models import BrokerSymbol
 from brokers.platforms import PLATFORMS
 from risk import gate, kill_switch
 from tradershub.core.audit import record
+from risk.facts import Check
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.fields import LotsField
 from tradershub.core.formats import plain
@@ -294,7 +295,8 @@ def amend(order: Order, *, actor: Any, **changes: Any) -> OrderAttempt:
     risks_more = _risks_more(order, wanted)
     if order.account.is_for_real_money and risks_more:
         demand(actor, Step.ORDER, order.account)
-    _ask_risk_anew(order, wanted, risks_more=risks_more)
+    if refusal := _ask_risk_anew(order, wanted, risks_more=risks_more):
+        return refusal
     _lock_as_read(order)
     asked = tickets.to_plain(ticket_of(order, **changes))
     return _request(order, Action.AMEND, actor=actor, asked=asked)
@@ -306,6 +308,15 @@ def _risks_more(before: Order, after: Order) -> bool:
         return False
     if after.lots > before.lots or any(getattr(before, n) != getattr(after, n) for n in ENTRY):
         return True
+    with transaction.atomic():
+        made = _amended(order, actor=actor, changes=changes)
+    if isinstance(made, Check):
+        raise Conflict(made.text, code=made.code.lower(), keeps=True)
+    return made
+
+
+def _amended(order: Order, *, actor: Any, changes: dict[str, Any]) -> OrderAttempt | Check:
+    """The request, or what refused it."""
     return _is_farther(before.side, before.stop_loss, after.stop_loss)
 
 
@@ -316,12 +327,15 @@ def _is_farther(side: str, known: Decimal | None, wanted: Decimal | None) -> boo
     return wanted is None or (wanted < known if side == Order.Side.BUY else wanted > known)
 
 
-def _ask_risk_anew(order: Order, wanted: Order, *, risks_more: bool) -> None:
+def _is_wider(known: Decimal | None, wanted: Decimal | None) -> bool:
+    """Whether a stop that follows at that distance would follow farther away, or not at all."""
+    return known is not None and (wanted is None or wanted > known)
+
+
+def _ask_risk_anew(order: Order, wanted: Order, *, risks_more: bool) -> Check | None:
     now = timezone.now()
     facts = replace(order_facts(wanted, at=now), risks_no_more=not risks_more)
     verdict = gate.authorise(facts)
-    if verdict.refusal:
-        raise Conflict(verdict.refusal.text, code=verdict.refusal.code.lower())
     journal.keep_verdict(order, verdict, stage=OrderCheck.Stage.CHANGE, at=now)
 
 
@@ -365,6 +379,7 @@ def _request(
     _audited(order, f"order.{action}", actor=actor, details=asked)
     wake(order.account)
     return made
+    return verdict.refusal
 
 
 def _audited(order: Order, action: str, *, actor: Any, details: dict[str, Any]) -> None:

@@ -15,6 +15,8 @@ from tradershub.reports.needs import what_needs
 from trading import reports, services
 from trading.models import Lane, Order, OrderAttempt
 
+from tradershub.core.once import once
+from tradershub.core.step_up import StepUpNeeded
 D = Decimal
 
 
@@ -181,15 +183,22 @@ def test_two_looks_at_a_change_that_is_not_there_are_a_pause_apart(desk, working
     assert (desk.state(working), working.price) == ("working", D("1.05"))
 
 
-def test_a_change_that_risk_refuses_is_not_asked_for(desk, working, risk):
+def test_a_change_that_risk_refuses_is_not_asked_for_and_what_was_said_stays(desk, working, risk):
     risk.refusing = "MAX_LOTS"
     with pytest.raises(Conflict, match="MAX_LOTS"):
-        services.amend(working, actor=desk.owner, lots=D(30))
+        once("of the form", owner=desk.owner, action="change", sent={}, act=change)
     assert not working.attempts.filter(action="amend").exists()
+
+
+    def change():
+        return services.amend(working, actor=desk.owner, lots=D(30))
 
 
 def test_a_cancel_takes_the_place_of_a_change_that_waits(desk, working):
     change = services.amend(working, actor=desk.owner, price=D("1.06"))
+    assert working.checks.get(stage="change").code == "MAX_LOTS"
+    risk.refusing = ""  # the form may be sent again
+    assert once("of the form", owner=desk.owner, action="change", sent={}, act=change).asked
     assert cancel(desk, working) == "cancelled"
     change.refresh_from_db()
     assert (change.outcome, desk.ledger.of("amend")) == ("withdrawn", [])
@@ -351,6 +360,53 @@ def test_stops_of_what_is_gone_are_refused_and_of_nothing_not_asked_for(desk, po
     with pytest.raises(BadInput, match="found none"):
         services.protect(position, actor=desk.owner)
     asked = services.protect(position, actor=desk.owner, stop_loss=D("1.09"))
+@pytest.mark.parametrize(
+    "stops",
+    [
+        {"stop_loss": D(-1)},
+        {"stop_loss": D(0)},
+        {"trail": D(0)},
+        {"stop_loss": D("1.1")},  # at the bid it would close at once
+        {"take_profit": D("1.05")},
+    ],
+)
+def test_stops_that_cannot_be_are_refused_before_they_replace_sound_ones(desk, position, stops):
+    with pytest.raises(BadInput) as refusal:
+        services.protect(position, actor=desk.owner, **stops)
+    assert refusal.value.param in stops
+    assert not OrderAttempt.objects.filter(action="protect").exists()
+
+
+def test_without_a_price_of_now_any_level_may_be_asked_for(desk, position):
+    Quote.objects.update(at=timezone.now() - timedelta(minutes=10))
+    services.protect(position, actor=desk.owner, stop_loss=D("1.2"))
+    assert OrderAttempt.objects.filter(action="protect").exists()
+
+
+@pytest.mark.second_factor
+@pytest.mark.parametrize(
+    ("stops", "is_known", "asks"),
+    [
+        ({"trail": None}, True, True),
+        ({"trail": D("0.02")}, True, True),
+        ({"trail": D("0.005")}, True, False),
+        ({"stop_loss": None}, True, True),
+        ({"stop_loss": D("1.08")}, True, True),
+        ({"stop_loss": D("1.095")}, True, False),
+        ({"take_profit": None}, True, False),
+        ({"stop_loss": D("1.095")}, False, True),  # filled just now: it may carry a nearer one
+    ],
+)
+def test_what_may_lose_more_real_money_asks_for_a_code(desk, position, stops, is_known, asks):
+    Account.objects.update(kind="live")
+    nothing = {"stop_loss": None, "trailing_distance": None, "mark_at": None}
+    known = {"stop_loss": D("1.09"), "trailing_distance": D("0.01"), "mark_at": timezone.now()}
+    Position.objects.update(**(known if is_known else nothing))
+    with pytest.raises(StepUpNeeded) if asks else nullcontext():
+        services.protect(position, actor=desk.owner, **stops)
+    assert OrderAttempt.objects.filter(action="protect").exists() != asks
+
+
     desk.ledger.append(
         action="close", client_id="by hand", symbol="EURUSD", side="sell", lots="2", kind="market",
         price=None, filled="2", position_ref=position.ref, stops=[None, None],

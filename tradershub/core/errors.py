@@ -4,12 +4,18 @@ from __future__ import annotations
 
 
 class HubError(Exception):
-    """A refusal with one clear sentence for the person who asked."""
+    """A refusal with one clear sentence for the person who asked.
+
+    keeps: something was written of it that must stay, as of a limit that was found broken.
+    """
 
     code = "refused"
 
-    def __init__(self, message: str, *, code: str = "", param: str = "") -> None:
+    def __init__(
+        self, message: str, *, code: str = "", param: str = "", keeps: bool = False
+    ) -> None:
         super().__init__(message)
+        self.keeps = keeps
         self.message = message
         self.code = code or self.code
         self.param = param

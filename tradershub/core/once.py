@@ -13,7 +13,7 @@ from django.apps import apps
 from django.db import transaction
 from django.utils import timezone
 
-from tradershub.core.errors import BadInput, Conflict
+from tradershub.core.errors import BadInput, Conflict, HubError
 from tradershub.core.models import Submission
 
 LONGEST = 64
@@ -24,16 +24,23 @@ def new_token() -> str:
     return uuid.uuid4().hex
 
 
-@transaction.atomic
 def once(token: str, *, owner: Any, action: str, sent: Any, act: Callable[[], Any]) -> Any:
     """The row that `act` makes; for a token that this person sent before, the row it made then.
 
     sent: the values that came with the token. Without a token it acts every time. A refusal leaves the
-    token free, as nothing was written. Raises Conflict for a token that stood for another action or
-    other values, or whose row is gone.
+    token free, as nothing was written but what such a one `keeps`. Raises Conflict for a token that stood for
+    another action or other values, or whose row is gone.
     """
+    with transaction.atomic():
+        row = _once(token, owner=owner, action=action, sent=sent, act=act)
+    if isinstance(row, HubError):
+        raise row
+    return row
+
+
+def _once(token: str, *, owner: Any, action: str, sent: Any, act: Callable[[], Any]) -> Any:
     if not token:
-        return act()
+        return _acted(act)
     if len(token) > LONGEST or not token.isprintable():
         raise BadInput(f"Expected an idempotency key of at most {LONGEST} printable characters")
     Submission.objects.filter(at__lt=timezone.now() - KEPT).delete()
@@ -43,10 +50,23 @@ def once(token: str, *, owner: Any, action: str, sent: Any, act: Callable[[], An
     )
     if not is_new:
         return _what_it_made(claim, action, sent_hash)
-    row = act()
+    row = _acted(act)
+    if isinstance(row, HubError):
+        claim.delete()
+        return row
     claim.model, claim.row_id = row._meta.label_lower, row.pk
     claim.save(update_fields=["model", "row_id"])
     return row
+
+
+def _acted(act: Callable[[], Any]) -> Any:
+    """The row, or the refusal of which something was written that stays."""
+    try:
+        return act()
+    except HubError as refusal:
+        if not refusal.keeps:
+            raise
+        return refusal
 
 
 def _hash(sent: Any) -> str:
