@@ -6,6 +6,7 @@ Nothing in here speaks to a broker: a worker of the account's lane does (`tradin
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -21,8 +22,8 @@ from brokers.adapters.messages import Duration, Kind
 from brokers.models import BrokerSymbol
 from brokers.platforms import PLATFORMS
 from risk import gate, kill_switch
-from tradershub.core.audit import record
 from risk.facts import Check
+from tradershub.core.audit import record
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.fields import LotsField
 from tradershub.core.formats import plain
@@ -124,7 +125,7 @@ def id_from(account: Account, origin: Origin) -> str:
 def _symbol(account: Account, symbol: BrokerSymbol | str) -> BrokerSymbol:
     if isinstance(symbol, BrokerSymbol) and symbol.broker_id == account.broker_id:
         return symbol
-    theirs = BrokerSymbol.objects.filter(broker=account.broker_id)
+    theirs = BrokerSymbol.objects.select_related("last_quote").filter(broker=account.broker_id)
     name = symbol.name if isinstance(symbol, BrokerSymbol) else symbol
     found = theirs.filter(name=name).first()
     if found is None:
@@ -196,6 +197,10 @@ def _check(order: Order) -> None:
     _check_prices(order)
     if order.duration == Duration.GTD and order.expires_at is None:
         raise BadInput("An order until a time needs that time", param="expires_at")
+    if order.duration != Duration.GTD and order.expires_at is not None:
+        raise BadInput(
+            "Only an order until a time has one: expected duration gtd", param="expires_at"
+        )
     if order.expires_at and order.expires_at <= order.received_at:
         raise BadInput("Expected a time that is still to come", param="expires_at")
     _check_platform(order)
@@ -219,7 +224,11 @@ def _check_prices(order: Order) -> None:
             raise BadInput(f"Expected a {name.replace('_', ' ')} above zero", param=name)
     price = order.limit_price or order.price
     stop, target = order.stop_loss, order.take_profit
-    if order.reduces or (price is None and (stop is None or target is None)):
+    if order.reduces:
+        return
+    if order.kind == Kind.MARKET and order.origin_kind == HAND and (stop or target):
+        refuse_passed(order.symbol, order.side, stop_loss=stop, take_profit=target)
+    if price is None and (stop is None or target is None):
         return
     is_buy = order.side == Order.Side.BUY
     for name, level, below in (("stop_loss", stop, is_buy), ("take_profit", target, not is_buy)):
@@ -230,6 +239,27 @@ def _check_prices(order: Order) -> None:
             where = "below" if below else "above"
             words = f"{name.replace('_', ' ')} of a {order.side} {where} {plain(against)}"
             raise BadInput(f"Expected the {words}, found {plain(level)}", param=name)
+
+
+def refuse_passed(symbol: BrokerSymbol, side: str, **levels: Decimal | None) -> None:
+    """Raises BadInput for a stop_loss or take_profit at which a position of that side would close at once.
+
+    By a price of now: where there is none, nobody knows.
+    """
+    quote = getattr(symbol, "last_quote", None)
+    if quote is None or timezone.now() - quote.at > timedelta(seconds=settings.STALE_SECONDS):
+        return
+    is_buy = side == Order.Side.BUY
+    price = quote.bid if is_buy else quote.ask
+    for name, below in (("stop_loss", is_buy), ("take_profit", not is_buy)):
+        level = levels.get(name)
+        if level is None or (level < price if below else level > price):
+            continue
+        where = "below" if below else "above"
+        raise BadInput(
+            f"Expected a price {where} the market's {plain(price)}, found {plain(level)}",
+            param=name,
+        )
 
 
 def _check_platform(order: Order) -> None:
@@ -270,13 +300,22 @@ def cancel(order: Order, *, actor: Any) -> Order:
     return order
 
 
-@transaction.atomic
 def amend(order: Order, *, actor: Any, **changes: Any) -> OrderAttempt:
     """Change a working order (tickets.CHANGEABLE); the broker is asked in the order's turn.
 
-    Raises Conflict where it does not work at the broker, where a rule refuses what it would become, or where it
-    changed while that was asked; StepUpNeeded where it would risk more real money.
+    Raises Conflict where it does not work at the broker, where it changed while the rules were asked, or where
+    one refuses what it would become: what they said, and a limit found broken, are kept; StepUpNeeded where it
+    would risk more real money.
     """
+    with transaction.atomic():
+        made = _amended(order, actor=actor, changes=changes)
+    if isinstance(made, Check):
+        raise Conflict(made.text, code=made.code.lower(), keeps=True)
+    return made
+
+
+def _amended(order: Order, *, actor: Any, changes: dict[str, Any]) -> OrderAttempt | Check:
+    """The request, or what refused it."""
     order, changes = _read(order), _exact(changes)
     if unknown := set(changes) - set(tickets.CHANGEABLE):
         raise BadInput(f"{sorted(unknown)[0]} of an order cannot be changed", param=min(unknown))
@@ -303,20 +342,13 @@ def amend(order: Order, *, actor: Any, **changes: Any) -> OrderAttempt:
 
 
 def _risks_more(before: Order, after: Order) -> bool:
-    """More lots, another market price to enter at, or a stop that is gone or farther away."""
+    """More lots, another price to enter at, or a stop or trail that is gone or farther away."""
     if before.reduces:
         return False
     if after.lots > before.lots or any(getattr(before, n) != getattr(after, n) for n in ENTRY):
         return True
-    with transaction.atomic():
-        made = _amended(order, actor=actor, changes=changes)
-    if isinstance(made, Check):
-        raise Conflict(made.text, code=made.code.lower(), keeps=True)
-    return made
-
-
-def _amended(order: Order, *, actor: Any, changes: dict[str, Any]) -> OrderAttempt | Check:
-    """The request, or what refused it."""
+    if _is_wider(before.trail, after.trail):
+        return True
     return _is_farther(before.side, before.stop_loss, after.stop_loss)
 
 
@@ -337,6 +369,7 @@ def _ask_risk_anew(order: Order, wanted: Order, *, risks_more: bool) -> Check | 
     facts = replace(order_facts(wanted, at=now), risks_no_more=not risks_more)
     verdict = gate.authorise(facts)
     journal.keep_verdict(order, verdict, stage=OrderCheck.Stage.CHANGE, at=now)
+    return verdict.refusal
 
 
 def _read(order: Order) -> Order:
@@ -379,7 +412,6 @@ def _request(
     _audited(order, f"order.{action}", actor=actor, details=asked)
     wake(order.account)
     return made
-    return verdict.refusal
 
 
 def _audited(order: Order, action: str, *, actor: Any, details: dict[str, Any]) -> None:
@@ -464,7 +496,8 @@ def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> Order
     """Set stop_loss, take_profit or trail of an open position, None to remove it; those not named stay.
 
     What stays is read from the platform when the request goes out: a stop may follow the market meanwhile.
-    Raises Conflict, BadInput; StepUpNeeded where a stop for real money goes, or goes farther away.
+    Raises Conflict; BadInput, also for a level that the market has passed; StepUpNeeded where a stop for real
+    money goes or goes farther away, or may.
     """
     position, stops = _locked_position(position), _exact(stops)
     if not position.open_volume:
@@ -473,12 +506,16 @@ def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> Order
         raise BadInput(f"{min(unknown)} of a position cannot be set", param=min(unknown))
     if not stops:
         raise BadInput("Expected a stop, a target or a trail that is to be another; found none")
+    for name, value in stops.items():
+        if value is not None and value <= 0:
+            word = name.replace("_", " ")
+            raise BadInput(f"Expected a {word} above zero, found {plain(value)}", param=name)
+    refuse_passed(position.symbol, position.side, **stops)
     account = position.account
     standing = kill_switch.standing(account)
     if standing.engaged or not account.may_close or account.connection is None:
         raise Conflict(f"Trading on {account} is stopped or switched off")
-    wanted = stops.get("stop_loss", position.stop_loss)
-    if account.is_for_real_money and _is_farther(position.side, position.stop_loss, wanted):
+    if account.is_for_real_money and _may_lose_more(position, stops):
         demand(actor, Step.ORDER, account)
     asked = {name: None if v is None else f"{v.normalize():f}" for name, v in stops.items()}
     made = OrderAttempt.objects.create(
@@ -498,11 +535,21 @@ def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> Order
     return made
 
 
+def _may_lose_more(position: Position, stops: dict[str, Decimal | None]) -> bool:
+    """Whether its stop or trail goes or goes farther away. Before the first look at it nobody knows what it has."""
+    if position.mark_at is None:
+        return "stop_loss" in stops or "trail" in stops
+    stop = stops.get("stop_loss", position.stop_loss)
+    trail = stops.get("trail", position.trailing_distance)
+    return _is_farther(position.side, position.stop_loss, stop) or _is_wider(
+        position.trailing_distance, trail
+    )
+
+
 def _locked_position(position: Position) -> Position:
     rows = Position.objects.select_for_update(of=("self",))
-    return rows.select_related("account__connection", "account__broker", "symbol").get(
-        pk=position.pk
-    )
+    beside = ("account__connection", "account__broker", "symbol__last_quote")
+    return rows.select_related(*beside).get(pk=position.pk)
 
 
 # -- What only a person can decide -------------------------------------------------------------

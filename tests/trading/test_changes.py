@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
-from accounts.models import Position
+from accounts.models import Account, Position
 from brokers.adapters.messages import DealReport
+from brokers.models import Quote
 from risk import kill_switch
 from tradershub.core.errors import BadInput, Conflict
+from tradershub.core.once import once
+from tradershub.core.step_up import StepUpNeeded
 from tradershub.reports.needs import what_needs
 from trading import reports, services
 from trading.models import Lane, Order, OrderAttempt
 
-from tradershub.core.once import once
-from tradershub.core.step_up import StepUpNeeded
 D = Decimal
 
 
@@ -42,18 +46,18 @@ def cancel(desk, order):
     return desk.state(order)
 
 
-def test_a_working_order_is_cancelled(desk, working, risk):
-    assert cancel(desk, working) == "cancelled"
-    assert [event.rule for event in working.events.order_by("seq")][-2:] == ["T16", "T16"]
-    assert (risk.held, working.resume_state) == (set(), "")
-    with pytest.raises(Conflict, match="cancelled already"):
-        services.cancel(working, actor=desk.owner)
 def test_a_cancel_leaves_the_time_at_which_its_order_was_sent(desk, working):
     sent, answered = working.sent_at, working.answered_at
     cancel(desk, working)
     assert (working.sent_at, working.answered_at) == (sent, answered)
 
 
+def test_a_working_order_is_cancelled(desk, working, risk):
+    assert cancel(desk, working) == "cancelled"
+    assert [event.rule for event in working.events.order_by("seq")][-2:] == ["T16", "T16"]
+    assert (risk.held, working.resume_state) == (set(), "")
+    with pytest.raises(Conflict, match="cancelled already"):
+        services.cancel(working, actor=desk.owner)
 
 
 def test_an_order_that_a_change_renumbered_is_the_same_order(desk, working):
@@ -185,20 +189,20 @@ def test_two_looks_at_a_change_that_is_not_there_are_a_pause_apart(desk, working
 
 def test_a_change_that_risk_refuses_is_not_asked_for_and_what_was_said_stays(desk, working, risk):
     risk.refusing = "MAX_LOTS"
-    with pytest.raises(Conflict, match="MAX_LOTS"):
-        once("of the form", owner=desk.owner, action="change", sent={}, act=change)
-    assert not working.attempts.filter(action="amend").exists()
-
 
     def change():
         return services.amend(working, actor=desk.owner, lots=D(30))
 
-
-def test_a_cancel_takes_the_place_of_a_change_that_waits(desk, working):
-    change = services.amend(working, actor=desk.owner, price=D("1.06"))
+    with pytest.raises(Conflict, match="MAX_LOTS"):
+        once("of the form", owner=desk.owner, action="change", sent={}, act=change)
+    assert not working.attempts.filter(action="amend").exists()
     assert working.checks.get(stage="change").code == "MAX_LOTS"
     risk.refusing = ""  # the form may be sent again
     assert once("of the form", owner=desk.owner, action="change", sent={}, act=change).asked
+
+
+def test_a_cancel_takes_the_place_of_a_change_that_waits(desk, working):
+    change = services.amend(working, actor=desk.owner, price=D("1.06"))
     assert cancel(desk, working) == "cancelled"
     change.refresh_from_db()
     assert (change.outcome, desk.ledger.of("amend")) == ("withdrawn", [])
@@ -356,10 +360,6 @@ def test_a_trail_and_a_stop_that_moved_meanwhile_survive_what_is_set_beside_them
     assert stops_at_the_broker(desk) == (D("1.095"), D("1.2"), None)
 
 
-def test_stops_of_what_is_gone_are_refused_and_of_nothing_not_asked_for(desk, position):
-    with pytest.raises(BadInput, match="found none"):
-        services.protect(position, actor=desk.owner)
-    asked = services.protect(position, actor=desk.owner, stop_loss=D("1.09"))
 @pytest.mark.parametrize(
     "stops",
     [
@@ -407,6 +407,10 @@ def test_what_may_lose_more_real_money_asks_for_a_code(desk, position, stops, is
     assert OrderAttempt.objects.filter(action="protect").exists() != asks
 
 
+def test_stops_of_what_is_gone_are_refused_and_of_nothing_not_asked_for(desk, position):
+    with pytest.raises(BadInput, match="found none"):
+        services.protect(position, actor=desk.owner)
+    asked = services.protect(position, actor=desk.owner, stop_loss=D("1.09"))
     desk.ledger.append(
         action="close", client_id="by hand", symbol="EURUSD", side="sell", lots="2", kind="market",
         price=None, filled="2", position_ref=position.ref, stops=[None, None],
@@ -430,7 +434,10 @@ def test_what_may_lose_more_real_money_asks_for_a_code(desk, position, stops, is
         ({"kind": "limit", "price": D("1.1"), "stop_loss": D("1.2")}, "stop_loss"),
         ({"stop_loss": D("1.2"), "take_profit": D("1.1")}, "stop_loss"),
         ({"stop_loss": D(-1)}, "stop_loss"),
+        ({"stop_loss": D(5)}, "stop_loss"),  # the market is at 1.1
+        ({"side": "sell", "take_profit": D(5)}, "take_profit"),
         ({"duration": "gtd"}, "expires_at"),
+        ({"expires_at": timezone.now() + timedelta(days=1)}, "expires_at"),
         ({"symbol": "NOTHING"}, "symbol"),
     ],
 )

@@ -156,9 +156,7 @@ class StopsForm(PositionForm):
         return self.protect(**self.values)
 
     def protect(self, **stops: Decimal | None) -> OrderAttempt:
-        """Raises BadInput for a stop or target that the market has passed already."""
         self.check_possible()
-        _refuse_passed(self.position, **stops)
         return services.protect(self.position, actor=self.user, **stops)
 
     def done(self, row: OrderAttempt) -> str:
@@ -177,7 +175,8 @@ class BreakEvenForm(StopsForm):
         if self.position.open_price is None:
             raise Conflict("The opening price is not known: set the stop by hand")
         try:
-            _refuse_passed(self.position, stop_loss=self.position.open_price)
+            level = self.position.open_price
+            services.refuse_passed(self.position.symbol, self.position.side, stop_loss=level)
         except BadInput as refusal:
             raise Conflict("It does not win: a stop at its opening price would close it") from (
                 refusal
@@ -185,23 +184,6 @@ class BreakEvenForm(StopsForm):
 
     def carry_out(self) -> OrderAttempt:
         return self.protect(stop_loss=self.position.open_price)
-
-
-def _refuse_passed(position: Position, **stops: Decimal | None) -> None:
-    quote = getattr(position.symbol, "last_quote", None)
-    if quote is None:
-        return
-    is_buy = position.side == "buy"
-    price = quote.bid if is_buy else quote.ask
-    for name, below in (("stop_loss", is_buy), ("take_profit", not is_buy)):
-        level = stops.get(name)
-        if level is None or (level < price if below else level > price):
-            continue
-        where = "below" if below else "above"
-        raise BadInput(
-            f"Expected a price {where} the market's {plain(price)}, found {plain(level)}",
-            param=name,
-        )
 
 
 @require_http_methods(["GET", "POST"])
