@@ -16,7 +16,7 @@ from risk.presets import PRESETS, limits_of
 from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
 from tradershub.core.errors import BadInput, Conflict
-from tradershub.core.validation import cleaned
+from tradershub.core.validation import cleaned, cleaned_fields
 
 PER_ORDER = frozenset({Kind.MAX_NOTIONAL, Kind.RISK_PER_TRADE, Kind.STRATEGY_LOSS})
 FIXED = ("kind", "scope", "owner", "account", "instrument", "strategy")
@@ -132,6 +132,9 @@ def checked(limit: Limit) -> Limit:
     spec = KINDS[Kind(limit.kind)]
     _one_of(limit.scope, spec.scopes, "scope", spec.label)
     _one_of(limit.unit, spec.units, "unit", spec.label)
+    cleaned_fields(
+        limit, known=("account", "instrument", "owner")
+    )  # what comes as text is a number now
     if limit.account and limit.account.owner_id != limit.owner_id:
         raise BadInput("The account is another person's", param="account")
     _check_money(limit)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts import manual
 from risk import gate, kill_switch
 from risk.facts import Figure, Price
-from risk.kinds import Kind, Unit, Window
+from risk.kinds import KINDS, Kind, Unit, Window
 from risk.models import Limit
 from risk.queries import uses
 from tests.factories import make_owner
@@ -160,6 +160,55 @@ def test_limits_over_the_api(desk):
         "loss", "drawdown",
     ]  # fmt: skip
     assert send("post", "", **{**given, "scope": "all"}).status_code == 403
+
+
+EVERY_KIND = {
+    "max_lots": {"unit": "lots"},
+    "max_notional": {"unit": "money"},
+    "risk_per_trade": {"unit": "percent"},
+    "price_collar": {"unit": "percent"},
+    "signal_age": {"unit": "seconds"},
+    "duplicates": {"unit": "seconds"},
+    "symbols": {"unit": "symbols", "words": ["EURUSD"]},
+    "margin_level": {"unit": "percent"},
+    "exposure": {"unit": "money"},
+    "symbol_lots": {"unit": "lots"},
+    "currency_exposure": {"unit": "money", "words": ["EUR"]},
+    "open_positions": {"unit": "count"},
+    "working_orders": {"unit": "count"},
+    "heat": {"unit": "percent"},
+    "correlated": {"unit": "money"},
+    "trades": {"unit": "count"},
+    "entries": {"unit": "count", "seconds": 60},
+    "messages": {"unit": "count", "seconds": 60},
+    "loss": {"unit": "percent", "window": "day", "capital": "100000"},
+    "strategy_loss": {"unit": "money"},
+    "drawdown": {
+        "unit": "percent", "trail": "intraday", "capital": "100000", "lock_at": "100100",
+    },
+    "best_day": {"unit": "percent", "capital": "8000"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_kind_of_limit_is_set_and_changed_over_the_api(desk, kind):
+    client, given = program(desk.owner), EVERY_KIND[kind]
+    body = {"kind": kind, "value": "8", "scope": "account", "account_id": desk.account.pk, **given}
+    made = client.post("/api/v1/limits", body, content_type="application/json")
+    assert made.status_code == 201, made.json()
+    numbers = {name: made.json()[name] for name in given if name in ("capital", "lock_at")}
+    assert numbers == {name: given[name] for name in numbers}
+    change = {"value": "7", "reason": REASON, **numbers}
+    path = f"/api/v1/limits/{made.json()['id']}"
+    changed = client.patch(path, change, content_type="application/json")
+    assert (changed.status_code, changed.json().get("value")) == (200, "7"), changed.json()
+
+
+def test_a_part_of_a_count_is_no_limit(desk):
+    body = {"kind": "trades", "unit": "count", "value": "1.5", "scope": "account"}
+    body |= {"account_id": desk.account.pk}
+    answer = program(desk.owner).post("/api/v1/limits", body, content_type="application/json")
+    assert answer.json()["error"]["message"] == "Expected a whole number, found 1.5"
 
 
 def test_refusals_over_the_api_are_the_persons_own(desk):
