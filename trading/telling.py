@@ -6,7 +6,6 @@ One call stands at each place where such a thing happens; here it becomes a row 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -27,7 +26,6 @@ from trading.states import MAYBE, OPEN, State
 PART_SECONDS = 10.0  # a part that filled is told alone only where the rest takes longer
 TROUBLE_SECONDS = 20.0
 BY_A_PERSON = ("OPERATOR", "KILL_SWITCH")  # they know, or are told once of all
-SHOWN_FIGURES = 6
 DOUBT = {State.UNKNOWN: "unknown", State.QUARANTINED: "quarantined"}
 
 
@@ -105,13 +103,7 @@ def _profit(order: Order) -> str:
 
 
 def _blocked(order: Order) -> Words:
-    check = order.checks.filter(passed=False).order_by("-id").first()
-    return _words(
-        f"Refused: {_asked(order)}",
-        order.reason,
-        _figures(check.figures if check else {}),
-        _where(order),
-    )
+    return _words(f"Refused: {_asked(order)}", order.reason, _where(order))
 
 
 def _lost(order: Order) -> Words:
@@ -172,11 +164,7 @@ def signal_refused(signal: Signal, why: Check) -> None:
     """No order comes of the signal."""
 
     def words() -> Words:
-        return _words(
-            f"Signal refused: {signal.source.name}, number {signal.pk}",
-            why.text,
-            _figures(why.figures),
-        )
+        return _words(f"Signal refused: {signal.source.name}, number {signal.pk}", why.text)
 
     tell(Topic.REFUSED, f"signal:{signal.pk}", words, owner_id=signal.source.owner_id)
 
@@ -250,18 +238,6 @@ def _asked(order: Order) -> str:
 def _where(order: Order) -> str:
     strategy = f", strategy {order.strategy}" if order.strategy else ""
     return f"{named(order.account)}{strategy}"
-
-
-def _figures(figures: Mapping[str, Any]) -> str:
-    """ "lots: 3, limit: 2": what the rule judged by."""
-    shown = [
-        f"{name.replace('_', ' ')}: {value}"
-        for name, value in figures.items()
-        if not name.endswith("_id")
-        and not isinstance(value, dict | list)
-        and value not in ("", None)
-    ]
-    return ", ".join(shown[:SHOWN_FIGURES])
 
 
 def _words(title: str, *lines: str) -> Words:

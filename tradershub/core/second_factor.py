@@ -87,7 +87,7 @@ def _too_many(until: dt.datetime) -> str:
     seconds = max(1, math.ceil((until - timezone.now()).total_seconds()))
     plural = "s" if seconds > 1 else ""
     wait = f"{seconds} second{plural}" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
-    return f"Too many wrong codes: wait {wait}, then try again"
+    return f"A wrong code was entered before: wait {wait}, then try again"
 
 
 def _note(factor: Factor, is_right: bool) -> None:

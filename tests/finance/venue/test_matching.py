@@ -75,7 +75,7 @@ def test_a_stop_whose_price_is_passed_fires_at_once_or_is_refused_as_the_broker_
         desk(rejects_passed=True).buy("1", kind="stop", price="1.10000"), events.Rejected
     )
     assert refused.code is Code.BAD_PRICE
-    assert refused.message == "price was 1.10000, the market at 1.10010 has passed it"
+    assert refused.message == "price was 1.1, the market at 1.1001 has passed it"
 
 
 def test_a_stop_limit_becomes_a_limit_and_does_not_chase():
@@ -227,7 +227,7 @@ def test_stops_on_the_wrong_side_or_too_near_are_refused():
     refused = only(d.buy("1", stops=stops(stop_loss="1.10100")), events.Rejected)
     assert refused.code is Code.BAD_STOPS
     refused = only(d.buy("1", stops=stops(stop_loss="1.09990")), events.Rejected)
-    assert refused.message == "stop_loss was 1.09990, expected below 1.10000 by 0.00020 or more"
+    assert refused.message == "stop_loss was 1.0999, expected below 1.1 by 0.0002 or more"
     assert kinds(d.buy("1", stops=stops(stop_loss="1.09980")))[-1] == "PositionOpened"
 
 

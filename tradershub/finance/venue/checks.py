@@ -130,17 +130,26 @@ def misplaced(stops: Stops, *, side: Side, around: Decimal, symbol: Symbol) -> R
     for name in ("stop_distance", "take_distance", "trail"):
         distance = getattr(stops, name)
         if distance is not None and distance <= 0:
-            return Refusal(Code.BAD_STOPS, f"{name} was {distance}, expected more than 0")
+            text = f"{name} was {_plain(distance)}, expected more than 0"
+            return Refusal(Code.BAD_STOPS, text)
     least, direction = symbol.stops_distance, DIRECTION[side]
     loss, profit = stops.stop_loss, stops.take_profit
     below, above = ("below", "above") if side == "buy" else ("above", "below")
     if loss is not None and not _is_apart((around - loss) * direction, least):
-        text = f"stop_loss was {loss}, expected {below} {around} by {least} or more"
+        text = f"stop_loss was {_plain(loss)}, expected {below} {_plain(around)}{_by(least)}"
         return Refusal(Code.BAD_STOPS, text)
     if profit is not None and not _is_apart((profit - around) * direction, least):
-        text = f"take_profit was {profit}, expected {above} {around} by {least} or more"
+        text = f"take_profit was {_plain(profit)}, expected {above} {_plain(around)}{_by(least)}"
         return Refusal(Code.BAD_STOPS, text)
     return None
+
+
+def _plain(value: Decimal) -> str:
+    return f"{value.normalize():f}"
+
+
+def _by(least: Decimal) -> str:
+    return f" by {_plain(least)} or more" if least else ""
 
 
 def _is_apart(distance: Decimal, least: Decimal) -> bool:
@@ -191,10 +200,11 @@ def price_ahead(book: Book, account: Account, order: Order) -> Refusal | None:
     upwards = (request.side == "buy") == (request.kind in STOPS)
     gap = request.price - seen if upwards else seen - request.price
     if account.rules.rejects_passed and gap <= 0:
-        text = f"price was {request.price}, the market at {seen} has passed it"
+        text = f"price was {_plain(request.price)}, the market at {_plain(seen)} has passed it"
         return Refusal(Code.BAD_PRICE, text)
     if symbol.stops_distance and gap < symbol.stops_distance:
-        text = f"price was {request.price}, expected {symbol.stops_distance} or more from {seen}"
+        least = _plain(symbol.stops_distance)
+        text = f"price was {_plain(request.price)}, expected {least} or more from {_plain(seen)}"
         return Refusal(Code.BAD_PRICE, text)
     return None
 

@@ -17,6 +17,7 @@ from risk import kill_switch
 from risk.kill_switch import ALL, Scope
 from risk.models import KillSwitch
 from tradershub.core.errors import HubError
+from tradershub.core.logs import warnings_only
 from trading import flattening
 from trading.models import Flattening
 
@@ -42,7 +43,8 @@ class Command(BaseCommand):
         if options["flatten"] and options["what"] != "on":
             raise CommandError("Expected --flatten with on.")
         try:
-            getattr(self, f"_{options['what']}")(options)
+            with warnings_only():
+                getattr(self, f"_{options['what']}")(options)
         except HubError as refusal:
             raise CommandError(refusal.message) from refusal
 
