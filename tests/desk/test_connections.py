@@ -212,6 +212,19 @@ def test_an_administrator_switches_a_platform_with_a_reason(administrator):
     assert actions == ["platform.switch_on", "platform.switch_off"]
 
 
+def test_an_administrator_takes_closings_too_from_a_platform_that_errors_switched_off(
+    administrator, settings
+):
+    settings.PLATFORM_ERRORS_IN_ROW = 1
+    connecting.note_error(KEY, "no answer")
+    assert "Closings only" in administrator.said(administrator.client.get(at("platforms")))
+    page = administrator.said(administrator.client.get(at("platform", KEY)))
+    assert "only what cancels or closes goes there" in page and "Switch off closings, too" in page
+    answer = administrator.send(at("platform-off", KEY), reason="Not there at all")
+    assert "no order goes there" in administrator.said(answer)
+    assert "Switch off closings, too" not in administrator.said(answer)
+
+
 def test_a_trader_reads_platforms_and_switches_none(trader):
     assert "Switch Example off" not in trader.said(trader.client.get(at("platform", KEY)))
     assert trader.client.post(at("platform-off", KEY), {"reason": "x"}).status_code == 403
