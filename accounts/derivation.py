@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from accounts import bulk, figures, positions
+from accounts import bulk, figures, kept, positions
 from accounts.calendar import Calendar
 from accounts.models import Account, DayFigures, Deal, Position
 from accounts.progress import UNWATCHED, Progress
@@ -70,6 +70,8 @@ def bring_up(
         if not check:
             positions.store(account, held)
             figures.store(account, days)
+            if held.words or days.words:
+                kept.forget(account)
         progress.advance(len(group.deals))
     return words
 
@@ -132,8 +134,8 @@ def _read(
         params=mine + day,
         order="symbol_id",
     )
-    kept = (deal for deal in deals if deal[figures.ID] not in void) if void else deals
-    for rows in _side_by_side((kept, figures.SYMBOL), (held, 1), (days, 1)):
+    valid = (deal for deal in deals if deal[figures.ID] not in void) if void else deals
+    for rows in _side_by_side((valid, figures.SYMBOL), (held, 1), (days, 1)):
         yield Group(*rows)
 
 

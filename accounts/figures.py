@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from accounts import bulk, kept
+from accounts import bulk
 from accounts.calendar import Calendar
 from accounts.models import Account, DayFigures, Deal, EquitySnapshot, StatementImport
 from tradershub.finance.decimals import ZERO
@@ -159,8 +159,6 @@ def store(account: Account, changes: FigureChanges) -> None:
     if changes.rows:
         rows = ((account.pk, *row) for row in changes.rows)
         bulk.insert(DayFigures, ("account_id", *COLUMNS), rows)
-    if changes.gone or changes.rows:
-        kept.forget(account)
 
 
 def snapshot(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from accounts import bulk, kept
+from accounts import bulk
 from accounts.figures import KEY, KIND, TRADE, DealRow, differences
 from accounts.models import Account, Position
 from tradershub.finance.netting import Fill, Mode, PositionState, build_positions
@@ -90,8 +90,6 @@ def store(account: Account, changes: PositionChanges) -> None:
     if changes.changed:
         rows = _full(account, changes.changed)
         bulk.insert(Position, columns, rows, unique=UNIQUE, update=COLUMNS[2:])
-    if changes.gone or changes.new or changes.changed:
-        kept.forget(account)
 
 
 def _full(account: Account, rows: Iterable[PositionRow]) -> Iterator[tuple[Any, ...]]:

@@ -213,9 +213,7 @@ def _held(accounts: Collection[Account]) -> dict[int, list[Position]]:
         positions = _open_of(next(iter(accounts)))
     else:
         positions = list(_open(Q(account__in=[a.pk for a in accounts])))
-    symbols = BrokerSymbol.objects.select_related("instrument", "broker", "last_quote").in_bulk(
-        {position.symbol_id for position in positions}
-    )
+    symbols = _symbols({position.symbol_id for position in positions})
     held: dict[int, list[Position]] = defaultdict(list)
     for position in positions:
         position.symbol = symbols[position.symbol_id]
@@ -223,6 +221,21 @@ def _held(accounts: Collection[Account]) -> dict[int, list[Position]]:
     return held
 
 
+def _symbols(ids: set[int]) -> dict[int, BrokerSymbol]:
+    """Each with its last quote; of a few each by a question that is prepared."""
+    if len(ids) <= FEW:
+        return {pk: symbol for pk in ids for symbol in _symbol(pk)}
+    rows = BrokerSymbol.objects.select_related("instrument", "broker", "last_quote")
+    return rows.in_bulk(ids)
+
+
+@prepared
+def _symbol(pk: int) -> QuerySet[BrokerSymbol]:
+    rows = BrokerSymbol.objects.select_related("instrument", "broker", "last_quote")
+    return rows.filter(pk=pk)
+
+
+FEW = 3  # symbols
 OF_CLOSED = ("close_price", "profit", "swap", "commission", "fee", "tax", "net", "deals")
 
 

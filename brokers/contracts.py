@@ -56,8 +56,12 @@ def terms_on(symbols: Collection[BrokerSymbol], day: dt.date) -> dict[int, Symbo
     mapped = [symbol.pk for symbol in symbols if symbol.instrument_id]
     if not mapped:
         return {}
-    rows = _terms(mapped[0], day) if len(mapped) == 1 else _all_terms(mapped, day)
-    return {row.symbol_id: row for row in rows}
+    if len(mapped) > FEW:
+        return {row.symbol_id: row for row in _all_terms(mapped, day)}
+    return {row.symbol_id: row for pk in mapped for row in _terms(pk, day)}
+
+
+FEW = 3  # symbols, of which each is asked for by a question that is prepared
 
 
 @prepared

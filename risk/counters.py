@@ -118,8 +118,8 @@ def latch(counter: Counter, *, at: dt.datetime) -> bool:
     return bool(rows.update(broken_at=at))
 
 
-def consume(reservation: Reservation, *, share: Decimal) -> None:
-    """That share of each part is used; the last one takes what is left.
+def consume(reservation: Reservation, *, share: Decimal) -> bool:
+    """That share of each part is used; the last one takes what is left. Returns whether this was the last.
 
     A share is rounded up to what the database keeps, so that three thirds are the whole.
     """
@@ -133,6 +133,7 @@ def consume(reservation: Reservation, *, share: Decimal) -> None:
         )
     over_at = timezone.now() if consumed == ONE else None
     Reservation.objects.filter(pk=reservation.pk).update(consumed=consumed, over_at=over_at)
+    return consumed == ONE
 
 
 def give_back(reservation: Reservation) -> None:

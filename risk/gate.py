@@ -79,18 +79,19 @@ def rehearse(facts: OrderFacts) -> Verdict:
     return verdict
 
 
-def consume(client_order_id: str, *, share: Decimal) -> None:
+def consume(client_order_id: str, *, share: Decimal) -> bool:
     """A part of the order was filled: that share (of its whole size, 0 to 1) is used, no longer reserved.
+
+    Returns whether that was the last of it: it holds nothing any more.
 
     Call it in the transaction that books the deal, or after it: before, others could see neither. Shares
     add up; what is beyond the whole is ignored, as is an id that holds nothing.
     """
     if share <= 0:
-        return
+        return False
     with transaction.atomic(savepoint=False):
         reservation = counters.locked_reservation(client_order_id)
-        if reservation is not None:
-            counters.consume(reservation, share=share)
+        return reservation is not None and counters.consume(reservation, share=share)
 
 
 def release(client_order_id: str) -> None:

@@ -10,10 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import Account
@@ -23,6 +25,7 @@ from brokers.adapters.messages import AccountReport, Ack, PositionReport
 from brokers.connecting import note_error, note_success, open_adapter
 from risk import kill_switch
 from tradershub.core.failpoints import failpoint
+from tradershub.core.prepared import prepared
 from tradershub.core.queue import EXECUTION, enqueue
 from tradershub.core.spans import past, span
 from trading import journal, lanes, reconcile, reports, sync, telling, tickets
@@ -83,7 +86,7 @@ def _work(held: Held, until: float) -> bool:
         while claim := lanes.claim_next(held, watermark=way.watermark):
             _carry_out(way, claim)
             worked = True
-            if time.monotonic() > until:
+            if time.monotonic() > until or not lanes.at_work(held.account):
                 break
     finally:
         if way.adapter:
@@ -205,7 +208,7 @@ def _known_already(adapter: Adapter, claim: Claim) -> Ack | None:
     attempt, order = claim.attempt, claim.order
     if order is None or attempt.action not in (Action.PLACE, Action.CLOSE):
         return None
-    if not lanes.lane_of(attempt.account).forgets:
+    if not claim.forgets:
         return None
     return adapter.find_by_client_id(order.client_order_id).found
 
@@ -276,7 +279,7 @@ def _take(attempt: OrderAttempt, ack: Ack) -> None:
     if differs := reports.difference(order, ack.order):
         lanes.doubt(attempt, f"The broker answered with another order: {differs}")
         return
-    attempt.refresh_from_db(fields=["outcome", "fence", "evidence"])
+    ((attempt.outcome, attempt.fence, attempt.evidence),) = _as_it_is(attempt)
     if attempt.outcome in (Outcome.OPEN, Outcome.UNKNOWN):
         journal.settle(attempt, Outcome.DONE, text=ack.order.reason)
     besides = {}
@@ -287,6 +290,11 @@ def _take(attempt: OrderAttempt, ack: Ack) -> None:
     found = reports.take_order(attempt.account, ack.order, actor="broker", **besides)
     if found is None or State(found.state) in PENDING:
         reports.resume(found or order)
+
+
+@prepared
+def _as_it_is(attempt: OrderAttempt) -> QuerySet[Any]:
+    return OrderAttempt.objects.filter(pk=attempt).values_list("outcome", "fence", "evidence")
 
 
 def _failed(claim: Claim, error: AdapterError) -> None:

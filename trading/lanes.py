@@ -51,15 +51,20 @@ class Held:
     account: Account
     holder: str
     fence: int
+    forgets: bool  # a restored backup may not know what was sent
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One request that is now ours to make, once. until: time.monotonic() by which it must leave."""
+    """One request that is now ours to make, once. until: time.monotonic() by which it must leave.
+
+    forgets: it may have been made before, and only the broker knows.
+    """
 
     attempt: OrderAttempt
     order: Order | None
     until: float
+    forgets: bool = False
 
 
 # -- The lease ---------------------------------------------------------------------------------
@@ -70,10 +75,10 @@ def take(account: Account) -> Held | None:
     with transaction.atomic():
         if not _seize(account, holder):
             return None
-        fence = lane_of(account).fence
+        lane = lane_of(account)
         _doubt_what_was_left(account)
     failpoint("lane.taken")
-    return Held(account, holder, fence)
+    return Held(account, holder, lane.fence, lane.forgets)
 
 
 def _seize(account: Account, holder: str) -> bool:
@@ -148,11 +153,11 @@ def is_due(account: Account) -> bool:
     if _next_queued(account):
         return True
     others = (_next_request, _next_look, _left_open)
-    return bool(_at_work(account)) and any(found(account) is not None for found in others)
+    return bool(at_work(account)) and any(found(account) is not None for found in others)
 
 
 @prepared
-def _at_work(account: Account) -> QuerySet[Any]:
+def at_work(account: Account) -> QuerySet[Any]:
     """The account, where anything at all is queued, asked for or unsettled: one question for most lanes."""
     queued = Order.objects.filter(account=OuterRef("pk"), state=State.QUEUED)
     asked = OrderAttempt.objects.filter(
@@ -252,7 +257,7 @@ def claim_next(held: Held, *, watermark: str) -> Claim | None:
 
     What must not be sent any more ends here, with the reason on it.
     """
-    while _at_work(held.account):
+    while True:
         failpoint("claim.before")
         until = time.monotonic() + settings.CLAIM_SECONDS
         with transaction.atomic():
@@ -261,7 +266,6 @@ def claim_next(held: Held, *, watermark: str) -> Claim | None:
         if found is not ENDED:
             failpoint("claim.committed")
             return found
-    return None
 
 
 ENDED = object()  # what was next is over; look again
@@ -335,7 +339,7 @@ def _claim_order(held: Held, order: Order, until: float, watermark: str) -> Any:
         opened_at=now,
     )
     journal.move(order, State.SENDING, claimed_at=now, not_before=None)
-    return Claim(attempt, order, until)
+    return Claim(attempt, order, until, held.forgets)
 
 
 def _end_refused(order: Order, verdict: Verdict) -> None:

@@ -175,7 +175,8 @@ def _apply(
     if after.state in OPEN and not (order.broker_order_id or broker_order_id):
         after = Standing(state=before.state, filled=after.filled, resume=before.resume)
     changes = _changes(order, after, filled, number) | besides
-    _use(order, after)
+    if _use(order, after):
+        changes["holds"] = False
     if after.state != before.state:
         text, code = _why(report, before)
         journal.move(order, after.state, actor=actor, code=code, text=text, **changes)
@@ -207,11 +208,12 @@ def _number_of(order: Order, report: OrderReport | None, told: str) -> str:
     return order.broker_order_id or told
 
 
-def _use(order: Order, after: Standing) -> None:
-    """What filled is used at risk, no longer reserved."""
-    if after.filled > order.filled:
-        share = min((after.filled - order.filled) / order.lots, Decimal(1))
-        gate.consume(order.client_order_id, share=share)
+def _use(order: Order, after: Standing) -> bool:
+    """What filled is used at risk, no longer reserved; whether nothing is held any more."""
+    if after.filled <= order.filled:
+        return False
+    share = min((after.filled - order.filled) / order.lots, Decimal(1))
+    return gate.consume(order.client_order_id, share=share)
 
 
 def _why(report: OrderReport | None, before: Standing) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from accounts import booking, kept
@@ -32,6 +32,7 @@ from brokers.adapters.messages import (
 from brokers.services import symbol_for
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput
+from tradershub.core.prepared import prepared
 from tradershub.finance.decimals import ZERO
 
 log = structlog.get_logger("trading.sync")
@@ -112,11 +113,11 @@ def _follow(account: Account, new: Collection[NewDeal]) -> None:
     """Bring what follows from the deals up; what files have inferred, too, where a deal is of their time."""
     first = min(deal.at for deal in new)
     symbols = {deal.symbol_id for deal in new if deal.symbol_id}
-    files = StatementImport.objects.filter(account=account, state__in=COUNTED)
-    latest = files.filter(period_to__gte=first).order_by("-period_to").first()
-    if latest is None:
+    files = _files_until(account, first)
+    if not files:
         booking.derive(account, symbols=symbols, since=first)
         return
+    latest = files[0]
     with trail(actor="mirror", target=latest) as changed:
         importer.follow(account, symbols)
     if details := changed.details():
@@ -126,6 +127,13 @@ def _follow(account: Account, new: Collection[NewDeal]) -> None:
             owner=account.owner_id,
         )  # fmt: skip
     reconcile(account)
+
+
+@prepared
+def _files_until(account: Account, moment: dt.datetime) -> QuerySet[StatementImport]:
+    """The file whose time ends last, where that is then or later."""
+    files = StatementImport.objects.filter(account=account, state__in=COUNTED)
+    return files.filter(period_to__gte=moment).order_by("-period_to")[:1]
 
 
 # -- Orders ------------------------------------------------------------------------------------
