@@ -65,9 +65,8 @@ def move(
         changes.setdefault("done_at", now)
     elif origin in OVER:
         changes["done_at"] = None
-    if target in OVER and changes.get(
-        "holds", order.holds
-    ):  # before it is moved: all lock counters before orders
+    # Before the order is moved: counters are locked before orders by everybody.
+    if target in OVER and changes.get("holds", order.holds):
         gate.release(order.client_order_id)
         changes["holds"] = False
     _update(order, state=target.value, **changes)
