@@ -40,6 +40,8 @@ ANYWHERE = (
     "tests/test_isolation.py",
     "tests/test_menu.py",
 )
+# Begun first: nobody waits for one test that takes minutes when all others are done.
+LONG = ("tests/faults/test_each.py", "tests/faults/test_planted.py")
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
 
@@ -113,7 +115,7 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.django_db)
     wanted = [item for item in items if is_wanted(config, item)]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(wanted)])
-    items[:] = wanted
+    items[:] = sorted(wanted, key=lambda item: not item.nodeid.startswith(LONG))
 
 
 def is_wanted(config, item):

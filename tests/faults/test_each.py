@@ -8,6 +8,7 @@ EVERY_FAULT=1 runs all on the database at hand, which without it leaves those of
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import time
 import traceback
@@ -59,7 +60,10 @@ def plan() -> Plan:
 @pytest.fixture
 def hub(tmp_path, django_db_setup, fresh_database):
     known = {"postgres": server_address(), "fresh": str(fresh_database)}
-    with world(tmp_path, plan(), **known) as made:
+    calm = dict.fromkeys(
+        ("LOOK_SECONDS", "QUOTE_SECONDS"), "2"
+    )  # the keeper is half of the work here
+    with world(tmp_path, plan(), **known, **calm) as made:
         made.start()
         yield made
 
@@ -134,14 +138,19 @@ def f17_in_parts_and_after_its_end(hub: World) -> None:
 
 def f18_filled_before_it_is_accepted(hub: World) -> None:
     """The deal is in the books before the answer comes, which knows nothing of it yet."""
-    number = NAMED["early"]
-    hub.words(number, "stale:12")
+    number, seconds = NAMED["early"], 9
+    hub.words(number, f"stale:{seconds}")
     buy(hub, number, "early")
-    hub.ends("early", "filled", patience=12)
-    answered = "SELECT count(*) FROM trading_orderattempt WHERE account_id = ? AND outcome = 'done'"
-    account = hub.seeded["accounts"][number]
-    wait_for(lambda: hub.database.rows(answered, account)[0][0], "the late answer")
+    order = hub.ends("early", "filled")["id"]
+    done = "SELECT 1 FROM trading_orderattempt WHERE order_id = ? AND outcome = 'done'"
+    wait_for(lambda: hub.database.rows(done, order), "the late answer")
     assert hub.order("early")["state"] == "filled"
+    sql = (
+        "SELECT e.at, t.opened_at FROM trading_orderevent e JOIN trading_orderattempt t"
+        " ON t.order_id = e.order_id WHERE e.order_id = ? AND e.target = 'filled'"
+    )
+    filled, opened = (dt.datetime.fromisoformat(str(at)) for at in hub.database.rows(sql, order)[0])
+    assert filled - opened < dt.timedelta(seconds=seconds), "it filled only with the answer"
 
 
 def f18_parts_in_any_order_and_twice(hub: World) -> None:

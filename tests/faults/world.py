@@ -138,14 +138,22 @@ class Plan:
 
 
 class World:
-    """plant: faults built into the hub's processes (tests/faults/plants.py).
+    """plant: faults built into the hub's processes (tests/faults/plants.py). settings: of theirs, by name.
 
     fresh: the file or, on a server, the name of a migrated database to begin with a copy of, else one is made.
     """
 
     def __init__(
-        self, folder: Path, plan: Plan, *, postgres: str = "", plant: str = "", fresh: str = ""
+        self,
+        folder: Path,
+        plan: Plan,
+        *,
+        postgres: str = "",
+        plant: str = "",
+        fresh: str = "",
+        **settings: str,
     ) -> None:
+        self.settings = settings
         self.folder, self.plan, self.plant, self.fresh = folder, plan, plant, fresh
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "armed").mkdir(exist_ok=True)
@@ -178,7 +186,7 @@ class World:
             "PLANT": self.plant,
             "PYTHONWARNINGS": "ignore",
         }
-        return os.environ | known | more
+        return os.environ | self.settings | known | more
 
     def _seed(self) -> dict[str, Any]:
         plan = {
