@@ -48,14 +48,14 @@ def test_each_planted_fault_is_found(spoilt):
     with ThreadPoolExecutor(4) as pool:
         sent = [pool.submit(buy, "no_lock", "0.61"), pool.submit(buy, "no_lock too", "0.62")]
         assert {one.result() for one in sent} == {202}
-        wait_for(lambda: len(at_broker(spoilt, "no_lock")) == 2, "more than the limit")
+        wait_for(lambda: len(at_broker(spoilt, "no_lock")) >= 2, "more than the limit")
         assert set(pool.map(buy, ["no_unique"] * 4, ["0.31"] * 4)) == {202}
     spoilt.words(ON["resend"], "lose")
     buy("resend", "0.11")
-    wait_for(lambda: len(at_broker(spoilt, "resend")) == 2, "the order that is sent again")
+    wait_for(lambda: len(at_broker(spoilt, "resend")) >= 2, "the order that is sent again")
     assert spoilt.ends("sound")["state"] == "filled"
     order_again(spoilt, lambda: buy("twice", "0.51"))
-    wait_for(lambda: len(at_broker(spoilt, "twice")) == 2, "the second order")
+    wait_for(lambda: len(at_broker(spoilt, "twice")) >= 2, "the second order")
     spoilt.arm("plant.before_store")
     assert buy("ack_first", "0.21", once=True) == 202
     wait_for(lambda: not spoilt.is_armed("plant.before_store"), "the web server to be killed")
@@ -63,7 +63,7 @@ def test_each_planted_fault_is_found(spoilt):
     found = spoilt.check()["findings"]
     resent = spoilt.order("resend")["client_order_id"]
     assert f"{resent} is at the broker 2 times" in found["I1"]
-    assert "id:twice is on account 3005 2 times" in found["I1"]
+    assert any(text.startswith("id:twice is on account 3005 ") for text in found["I1"])
     assert "account 3004 had 1.23 lots open, allowed 1" in found["I6"]
     doubled = "no_unique id:no_unique was answered with 202 and has "
     assert any(text.startswith(doubled) and not text.endswith(" 0 rows") for text in found["I2"])
