@@ -434,8 +434,10 @@ def close_position(
 ) -> Order:
     """Close it at the market, or `lots` of it; all closings together never take more than there is.
 
-    Raises Conflict where it is closed or where closings under way take all of it.
+    Raises Conflict where it is closed, where closings under way take all of it, and for the same closing by hand
+    a moment ago where neither names a token: it was sent twice.
     """
+    is_nameless = not token and origin is None
     origin = origin or Origin(HAND, token or new_token())
     position, lots = _locked_position(position), _exact({"lots": lots})["lots"]
     if made := order_from(position.account, origin):
@@ -447,6 +449,8 @@ def close_position(
         raise Conflict(_why_not_closed(position))
     if lots is not None and lots > left:
         raise BadInput(f"Expected at most {plain(left)} lots, found {plain(lots)}", param="lots")
+    if is_nameless:
+        _refuse_twin(position, left if lots is None else lots)
     return ask(
         position.account,
         actor=actor,
@@ -458,6 +462,27 @@ def close_position(
         reduces=True,
         **details,
     )
+
+
+def _refuse_twin(position: Position, lots: Decimal) -> None:
+    """As for entries (RISK_DUPLICATE_SECONDS); one that closed nothing is none."""
+    within = timedelta(seconds=settings.RISK_DUPLICATE_SECONDS)
+    alike = Order.objects.filter(
+        account=position.account,
+        symbol=position.symbol,
+        position_ref=position.ref,
+        side=OPPOSITE[position.side],
+        lots=lots,
+        reduces=True,
+        origin_kind=HAND,
+        received_at__gt=timezone.now() - within,
+    )
+    if alike.exclude(state__in=OVER, filled=0).exists():
+        raise Conflict(
+            f"The same closing was asked for within {within.total_seconds():g} s: to close as much again, "
+            "send an Idempotency-Key of its own, or wait",
+            code="duplicate",
+        )
 
 
 def _why_not_closed(position: Position) -> str:

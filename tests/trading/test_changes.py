@@ -294,6 +294,17 @@ def test_a_position_is_closed_and_never_turned_over(desk, position):
         services.close_position(position, actor=desk.owner)
 
 
+def test_the_same_closing_without_a_token_is_not_done_twice(desk, position):
+    services.close_position(position, actor=desk.owner, lots=D("0.5"))
+    desk.pump()
+    with pytest.raises(Conflict, match="same closing"):
+        services.close_position(position, actor=desk.owner, lots=D("0.5"))
+    services.close_position(position, actor=desk.owner, lots=D("0.5"), token="another")
+    services.close_position(position, actor=desk.owner, lots=D("0.25"))
+    desk.pump()
+    assert Position.objects.get().open_volume == D("0.75")
+
+
 def test_what_a_closing_in_doubt_may_have_closed_is_not_closed_again(desk, position):
     closing = services.close_position(position, actor=desk.owner)
     Order.objects.filter(pk=closing.pk).update(state="quarantined")
