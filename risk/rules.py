@@ -466,7 +466,9 @@ def _age(name: str, question: Question, most: Decimal) -> Check:
 
 
 def _collar(name: str, question: Question, most: Decimal) -> Check:
-    """How far the order's own price, and its stop, lie from the market; an inverted pair shows at once."""
+    """How far the order's own price lies from the market; an inverted pair shows at once. A stop may be as wide as
+    the limits on risk let it.
+    """
     order = question.order
     if order.price is None or order.market is None:
         return passed(name, {})
