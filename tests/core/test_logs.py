@@ -8,7 +8,7 @@ import pytest
 from django_q.signals import post_execute_in_worker, pre_enqueue, pre_execute
 
 from tradershub.core import signs
-from tradershub.core.logs import current_request_id, logging_settings, warnings_only
+from tradershub.core.logs import current_request_id, logging_settings, quietly
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +70,7 @@ def test_a_task_past_its_time_is_not_busy_any_more():
 def test_only_warnings_reach_the_console_while_a_command_speaks():
     root = logging.getLogger()
     before = root.level
-    with pytest.raises(ValueError, match="stop"), warnings_only():
+    with pytest.raises(ValueError, match="stop"), quietly():
         quiet = [root.isEnabledFor(level) for level in (logging.INFO, logging.WARNING)]
         raise ValueError("stop")
     assert quiet == [False, True]

@@ -141,6 +141,12 @@ def test_the_command_stops_all_with_the_file_and_takes_it_away(account):
     assert not kill_switch.standing(account).engaged
 
 
+def test_the_command_says_its_answer_and_no_line_of_the_log(account, caplog):
+    caplog.set_level("INFO")
+    run("on", "--reason", "flood")
+    assert caplog.records == []
+
+
 def test_the_command_stops_one_account_or_one_person(account):
     run("on", "--account", str(account.pk))
     assert kill_switch.standing(account).scope == "account"

@@ -75,11 +75,11 @@ def logging_settings(*, json: bool) -> dict[str, Any]:
 
 
 @contextmanager
-def warnings_only() -> Iterator[None]:
-    """Keeps what is below a warning off the console, where a person reads what a command says."""
+def quietly(least: int = logging.WARNING) -> Iterator[None]:
+    """Keeps what is below `least` off the console, where a person reads what a command says."""
     root = logging.getLogger()
     level = root.level
-    root.setLevel(max(level, logging.WARNING))
+    root.setLevel(max(level, least))
     try:
         yield
     finally:

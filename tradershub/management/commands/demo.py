@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from accounts.models import Account
-from tradershub.core.logs import warnings_only
+from tradershub.core.logs import quietly
 from tradershub.example import write_example
 from tradershub.management.example_terms import add_example_terms
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--owner", default="admin", help="Whose accounts they shall be")
 
-    @warnings_only()
+    @quietly()
     def handle(self, *args: Any, **options: Any) -> None:
         owner = get_user_model().objects.filter(username=options["owner"]).first()
         if owner is None:

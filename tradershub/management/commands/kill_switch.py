@@ -6,6 +6,7 @@ The stop works without a database, too.
 from __future__ import annotations
 
 import getpass
+import logging
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -17,7 +18,7 @@ from risk import kill_switch
 from risk.kill_switch import ALL, Scope
 from risk.models import KillSwitch
 from tradershub.core.errors import HubError
-from tradershub.core.logs import warnings_only
+from tradershub.core.logs import quietly
 from trading import flattening
 from trading.models import Flattening
 
@@ -43,7 +44,7 @@ class Command(BaseCommand):
         if options["flatten"] and options["what"] != "on":
             raise CommandError("Expected --flatten with on.")
         try:
-            with warnings_only():
+            with quietly(logging.ERROR):  # that it stops is what it says itself
                 getattr(self, f"_{options['what']}")(options)
         except HubError as refusal:
             raise CommandError(refusal.message) from refusal

@@ -17,7 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from tradershub import first_password
 from tradershub.core import audit
-from tradershub.core.logs import warnings_only
+from tradershub.core.logs import quietly
 from tradershub.core.private import tighten
 from tradershub.first_password import NAME
 from tradershub.roles import set_up_groups
@@ -31,7 +31,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--no-demo", action="store_true", help="Leave the books empty")
 
-    @warnings_only()
+    @quietly()
     def handle(self, *args: Any, **options: Any) -> None:
         tighten()
         migrate_when_due()

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 
 from tradershub.checks import sandbox_leaks
-from tradershub.core.logs import warnings_only
+from tradershub.core.logs import quietly
 from tradershub.first_password import NAME
 from tradershub.management.commands import hub
 from tradershub.management.sandbox_books import Sandbox, furnish
@@ -44,7 +44,7 @@ class Command(hub.Command):
         shape = {"host": LOOPBACK, "web_workers": 1, "only": ",".join(hub.PARTS)}
         super().handle(*args, **options, **shape, prepare=True, no_demo=True)
 
-    @warnings_only()
+    @quietly()
     def prepare(self, options: dict[str, Any]) -> None:
         begin_anew()
         super().prepare(options)
