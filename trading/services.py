@@ -256,10 +256,8 @@ def refuse_passed(symbol: BrokerSymbol, side: str, **levels: Decimal | None) -> 
         if level is None or (level < price if below else level > price):
             continue
         where = "below" if below else "above"
-        raise BadInput(
-            f"Expected a price {where} the market's {plain(price)}, found {plain(level)}",
-            param=name,
-        )
+        words = f"{name.replace('_', ' ')} of a {side} {where} the market's {plain(price)}"
+        raise BadInput(f"Expected the {words}, found {plain(level)}", param=name)
 
 
 def _check_platform(order: Order) -> None:

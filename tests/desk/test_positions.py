@@ -105,16 +105,21 @@ def test_what_nobody_changed_on_the_page_is_not_sent(trader, position):
 @pytest.mark.parametrize(
     ("side", "field", "level", "said"),
     [
-        ("buy", "stop_loss", "1.2", "below the market's 1.1, found 1.2"),
-        ("buy", "take_profit", "1.05", "above the market's 1.1, found 1.05"),
-        ("sell", "stop_loss", "1.05", "above the market's 1.1001, found 1.05"),
-        ("sell", "take_profit", "1.2", "below the market's 1.1001, found 1.2"),
+        ("buy", "stop_loss", "1.2", "stop loss of a buy below the market's 1.1, found 1.2"),
+        ("buy", "take_profit", "1.05", "take profit of a buy above the market's 1.1, found 1.05"),
+        ("sell", "stop_loss", "1.05", "stop loss of a sell above the market's 1.1001, found 1.05"),
+        (
+            "sell",
+            "take_profit",
+            "1.2",
+            "take profit of a sell below the market's 1.1001, found 1.2",
+        ),
     ],
 )
 def test_levels_that_the_market_has_passed_are_refused(trader, side, field, level, said):
     position = trader.hold(side=side)
     answer = trader.send(at(position, "stops"), **{field: level})
-    assert answer.context["form"].errors[field] == [f"Expected a price {said}"]
+    assert answer.context["form"].errors[field] == [f"Expected the {said}"]
     assert not OrderAttempt.objects.exists()
 
 
