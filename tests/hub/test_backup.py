@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 
@@ -252,7 +253,9 @@ def test_a_folder_is_no_backup(books, capsys):
 
 
 @pytest.mark.processes
-def test_a_hub_whose_database_was_destroyed_comes_back_from_its_backup(tmp_path):
+@pytest.mark.sqlite
+def test_a_hub_whose_database_was_destroyed_comes_back_from_its_backup(tmp_path, fresh_database):
+    shutil.copy(fresh_database, tmp_path)  # or most of the time would go into migrating
     own = {"DJANGO_SETTINGS_MODULE": "tradershub.settings", "TRADERSHUB_DATA": str(tmp_path)}
     own |= {"DATABASE_URL": "", "LOAD_RATES": "0"}
 
