@@ -45,7 +45,7 @@ def _fields(text: str) -> dict[str, str]:
         raise Refused(
             "columns", f"Expected {LEAST_COLUMNS} to {len(COLUMNS)} places, found {len(cells)}"
         )
-    return dict(zip(COLUMNS, cells, strict=False))
+    return {name: cell for name, cell in zip(COLUMNS, cells, strict=False) if cell}
 
 
 def _meant(sent: dict[str, str]) -> dict[str, str]:

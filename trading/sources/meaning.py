@@ -59,6 +59,13 @@ NEEDS = {
     Kind.STOP_LIMIT: ("price", "limit_price"),
     Kind.TRAILING_STOP: ("distance",),
 }
+LEVEL_NAMES = tuple(
+    name + end
+    for name in ("stop_loss", "take_profit", "trail")
+    for end in ("", *(f"_{unit}" for unit in LEVELS))
+)
+# Of an entry: without its value more would be risked, for longer or elsewhere, than was meant.
+BOUNDS = ("size", "account", "expires_at", *LEVEL_NAMES)
 KNOWN = frozenset(
     ("id", "alert", "strategy", "symbol", "account", "action", "size", "size_before", "size_in")
     + (
@@ -73,11 +80,7 @@ KNOWN = frozenset(
         "bar_at",
         "comment",
     )
-    + tuple(
-        name + end
-        for name in ("stop_loss", "take_profit", "trail")
-        for end in ("", *(f"_{unit}" for unit in LEVELS))
-    )
+    + LEVEL_NAMES
 )
 LARGEST_SIZE = Decimal(1_000_000_000)
 SMALLEST_SIZE = Decimal("0.000001")
@@ -87,8 +90,8 @@ LONG, SHORT, FLAT = "long", "short", "flat"
 def draft_of(fields: Fields, habits: Habits, *, also: Collection[str] = ()) -> Draft:
     """The draft that these fields name, by the names of the generic dialect. Raises Refused.
 
-    also: names that the dialect has read itself. A name that nobody reads is refused: a misspelt stop
-    must not become an order without one.
+    also: names that the dialect has read itself. A name that nobody reads is refused, and in an entry a size
+    or level whose value is not known: neither a misspelt nor an unfilled stop may become an order without one.
     """
     if unread := [name for name in fields if name not in KNOWN and name not in also]:
         known = ", ".join(sorted(KNOWN))
@@ -121,6 +124,8 @@ def draft_of(fields: Fields, habits: Habits, *, also: Collection[str] = ()) -> D
         bar_at=strict.moment(fields, "bar_at", zone=habits.zone),
         comment=strict.word(fields, "comment")[:300],
     )
+    if not draft.is_exit:
+        strict.refuse_unknown(fields, *BOUNDS)
     _refuse_incomplete(draft)
     return draft
 

@@ -57,7 +57,10 @@ def text_of(body: bytes) -> str:
 
 
 def fields_of_json(text: str) -> dict[str, str]:
-    """The one object of the text, its values as text, nested names joined by a dot. Raises Refused."""
+    """The one object of the text, its values as text, nested names joined by a dot. Raises Refused.
+
+    null and an empty object are empty text: the name is there, its value is not known.
+    """
     _refuse_depth(text)
     try:
         found = json.loads(
@@ -114,12 +117,12 @@ def _flat(found: dict[str, Any], before: str = "") -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     for name, value in found.items():
         full = f"{before}{name}".strip().lower()
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             rows += _flat(value, f"{full}.")
         elif isinstance(value, list):
             raise Refused("one_signal", f'"{full}" is a list; expected one value')
-        elif value is not None:
-            rows.append((full, _word(full, value)))
+        else:
+            rows.append((full, _word(full, value) if value not in (None, {}) else ""))
     return rows
 
 
@@ -157,6 +160,17 @@ def positive(fields: Fields, *names: str) -> Decimal | None:
         name, text = given(fields, *names)
         raise Refused("out_of_range", f'"{name}" was {text}; expected more than zero')
     return value
+
+
+def refuse_unknown(fields: Fields, *names: str) -> None:
+    """Raises Refused for a field that is there and has no value: nobody knows what was meant by it."""
+    for name in names:
+        text = fields.get(name)
+        if text is not None and text.strip().lower() in ABSENT:
+            raise Refused(
+                "unknown_value",
+                f'"{name}" was {text[:40]!r}; expected its value, or the name left out where it has none',
+            )
 
 
 def given(fields: Fields, *names: str) -> tuple[str, str]:

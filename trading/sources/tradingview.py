@@ -68,8 +68,10 @@ def read(body: bytes, habits: Habits) -> Draft | Unreadable:
     """The draft that the alert's message is, or why it is none."""
     try:
         sent = fields_of(text_of(body))
-        fields = sent | {name: word(sent, *also) for name, also in NAMES.items()}
-        fields["symbol"] = _ticker(fields["symbol"])
+        fields = sent | {
+            name: word(sent, *also) for name, also in NAMES.items() if sent.keys() & set(also)
+        }
+        fields["symbol"] = _ticker(word(fields, "symbol"))
         return draft_of(_with_position(fields), habits, also=READ)
     except Refused as refusal:
         return refusal.reason

@@ -175,9 +175,35 @@ def test_the_exchange_before_a_ticker_is_left_out():
     assert read("tradingview", ALERT).symbol == "EURUSD"
 
 
-@pytest.mark.parametrize("unknown", ["NaN", "na", "", "null"])
-def test_a_size_that_the_chart_does_not_know_is_left_to_the_strategy(unknown):
-    assert read("tradingview", {**ALERT, "size": unknown}).size is None
+@pytest.mark.parametrize("unknown", ["NaN", "na", "", "null", None, {}])
+@pytest.mark.parametrize(
+    "name", ["size", "stop_loss", "take_profit_pips", "trail", "account", "expires_at"]
+)
+@pytest.mark.parametrize("dialect", ["generic", "tradingview"])
+def test_an_entry_whose_size_or_stop_nobody_knows_is_no_order(dialect, name, unknown):
+    sent = {"symbol": "EURUSD", "action": "buy", "size": "1", name: unknown}
+    assert read(dialect, sent).code in ("unknown_value", "time_format")
+    if name != "expires_at":
+        assert read(dialect, {**sent, "action": "close"}).is_exit
+
+
+@pytest.mark.parametrize(
+    ("dialect", "line"),
+    [
+        ("comma", "1,buy,EURUSD,lots=1,sl=NaN"),
+        ("comma", "1,buy,EURUSD,lots="),
+        ("generic", "action=buy\nsymbol=EURUSD\nsize=1\nstop_loss="),
+        ("multicharts", "v1;;mr;EURUSD;buy;1;lots;market;;NaN"),
+        ("tradingview", {"symbol": "EURUSD", "action": "buy", "qty": "NaN"}),
+    ],
+)
+def test_a_line_whose_size_or_stop_nobody_knows_is_no_order(dialect, line):
+    assert read(dialect, line).code == "unknown_value"
+
+
+def test_an_empty_place_of_a_line_is_left_out():
+    draft = read("tradestation", "v1;;mr;EURUSD;buy;;;market;;;")
+    assert (draft.size, draft.stop_loss) == (None, None)
 
 
 @pytest.mark.parametrize("dialect", ["tradingview", "comma"])
