@@ -1,7 +1,7 @@
 """One line between commas: `id,command,symbol,name=value,...`, as many expert advisors read it.
 
 `600123,buy,EURUSD,size=0.1,stop_loss=25,take_profit=50,comment="mr-1"`. The first place is the sender's
-licence or name and decides nothing here; units of sizes and stops are the source's habits.
+licence or name and decides nothing here; units of stops, and of a `size`, are the source's habits.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ ORDERS = {  # a command that names the kind of order as well
     "buystop": ("buy", "stop"),
     "sellstop": ("sell", "stop"),
 }
-NAMES = {"sl": "stop_loss", "tp": "take_profit", "risk": "size", "lots": "size"}
+NAMES = {"sl": "stop_loss", "tp": "take_profit"}
+SIZES = {"lots": "lots", "units": "units", "risk": "percent_risk"}  # sizes that name their unit
 HEAD = 3
 
 
@@ -44,10 +45,17 @@ def _fields(line: str) -> dict[str, str]:
     named = fields_of_pairs(rest[0]) if rest and rest[0] else {}
     fields = {"action": action, "symbol": symbol, "order": order}
     for name, value in named.items():
-        ours = NAMES.get(name, name)
+        _put(fields, name, value)
+    return fields
+
+
+def _put(fields: dict[str, str], name: str, value: str) -> None:
+    said = {NAMES.get(name, name): value}
+    if name in SIZES:
+        said = {"size": value, "size_in": SIZES[name]}
+    for ours, text in said.items():
         if fields.get(ours):
             raise Refused(
                 "duplicate_key", f'"{name}" says again what "{ours}" says', malformed=True
             )
-        fields[ours] = value
-    return fields
+        fields[ours] = text

@@ -231,12 +231,22 @@ def test_a_template_whose_placeholders_are_filled_is_a_signal(dialect):
 
 
 def test_a_line_of_an_expert_advisor():
-    line = '600123, buy ,EURUSD,risk=0.1, sl=25,tp=50,comment="mr-1, second"'
+    line = '600123, buy ,EURUSD,size=0.1, sl=25,tp=50,comment="mr-1, second"'
     draft = read("comma", line, size_in=SizeIn.LOTS, level_in=LevelIn.PIPS)
 
     assert (draft.symbol, draft.size) == ("EURUSD", Size(Decimal("0.1"), SizeIn.LOTS))
     assert draft.take_profit == Level(Decimal(50), LevelIn.PIPS)
     assert draft.comment == "mr-1, second"
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [("lots", SizeIn.LOTS), ("units", SizeIn.UNITS), ("risk", SizeIn.PERCENT_RISK)],
+)
+@pytest.mark.parametrize("habit", [SizeIn.LOTS, SizeIn.PERCENT_RISK])
+def test_a_size_that_names_its_unit_is_in_that_unit_whatever_the_source_says(name, unit, habit):
+    draft = read("comma", f"1,buy,EURUSD,{name}=0.5,sl=1.05", size_in=habit)
+    assert draft.size == Size(Decimal("0.5"), unit)
 
 
 def test_a_line_may_name_the_kind_with_the_side():
@@ -329,6 +339,9 @@ REFUSED = [
     ("comma", "600123,buy,EURUSD,now", "no_signal", False),
     ("comma", "1,buy,EURUSD\n2,sell,EURUSD", "one_signal", False),
     ("comma", "1,buy,EURUSD,sl=1,stop_loss=2", "duplicate_key", True),
+    ("comma", "1,buy,EURUSD,lots=1,risk=1,sl=1", "duplicate_key", True),
+    ("comma", "1,buy,EURUSD,lots=1,size_in=units", "duplicate_key", True),
+    ("comma", "1,buy,EURUSD,risk=0.5", "no_stop", False),
     ("multicharts", "v1;;;EURUSD", "columns", False),
     ("multicharts", "v1;1261302 915;mr;EURUSD;buy;1", "time_format", False),
     ("multicharts", "v1;;mr;EURUSD;buy;1;lots;market;;;;5;", "position", False),
