@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.market import Market, market_on
@@ -23,7 +24,7 @@ from risk.facts import Check
 from strategies.models import Strategy
 from tradershub.core.formats import plain
 from tradershub.core.prepared import prepared
-from tradershub.finance.decimals import ZERO, round_lots
+from tradershub.finance.decimals import HUNDRED, ZERO, round_lots
 from tradershub.finance.sides import OPPOSITE, Side
 from tradershub.finance.sizing import SizeIn
 from tradershub.finance.terms import ContractTerms
@@ -420,12 +421,13 @@ class _Desk:
 
     def _opening(self, draft: Draft, side: Side, lots: Decimal, figures: dict[str, Any]) -> Leg:
         terms, entry = self._terms(), self._price(draft, side)
+        _refuse_wide("distance", draft.distance, entry)
         fields = {
             "kind": draft.kind.value,
             **{name: getattr(draft, name) for name in NEEDS.get(draft.kind, ())},
             "stop_loss": _sound(draft.stop_loss, side, entry, terms, is_stop=True),
             "take_profit": _sound(draft.take_profit, side, entry, terms, is_stop=False),
-            "trail": distance_of(draft.trail, entry=entry, terms=terms) if draft.trail else None,
+            "trail": _trail(draft.trail, entry, terms),
             "duration": draft.duration.value,
             "expires_at": draft.expires_at if draft.duration is Duration.GTD else None,
             "comment": draft.comment[:60],
@@ -554,6 +556,26 @@ def _level(
         raise Unfit(
             "LEVEL", f"Its {'stop' if is_stop else 'target'} cannot be had: {error}"
         ) from error
+
+
+def _trail(level: Level | None, entry: Decimal, terms: ContractTerms) -> Decimal | None:
+    """How far the stop follows, in price. Raises Unfit."""
+    if level is None:
+        return None
+    try:
+        away = distance_of(level, entry=entry, terms=terms)
+    except ValueError as error:
+        raise Unfit("LEVEL", f"Its trail cannot be had: {error}") from error
+    _refuse_wide("trail", away, entry)
+    return away
+
+
+def _refuse_wide(word: str, away: Decimal | None, entry: Decimal) -> None:
+    """Raises Unfit for a way so far that it was meant as a price, or in another unit."""
+    most = entry * settings.RISK_COLLAR_PERCENT / HUNDRED
+    if away is not None and away > most:
+        text = f"Expected a {word} of at most {plain(most)} at {plain(entry)}, found {plain(away)}"
+        raise Unfit("LEVEL", text)
 
 
 def _sound(

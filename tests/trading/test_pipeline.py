@@ -617,6 +617,11 @@ def test_an_order_that_cannot_be_asked_for_is_the_accounts_refusal(charts):
         ({"action": "sell", "stop_loss": "1.05"}, "LEVEL"),
         ({"stop_loss": "1.05", "take_profit": "1.2"}, ""),
         ({"order": "limit", "price": "1.05", "stop_loss": "1.04"}, ""),
+        ({"trail": "1.05"}, "LEVEL"),
+        ({"trail": "0.003"}, ""),
+        ({"trail_price": "1.09"}, ""),
+        ({"order": "trailing_stop", "distance": "1.05"}, "LEVEL"),
+        ({"order": "trailing_stop", "distance": "0.01"}, ""),
     ],
 )
 def test_a_stop_or_target_on_the_wrong_side_is_no_order(charts, words, code):

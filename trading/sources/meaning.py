@@ -199,8 +199,14 @@ def _level(fields: Fields, name: str, habits: Habits) -> Level | None:
     value = strict.positive(fields, found[0])
     if value is None:
         return None
-    unit = habits.level_in if found[0] == name else LEVELS[found[0].removeprefix(f"{name}_")]
+    unit = _bare(name, habits) if found[0] == name else LEVELS[found[0].removeprefix(f"{name}_")]
     return Level(value, unit)
+
+
+def _bare(name: str, habits: Habits) -> LevelIn:
+    """The unit of a level that names none; what trails is a way, never a place."""
+    trails = name == "trail" and habits.level_in is LevelIn.PRICE
+    return LevelIn.DISTANCE if trails else habits.level_in
 
 
 def _duration(fields: Fields) -> Duration:

@@ -80,6 +80,19 @@ def test_a_source_says_what_its_messages_leave_open():
 
 
 @pytest.mark.parametrize(
+    ("name", "habit", "unit"),
+    [
+        ("trail", LevelIn.PRICE, LevelIn.DISTANCE),
+        ("trail", LevelIn.PIPS, LevelIn.PIPS),
+        ("trail_price", LevelIn.PRICE, LevelIn.PRICE),
+    ],
+)
+def test_a_bare_trail_is_how_far_it_follows(name, habit, unit):
+    sent = {"symbol": "EURUSD", "action": "buy", "size": "1", name: "0.003"}
+    assert read("generic", sent, level_in=habit).trail == Level(Decimal("0.003"), unit)
+
+
+@pytest.mark.parametrize(
     ("side", "before", "after", "intent", "turns"),
     [
         ("buy", "flat", "long", Intent.BUY, False),
