@@ -24,6 +24,7 @@ from tradershub.core.prepared import first as one
 from tradershub.core.prepared import prepared
 from tradershub.core.queue import EXECUTION, enqueue
 from tradershub.core.spans import past
+from trading import telling
 from trading.models import Signal, SignalSource
 from trading.sealing import signing_secrets
 from trading.sources import SOURCES, proof
@@ -161,18 +162,17 @@ def _same_key(source: SignalSource, key: str) -> QuerySet[Signal]:
 
 
 def key_of(draft: Draft, body_hash: str) -> str | None:
-    """What makes the signal one: the sender's id, else alert and bar; None with neither.
+    """What makes the signal one: the sender's id, else alert, bar and fill; None with neither.
 
-    An id is kept readable where it is short. Two orders of one bar differ by their alert or action.
+    An id is kept readable where it is short. Two orders of one bar differ by their alert, action, size or the
+    position that they lead to.
     """
     if draft.id:
         return f"id:{draft.id}" if len(draft.id) <= 70 else f"id:{_hash(draft.id)[:70]}"
     if draft.bar_at is None:
         return None
-    size = str(draft.size.value) if draft.size else ""
     parts = [draft.alert, draft.bar_at.isoformat(), draft.intent, draft.symbol, draft.strategy]
-    named = [*parts, draft.account] if draft.alert else [*parts, draft.account, size]
-    return f"bar:{_hash(json.dumps(named))[:60]}"
+    return f"bar:{_hash(json.dumps([*parts, draft.account, draft.fill]))[:60]}"
 
 
 def _hash(text: str) -> str:
@@ -193,19 +193,29 @@ def _same_body_alone(source: SignalSource, body_hash: str, now: dt.datetime) -> 
 
 def _again(first: Signal, body_hash: str, now: dt.datetime) -> Receipt:
     Signal.objects.filter(pk=first.pk).update(deliveries=F("deliveries") + 1, last_delivery_at=now)
-    if first.body_hash != body_hash and first.key.startswith("id:"):
+    if first.body_hash != body_hash:
+        _refuse_other(first)
+    return Receipt(first, False)
+
+
+def _refuse_other(first: Signal) -> None:
+    """What is told apart by nothing and is not the same, is not taken, and somebody hears of it. Raises Conflict."""
+    what, wants = "This id", "a new id"
+    if not first.key.startswith("id:"):
+        what, wants = "This alert of this bar", 'an "id", or another "alert"'
+    with transaction.atomic():
         record(
             "signal.mismatch",
             actor="webhook",
             target=first,
-            summary=f"{first.source}: the id of signal {first.pk} came with another body",
+            summary=f"{first.source}: what tells signal {first.pk} apart came with another body",
             owner=first.source.owner,
         )
-        raise Conflict(
-            f"This id stood for another body before (signal {first.pk}): expected a new id",
-            code="idempotency_mismatch",
-        )
-    return Receipt(first, False)
+        telling.signal_not_taken(first)
+    raise Conflict(
+        f"{what} stood for another body before (signal {first.pk}): expected {wants}",
+        code="idempotency_mismatch",
+    )
 
 
 def _keep_refused(

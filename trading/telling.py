@@ -169,6 +169,16 @@ def signal_refused(signal: Signal, why: Check) -> None:
     tell(Topic.REFUSED, f"signal:{signal.pk}", words, owner_id=signal.source.owner_id)
 
 
+def signal_not_taken(first: Signal) -> None:
+    """A message that looks like the first one and says something else; once for each first one."""
+    words = Words(
+        f"Signal not taken: {first.source.name}",
+        f"It cannot be told from signal {first.pk} and says something else: nothing was ordered or closed by "
+        "it. Look at what is open, and give each message an id of its own.",
+    )
+    tell(Topic.REFUSED, f"signal:{first.pk}:other", words, owner_id=first.source.owner_id)
+
+
 # -- Flattening --------------------------------------------------------------------------------
 def flattening_begun(row: Flattening) -> None:
     words = Words(

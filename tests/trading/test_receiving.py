@@ -89,14 +89,47 @@ def test_an_id_that_comes_with_another_body_is_refused_and_told(sender, queue):
 
 def test_alert_and_bar_tell_signals_apart_where_there_is_no_id(sender):
     alert = {"symbol": "EURUSD", "action": "buy", "alert": "Long", "bar_at": "2026-03-02T09:15:00Z"}
-    first = sender.send({**alert, "fired_at": "2026-03-02T09:15:01Z"})
-    again = sender.send({**alert, "fired_at": "2026-03-02T09:15:06Z"})
+    first, again = sender.send(alert), sender.send(alert)
     other = sender.send({**alert, "bar_at": "2026-03-02T09:16:00Z"})
     closing = sender.send({**alert, "action": "close"})
 
     ids = [answer.json()["id"] for answer in (first, again, other, closing)]
     assert ids[0] == ids[1]
     assert len(set(ids)) == 3
+
+
+def test_two_fills_of_one_bar_and_alert_are_two_signals():
+    sender = Sender(dialect="tradingview")
+    bar = {"symbol": "EURUSD", "action": "sell", "alert": "TP", "bar_at": "2026-03-02T09:15:00Z"}
+    half = {"position": "long", "position_size": "0.2", "previous_position_size": "0.4"}
+    rest = {"position": "flat", "position_size": "0", "previous_position_size": "0.2"}
+    answers = [
+        sender.send({**bar, "size": "0.2", "previous_position": "long", **fill})
+        for fill in (half, rest, half)
+    ]
+
+    ids = [answer.json()["id"] for answer in answers]
+    assert (len(set(ids)), ids[0]) == (2, ids[2])
+
+
+def test_what_cannot_be_told_from_another_signal_and_says_something_else_is_told(
+    sender, queue, monkeypatch
+):
+    told = []
+    monkeypatch.setattr(receiving.telling, "tell", lambda *args, **kwargs: told.append(args[1]))
+    alert = {"symbol": "EURUSD", "action": "buy", "alert": "Long", "bar_at": "2026-03-02T09:15:00Z"}
+    first = sender.send(alert).json()["id"]
+    answer = sender.send({**alert, "stop_loss": "1.05"})
+
+    assert (answer.status_code, code_of(answer)) == (409, "idempotency_mismatch")
+    assert (told, len(queue)) == ([f"signal:{first}:other"], 1)
+
+
+def test_ids_that_differ_in_their_last_letter_are_two_signals(sender):
+    answers = [sender.send({**BUY, "id": "x" * 130 + end}) for end in "ab"]
+
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert Signal.objects.count() == 2
 
 
 def test_a_live_source_needs_an_id_or_a_bar(sender, queue):

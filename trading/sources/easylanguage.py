@@ -28,7 +28,8 @@ MARKET_POSITIONS = {"1": LONG, "-1": SHORT, "0": FLAT, LONG: LONG, SHORT: SHORT,
 def read(body: bytes, habits: Habits) -> Draft | Unreadable:
     """The draft that the line or the object is, or why it is none."""
     try:
-        return draft_of(_meant(_fields(text_of(body).strip())), habits, also=COLUMNS)
+        sent = _fields(text_of(body).strip())
+        return draft_of(_meant(sent), habits, also=COLUMNS, sent=sent)
     except Refused as refusal:
         return refusal.reason
 

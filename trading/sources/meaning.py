@@ -82,16 +82,21 @@ KNOWN = frozenset(
     )
     + LEVEL_NAMES
 )
+# What a message says of the fill that it tells: two of one bar and name are told apart by it.
+FILL = ("size", "position", "position_size", "previous_position", "previous_position_size")
 LARGEST_SIZE = Decimal(1_000_000_000)
 SMALLEST_SIZE = Decimal("0.000001")
 LONG, SHORT, FLAT = "long", "short", "flat"
 
 
-def draft_of(fields: Fields, habits: Habits, *, also: Collection[str] = ()) -> Draft:
+def draft_of(
+    fields: Fields, habits: Habits, *, also: Collection[str] = (), sent: Fields | None = None
+) -> Draft:
     """The draft that these fields name, by the names of the generic dialect. Raises Refused.
 
-    also: names that the dialect has read itself. A name that nobody reads is refused, and in an entry a size
-    or level whose value is not known: neither a misspelt nor an unfilled stop may become an order without one.
+    sent: the same before the dialect read a meaning into them. also: names that the dialect has read itself.
+    A name that nobody reads is refused, and in an entry a size or level whose value is not known: neither a
+    misspelt nor an unfilled stop may become an order without one.
     """
     if unread := [name for name in fields if name not in KNOWN and name not in also]:
         known = ", ".join(sorted(KNOWN))
@@ -104,10 +109,11 @@ def draft_of(fields: Fields, habits: Habits, *, also: Collection[str] = ()) -> D
     draft = Draft(
         symbol=strict.symbol(fields, "symbol"),
         intent=intent,
-        id=strict.word(fields, "id")[:120],
-        alert=strict.word(fields, "alert")[:120],
-        strategy=strict.word(fields, "strategy")[:80] or habits.strategy,
-        account=strict.word(fields, "account")[:40],
+        id=strict.word(fields, "id"),
+        alert=strict.word(fields, "alert"),
+        fill=fill_of(fields if sent is None else sent),
+        strategy=strict.word(fields, "strategy") or habits.strategy,
+        account=strict.word(fields, "account"),
         size=_size(fields, intent, habits),
         size_before=strict.positive(fields, "size_before"),
         turns=_yes(fields, "turns"),
@@ -128,6 +134,12 @@ def draft_of(fields: Fields, habits: Habits, *, also: Collection[str] = ()) -> D
         strict.refuse_unknown(fields, *BOUNDS)
     _refuse_incomplete(draft)
     return draft
+
+
+def fill_of(sent: Fields) -> str:
+    """The words of a message that tell its fill from another of the same bar; empty where it says none."""
+    said = [strict.word(sent, name) for name in FILL]
+    return "|".join(said) if any(said) else ""
 
 
 class Move(NamedTuple):

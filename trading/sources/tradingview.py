@@ -72,7 +72,7 @@ def read(body: bytes, habits: Habits) -> Draft | Unreadable:
             name: word(sent, *also) for name, also in NAMES.items() if sent.keys() & set(also)
         }
         fields["symbol"] = _ticker(word(fields, "symbol"))
-        return draft_of(_with_position(fields), habits, also=READ)
+        return draft_of(_with_position(fields), habits, also=READ, sent=fields)
     except Refused as refusal:
         return refusal.reason
 
