@@ -21,6 +21,12 @@ def rates(*values):
     ]
 
 
+def test_a_figure_that_the_database_cannot_keep_is_refused_before_it_is_written():
+    (row,) = rates("1000000000000000")
+    with pytest.raises(ValidationError, match="the most that the database keeps|digits before"):
+        row.clean_fields()
+
+
 def test_nine_decimals_come_back_as_they_went_in():
     FxRate.objects.bulk_create(rates("123456789.123456789"))
     assert FxRate.objects.get().rate == Decimal("123456789.123456789")

@@ -580,6 +580,16 @@ def test_percent_of_equity_and_of_risk_need_the_equity(charts, monkeypatch):
     assert Order.objects.latest("id").stop_loss == D("1.0951")
 
 
+def test_a_size_that_no_database_keeps_leaves_out_that_account_alone(charts):
+    SymbolTerms.objects.update(lot_max=None)
+    other = make_account(owner=charts.desk.owner, number="78", broker=charts.desk.account.broker)
+    Route.objects.create(strategy=charts.strategy, account=other, share=D(10**9))
+    signal = charts.send(size="1000000")
+
+    assert charts.orders() == [("buy", D(1000000), False, "filled")]
+    assert Gate.objects.get(signal=signal, passed=False).code == "BAD_ORDER"
+
+
 def test_too_small_a_size_is_not_rounded_up(charts):
     signal = charts.send(size="0.009")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import connection, models
 from django.db.models.expressions import BaseExpression
 
 SCALE = 9
@@ -78,6 +78,14 @@ class ExactDecimalField(models.DecimalField):
             return value
         number = value if prepared and isinstance(value, Decimal) else self.to_python(value)
         return to_stored(number) if connection.vendor == "sqlite" else number
+
+    def validate(self, value: Any, model_instance: Any) -> None:
+        """Raises ValidationError, too, for a figure that the database could not keep."""
+        super().validate(value, model_instance)
+        if value is not None and abs(value) > largest(connection.vendor):
+            raise ValidationError(
+                f"{value:f} is too much; expected at most {largest_in_words(connection.vendor)}"
+            )
 
     def formfield(self, **kwargs: Any) -> Any:
         return super().formfield(**{"form_class": ExactFormField, **kwargs})

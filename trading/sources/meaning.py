@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple, TypeVar
 
 from brokers.adapters.messages import Duration, Kind
-from tradershub.finance.decimals import ZERO
+from tradershub.finance.decimals import HUNDRED, ZERO
 from trading.sources import strict
 from trading.sources.draft import Draft, Habits, Intent, Level, LevelIn, Size, SizeIn
 from trading.sources.strict import Fields, Refused
@@ -196,7 +196,7 @@ def _size(fields: Fields, intent: Intent, habits: Habits) -> Size | None:
             "qty_out_of_range",
             f'"size" was {strict.word(fields, "size")}; expected {SMALLEST_SIZE:f} to {LARGEST_SIZE:f}',
         )
-    return Size(value, unit)
+    return Size(value or ZERO, unit)
 
 
 def _level(fields: Fields, name: str, habits: Habits) -> Level | None:
@@ -249,9 +249,16 @@ def _refuse_incomplete(draft: Draft) -> None:
     if draft.is_exit and draft.kind is not Kind.MARKET and draft.intent is not Intent.CANCEL:
         raise Refused("exit_kind", f"An exit goes to the market; found {draft.kind}")
     _refuse_odd_share(draft)
-    risk = draft.size is not None and draft.size.unit is SizeIn.PERCENT_RISK
-    if risk and draft.size and draft.size.value > ZERO and draft.stop_loss is None:
+    if draft.size and draft.size.unit is SizeIn.PERCENT_RISK and not draft.is_exit:
+        _refuse_odd_risk(draft, draft.size)
+
+
+def _refuse_odd_risk(draft: Draft, size: Size) -> None:
+    if draft.stop_loss is None:
         raise Refused("no_stop", 'A size in percent of risk needs a "stop_loss"; found none')
+    if abs(size.value) > HUNDRED:
+        text = f'"size" was {size.value:f} percent of risk; expected at most 100'
+        raise Refused("qty_out_of_range", text)
 
 
 def _refuse_odd_share(draft: Draft) -> None:

@@ -305,6 +305,7 @@ REFUSED = [
     ("generic", '{"symbol":"E","action":"buy","size":0}', "qty_out_of_range", False),
     ("generic", '{"symbol":"E","action":"buy","size":1e-9}', "qty_out_of_range", False),
     ("generic", '{"symbol":"E","action":"buy","size":"1e10"}', "qty_out_of_range", False),
+    ("comma", "1,buy,E,risk=101,sl=1", "qty_out_of_range", False),
     ("generic", '{"symbol":"E","action":"buy","size":"1,5"}', "number_format", False),
     ("generic", '{"symbol":"E","action":"buy","size":"1.000,50"}', "number_format", False),
     ("generic", '{"symbol":"E","action":"buy","size":"1 000"}', "number_format", False),
