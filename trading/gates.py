@@ -114,8 +114,14 @@ def instrument_is_known(facts: SignalFacts) -> Word:
 
 
 def is_in_time(facts: SignalFacts) -> Word:
-    """Its own time where it has one, else when it was received. An exit is never too late, nor too early."""
-    begun = facts.draft.fired_at or facts.signal.received_at
+    """Its own time where it has one, else when it was received. An exit is never too late, nor too early.
+
+    A person has time of their own to approve it; what was approved is as old as that word.
+    """
+    signal = facts.signal
+    if signal.state == Signal.State.WAITING:
+        return _is_approved_in_time(facts)
+    begun = signal.approved_at or facts.draft.fired_at or signal.received_at
     age, most = facts.at - begun, facts.source.expires_after
     figures = {"seconds old": round(age.total_seconds(), 3), "at most": most}
     if age < -EARLY and not facts.draft.is_exit:
@@ -123,6 +129,15 @@ def is_in_time(facts: SignalFacts) -> Word:
     if age.total_seconds() > most and not facts.draft.is_exit:
         return Word(f"It is {age.total_seconds():.0f} s old; at most {most} s", "STALE", figures)
     return Word("It is in time", figures=figures)
+
+
+def _is_approved_in_time(facts: SignalFacts) -> Word:
+    waited, most = facts.at - facts.signal.received_at, facts.source.approve_within
+    figures = {"seconds waited": round(waited.total_seconds(), 3), "at most": most}
+    if waited.total_seconds() > most and not facts.draft.is_exit:
+        text = f"It waited {waited.total_seconds():.0f} s for approval; at most {most} s"
+        return Word(text, "STALE", figures)
+    return Word("It was approved in time", figures=figures)
 
 
 def hours_are_open(facts: SignalFacts) -> Word:

@@ -48,6 +48,8 @@ def run(signal: Signal, *, approved_by: str = "", pumps: bool = False) -> Accoun
     if signal.state != (State.WAITING if approved_by else State.RECEIVED):
         return None
     by = approved_by or (signal.decided_by if signal.waits else "")
+    if approved_by:
+        signal.approved_at = timezone.now()
     for _ in range(LOOKS):
         facts = normalise(signal, draft_from_plain(signal.draft), at=timezone.now())
         try:
@@ -246,6 +248,7 @@ def _wait(facts: SignalFacts, plans: list[Plan], gates: list[Gate], *, by: str) 
         "strategy": facts.strategy,
         "instrument": facts.instrument,
         "decided_by": by[:150],
+        "approved_at": signal.approved_at,
         "planned": _planned(plans),
         "looked_at": facts.at,
     }
@@ -283,6 +286,7 @@ def _leave_rest(facts: SignalFacts, found: Plan, *, by: str) -> None:
         code=Signal.WAITS,
         reason=found.waits[:500],
         decided_by=by[:150],
+        approved_at=signal.approved_at,
         planned=_planned([replace(found, legs=(), cancels=(), left_out="")]),
         rest_of=root,
         account=found.account,
@@ -332,7 +336,7 @@ def _row(signal: Signal, leg: Leg, place: int) -> Order:
         strategy=leg.strategy,
         source=signal.source.uid,
         automatic=True,
-        signal_at=signal.received_at,
+        signal_at=signal.begun_at,
         plan={"signal": signal.pk, "size": plain(leg.figures)},
         **leg.fields,
     )
@@ -385,6 +389,7 @@ def _ended(
         "instrument": facts.instrument,
         "decided_at": facts.at,
         "decided_by": by[:150],
+        "approved_at": signal.approved_at,
         "planned": _planned(plans),
     }
     if not Signal.objects.filter(pk=signal.pk, state=signal.state).update(**changes):

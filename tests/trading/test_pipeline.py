@@ -464,6 +464,26 @@ def test_an_old_signal_is_refused_unless_it_closes(charts):
     assert charts.send(action="close", size=None, fired_at=old).state == "ordered"
 
 
+@pytest.mark.parametrize(
+    ("words", "minutes", "became"),
+    [({}, 14, "ordered"), ({}, 16, "refused"), ({"action": "close", "size": None}, 16, "ordered")],
+)
+def test_a_person_has_a_quarter_of_an_hour_to_approve_an_entry(charts, words, minutes, became):
+    charts.send()
+    SignalSource.objects.update(mode="approval")
+    charts.source.refresh_from_db()
+    waiting = charts.send(**words)
+    came = timezone.now() - dt.timedelta(minutes=minutes)
+    Signal.objects.filter(pk=waiting.pk).update(received_at=came)
+    waiting.refresh_from_db()
+    assert (waiting.state, waiting.approve_until) == ("waiting", came + dt.timedelta(minutes=15))
+
+    approved = signals.approve(waiting, actor=charts.desk.owner)
+    assert (approved.state, approved.code) == (became, "STALE" if became == "refused" else "")
+    if became == "ordered":
+        assert timezone.now() - Order.objects.latest("id").signal_at < dt.timedelta(seconds=60)
+
+
 def test_a_signal_from_the_future_is_refused_unless_it_closes(charts):
     ahead = (timezone.now() + dt.timedelta(seconds=90)).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert refused(charts.send(fired_at=ahead)) == "FUTURE"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 from django import forms
@@ -59,7 +60,7 @@ class SignalSourceAdmin(OwnedAdmin):
         ("Who may send", {"fields": ["proof", "addresses"]}),
         ("Strategy", {"fields": ["strategy", "strategy_is_fixed"]}),
         ("How to read it", {"fields": [("size_in", "level_in"), "time_zone"]}),
-        ("What is too late or too much", {"fields": [("expires_after", "burst")]}),
+        ("What is too late or too much", {"fields": ["expires_after", "approve_within", "burst"]}),
     ]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -109,6 +110,7 @@ class SignalAdmin(FactsAdmin):
         "instrument",
         "mode",
         "result",
+        "until",
         "code",
     ]
     list_display_links = None
@@ -125,6 +127,10 @@ class SignalAdmin(FactsAdmin):
         return format_html(
             '<a href="{}">{}</a>', reverse("desk:signal", args=[signal.pk]), signal.pk
         )
+
+    @display(description="Approve until", empty_value="–")
+    def until(self, signal: Signal) -> dt.datetime | None:
+        return signal.approve_until
 
     @display(
         description="State",

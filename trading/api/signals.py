@@ -35,6 +35,7 @@ class SourceFields(Input):
     level_in: str = "price"
     time_zone: str = "UTC"
     expires_after: int = 60
+    approve_within: int = 900
     burst: int = 15
 
 
@@ -57,6 +58,7 @@ class SourceOut(Schema):
     level_in: str
     time_zone: str
     expires_after: int
+    approve_within: int
     burst: int
     created_at: Moment
     last_used_at: Moment | None
@@ -158,7 +160,7 @@ class GateOut(Schema):
 class SignalOut(Schema):
     """waits: received, and goes on by itself once the orders that `reason` names have settled.
 
-    rest_of_id: the signal of which this is what had to wait, at account_id.
+    approve_until: of an entry that waits for a person. rest_of_id: the signal of which this is what had to wait, at account_id.
     """
 
     id: int
@@ -171,6 +173,7 @@ class SignalOut(Schema):
     reason: str
     received_at: Moment
     decided_at: Moment | None
+    approve_until: Moment | None
     deliveries: int
     planned: list[str]
     replay_of_id: int | None
@@ -197,7 +200,8 @@ class SignalQuery(PageQuery):
 def list_signals(request: HttpRequest, query: Annotated[SignalQuery, Query()]) -> Any:
     user = allow(request, "trading.view_signal")
     given = query.dict(exclude={"limit", "cursor"}, exclude_none=True)
-    return page_of(Signal.objects.for_user(user).filter(**given), query)
+    rows = Signal.objects.for_user(user).select_related("source")
+    return page_of(rows.filter(**given), query)
 
 
 @router.get("/signals/{int:signal_id}", response=SignalStory, summary="Read a signal's story")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 import zoneinfo
 from typing import Any
@@ -108,6 +109,11 @@ class SignalSource(OwnedModel):
         validators=[MinValueValidator(1), MaxValueValidator(86_400)],
         help_text="Seconds after which an entry is too late",
     )
+    approve_within = models.PositiveIntegerField(
+        default=900,
+        validators=[MinValueValidator(1), MaxValueValidator(86_400)],
+        help_text="Seconds in which a person may approve an entry",
+    )
     burst = models.PositiveIntegerField(
         default=15,
         validators=[MinValueValidator(1), MaxValueValidator(10_000)],
@@ -212,6 +218,7 @@ class Signal(OwnedModel):
     reason = models.CharField(max_length=500, blank=True)
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.CharField(max_length=150, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
     planned = models.JSONField(default=list, blank=True)
     replay_of = models.ForeignKey(
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="replays"
@@ -256,6 +263,18 @@ class Signal(OwnedModel):
     def waits(self) -> bool:
         """Whether it waits for the outcome of orders, not for a person."""
         return self.state == self.State.RECEIVED and self.code == self.WAITS
+
+    @property
+    def begun_at(self) -> dt.datetime:
+        """When it was asked for: received, or let through by a person, whose word is newer."""
+        return self.approved_at or self.received_at
+
+    @property
+    def approve_until(self) -> dt.datetime | None:
+        """Of one that waits for a person: until when an entry may be approved; an exit always may."""
+        if self.state != self.State.WAITING:
+            return None
+        return self.received_at + dt.timedelta(seconds=self.source.approve_within)
 
     @property
     def state_in_words(self) -> str:
