@@ -1,6 +1,7 @@
 """Signals from files: a folder a source, looked into every second; the rename of a file is its claim.
 
-A file is taken once nobody has written to it for a second. A `.json` file is one signal, any other a signal
+A file is taken once nobody has written to it for a second, or for three where its last line has no end: it may
+be one that grows. A `.json` file is one signal, any other a signal
 a line. Rows are stored before the file moves on; one that was being read when its worker died is read again
 from where it lies, and gets the ids that it had.
 """
@@ -26,7 +27,7 @@ log = structlog.get_logger("trading.dropfolder")
 AWAY = (OperationalError, InterfaceError)  # the database: what lies there is read again
 TAKEN, DONE, FAILED = "taken", "done", "failed"
 QUIET = 1.0  # seconds without a write after which a file is whole
-HALF_WRITTEN = 60.0  # seconds after which one that does not end in a newline is given up
+UNENDED = 3.0  # the same for one that does not end in a newline
 LARGEST_FILE = 2**20
 UNFINISHED = (".tmp", ".part", ".partial", ".crdownload")
 MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
@@ -105,7 +106,7 @@ def _is_whole(path: Path) -> bool:
     quiet = time.time() - found.st_mtime
     if quiet < QUIET:
         return False
-    return path.suffix.lower() == ".json" or quiet > HALF_WRITTEN or _ends_a_line(path)
+    return path.suffix.lower() == ".json" or quiet >= UNENDED or _ends_a_line(path)
 
 
 def _ends_a_line(path: Path) -> bool:
