@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from accounts.models import Account
 from brokers.models import Instrument
@@ -17,12 +17,14 @@ from strategies.models import Strategy
 from strategies.queries import by_key, instruments_of
 from tradershub.core.prepared import first, prepared
 from trading.models import Signal, SignalSource
-from trading.sources.draft import Draft
+from trading.sources.draft import EXITS, Draft, Intent
 
 BURST_WITHIN = dt.timedelta(minutes=3)
 EARLY = dt.timedelta(seconds=30)
 # Gates that may shut while a signal waits for orders: they hold up its entry then, no closing of it.
 SINCE = {"source", "kill switch", "strategy", "instrument", "age", "hours", "burst"}
+ENTRIES = Q(draft__isnull=False) & ~Q(draft__intent__in=EXITS)
+ENTRIES &= ~Q(draft__intent=Intent.TARGET, draft__size__value="0")
 WIDE = ("file", kill_switch.ScopeKind.ALL, kill_switch.ScopeKind.OWNER)
 
 
@@ -151,14 +153,18 @@ def is_no_burst(facts: SignalFacts) -> Word:
     """A chart that is loaded anew sends its history at once."""
     if facts.draft.is_exit:
         return Word("An exit is never one too many")
-    since = facts.signal.received_at - BURST_WITHIN
-    count = first(_came_in(facts.source, since, facts.signal.root)) or 0
-    figures = {"signals in three minutes": count, "at most": facts.source.burst}
-    if count > facts.source.burst:
-        return Word(
-            f"{count} signals in three minutes; at most {facts.source.burst}", "BURST", figures
-        )
+    most, since = facts.source.burst, facts.signal.received_at - BURST_WITHIN
+    came = _came_in(facts.source, since, facts.signal.root)
+    figures = {"signals in three minutes": first(came) or 0, "at most": most}
+    if figures["signals in three minutes"] > most and _enters_more_than(most, facts, since):
+        return Word(f"More than {most} entries in three minutes", "BURST", figures)
     return Word("Not too many at once", figures=figures)
+
+
+def _enters_more_than(most: int, facts: SignalFacts, since: dt.datetime) -> bool:
+    """Whether as many of them are entries; looks no further than it must."""
+    rows = Signal.objects.filter(ENTRIES, source=facts.source, received_at__gte=since, rest_of=None)
+    return rows.filter(pk__lte=facts.signal.root.pk)[: most + 1].count() > most
 
 
 @prepared

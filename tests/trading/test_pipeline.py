@@ -521,6 +521,14 @@ def test_a_burst_is_cut_off(charts):
     assert Signal.objects.latest("id").code == "BURST"
 
 
+def test_what_closes_is_no_part_of_a_burst(charts):
+    charts.source.burst = 2
+    charts.source.save()
+    words = [{"action": "close", "size": None}, {"action": "target", "size": "0.0"}, {}, {}, {}]
+
+    assert [charts.send(**said).code for said in words][2:] == ["", "", "BURST"]
+
+
 def test_a_stop_holds_up_entries(charts):
     kill_switch.engage(kill_switch.of_owner(charts.desk.owner), actor=charts.desk.owner)
 
