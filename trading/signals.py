@@ -79,6 +79,14 @@ def edit_source(source: SignalSource, *, actor: Any, **changes: Any) -> SignalSo
     return source
 
 
+def path_of(source: SignalSource, secret: str = "") -> str:
+    """Where its messages go: the path at this hub, with the token of the address; "" for a drop folder."""
+    if source.proof == Proof.FOLDER:
+        return ""
+    path = f"/api/v1/signals/{source.uid}"
+    return f"{path}/{secret}" if secret and source.proof == Proof.TOKEN else path
+
+
 def _lets_more_through(source: SignalSource, changes: dict[str, Any]) -> bool:
     """Whether more than its name changes; to switch it off is no more."""
     changed = {name for name, value in changes.items() if getattr(source, name) != value}

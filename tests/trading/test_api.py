@@ -46,6 +46,20 @@ def test_an_order_over_the_api_is_sent_once_and_tells_its_story(desk, key):
     assert [row["id"] for row in listed] == [first.json()["id"]]
 
 
+def test_a_new_source_answers_with_the_address_to_copy(desk, key):
+    def source(**fields):
+        answer = key.post("/api/v1/signal-sources", json.dumps(fields), "application/json")
+        assert answer.status_code == 201, answer.content
+        return answer.json()
+
+    made = source(name="charts")
+    sent = {"id": "1", "symbol": "EURUSD", "action": "buy"}
+    assert Client().post(made["address"], sent, "application/json").status_code == 202
+    own = source(name="own", proof="signed")
+    assert own["address"].endswith(f"/api/v1/signals/{own['source']['uid']}")
+    assert source(name="files", proof="folder")["address"] == ""
+
+
 def test_a_working_order_is_changed_and_cancelled_over_the_api(desk, key):
     order = desk.place(kind="limit", price=1)
     desk.pump()

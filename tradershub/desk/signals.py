@@ -104,7 +104,7 @@ def source(request: HttpRequest, pk: int) -> HttpResponse:
         title=f"How does {found.name} send?",
         crumbs=(("Sources of signals", reverse("admin:trading_signalsource_changelist")),),
         source=found,
-        address=request.build_absolute_uri(f"/api/v1/signals/{found.uid}"),
+        address=request.build_absolute_uri(signals.path_of(found)),
         folder=folder_of(found) if found.proof == SignalSource.Proof.FOLDER else None,
         template_text=SOURCES.load(found.dialect).TEMPLATE,
         secrets=_count(found),

@@ -41,7 +41,7 @@ def tell_secret(request: HttpRequest, source: SignalSource, secret: str) -> None
     if not secret:
         return
     if source.proof == SignalSource.Proof.TOKEN:
-        secret = request.build_absolute_uri(f"/api/v1/signals/{source.uid}/{secret}")
+        secret = request.build_absolute_uri(signals.path_of(source, secret))
     word = {"token": "address", "bearer": "key", "signed": "signing secret"}[source.proof]
     messages.warning(request, f"Copy the {word} now, it is not shown again: {secret}")
 

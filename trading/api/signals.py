@@ -65,10 +65,14 @@ class SourceOut(Schema):
 
 
 class NewSource(Schema):
-    """secret: shown this once; the token of its address, its bearer key, or its signing secret."""
+    """secret: shown this once; the token of its address, its bearer key, or its signing secret.
+
+    address: where its messages go, with the token where the address is the proof; "" for a drop folder.
+    """
 
     source: SourceOut
     secret: str
+    address: str
 
 
 @router.get("/signal-sources", response=Page[SourceOut], summary="List sources of signals")
@@ -82,7 +86,7 @@ def create_signal_source(request: HttpRequest, body: SourceIn) -> Any:
     user = allow(request, "trading.add_signalsource")
     fields = _fields(request, body)
     source, secret = signals.create_source(actor=user, owner=user, **fields)
-    return Status(201, {"source": source, "secret": secret})
+    return Status(201, _new(request, source, secret))
 
 
 @router.get("/signal-sources/{source_id}", response=SourceOut, summary="Read a source of signals")
@@ -105,7 +109,7 @@ def new_signal_secret(request: HttpRequest, source_id: int) -> Any:
     """The secret before it holds on until the next one, or until it is dropped."""
     user = allow(request, "trading.change_signalsource")
     source = _source(request, source_id)
-    return {"source": source, "secret": signals.new_secret(source, actor=user)}
+    return _new(request, source, signals.new_secret(source, actor=user))
 
 
 @router.delete(
@@ -251,6 +255,12 @@ def _signal(request: HttpRequest, signal_id: int) -> Signal:
 def _source(request: HttpRequest, source_id: int) -> SignalSource:
     rows = SignalSource.objects.for_user(request.user).select_related("owner", "strategy")
     return one(rows, source_id, what="source of signals")
+
+
+def _new(request: HttpRequest, source: SignalSource, secret: str) -> dict[str, Any]:
+    path = signals.path_of(source, secret)
+    address = request.build_absolute_uri(path) if path else ""
+    return {"source": source, "secret": secret, "address": address}
 
 
 def _fields(request: HttpRequest, body: SourceFields) -> dict[str, Any]:
