@@ -151,6 +151,7 @@ def _note_of(signal: Signal, found: Plan, at: dt.datetime) -> Gate:
 def _in_words(found: Plan) -> str:
     parts = [
         f"{'close' if leg.reduces else leg.side} {leg.lots.normalize():f} {leg.symbol.name}"
+        + (f" ({leg.note})" if leg.note else "")
         for leg in found.legs
     ]
     parts += [f"cancel {order.client_order_id}" for order in found.cancels]

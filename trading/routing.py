@@ -25,7 +25,7 @@ from strategies.models import Strategy
 from tradershub.core.formats import plain
 from tradershub.core.prepared import prepared
 from tradershub.finance.decimals import HUNDRED, ZERO, round_lots
-from tradershub.finance.sides import OPPOSITE, Side
+from tradershub.finance.sides import DIRECTION, OPPOSITE, Side
 from tradershub.finance.sizing import SizeIn
 from tradershub.finance.terms import ContractTerms
 from trading.facts import point_value, rate_to_account
@@ -42,7 +42,10 @@ RULE = "route"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leg:
-    """One order to be. fields: those of Order that differ from its defaults. figures: what made its size."""
+    """One order to be. fields: those of Order that differ from its defaults. figures: what made its size.
+
+    note: in words, why that is less than what was asked for.
+    """
 
     account: Account
     symbol: BrokerSymbol
@@ -53,6 +56,7 @@ class Leg:
     reduces: bool = False
     fields: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +324,7 @@ class _Desk:
         size = self._size(draft)
         if (doubt := self._way.quarantined(BOTH)) and size.value:
             raise Unfit("IN_DOUBT", _in_doubt(doubt))
-        want = self._signed_lots(size, draft)
+        want, note = self._signed_lots(size, draft)
         astray = [holding for holding in held if holding.signed * want <= ZERO]
         have = sum((holding.signed for holding in held if holding not in astray), ZERO)
         if want == have and not astray:
@@ -335,7 +339,7 @@ class _Desk:
         if more > ZERO:
             side: Side = "buy" if want > ZERO else "sell"
             figures = {"target": f"{want:f}"} | ({"held": f"{have:f}"} if have else {})
-            yield self._opening(draft, side, more, figures)
+            yield self._opening(draft, side, Sized(more, figures, note))
         else:
             toward = [holding for holding in held if holding not in astray]
             yield from self._reduced(toward, -more)
@@ -352,12 +356,13 @@ class _Desk:
         figures = {"held": f"{have:f}", "target": f"{want:f}", "least": f"{least:f}"}
         raise Unfit("TOO_SMALL", text, **figures)
 
-    def _signed_lots(self, size: Size, draft: Draft) -> Decimal:
+    def _signed_lots(self, size: Size, draft: Draft) -> tuple[Decimal, str]:
+        """The position that shall be, and the note of its size."""
         if not size.value:
-            return ZERO
+            return ZERO, ""
         side: Side = "buy" if size.value > ZERO else "sell"
-        lots = self._sized(size, draft, side).lots
-        return lots if side == "buy" else -lots
+        sized = self._sized(size, draft, side)
+        return sized.lots * DIRECTION[side], sized.note
 
     def _closings(self, draft: Draft, held: list[Holding]) -> Iterator[Leg]:
         doubt = self._way.quarantined(_decided_by(draft))
@@ -416,10 +421,9 @@ class _Desk:
         )
 
     def _entry(self, draft: Draft, side: Side, size: Size) -> Leg:
-        sized = self._sized(size, draft, side)
-        return self._opening(draft, side, sized.lots, sized.figures)
+        return self._opening(draft, side, self._sized(size, draft, side))
 
-    def _opening(self, draft: Draft, side: Side, lots: Decimal, figures: dict[str, Any]) -> Leg:
+    def _opening(self, draft: Draft, side: Side, sized: Sized) -> Leg:
         terms, entry = self._terms(), self._price(draft, side)
         _refuse_wide("distance", draft.distance, entry)
         fields = {
@@ -437,9 +441,10 @@ class _Desk:
             symbol=self.symbol,
             strategy=self.strategy.key,
             side=side,
-            lots=lots,
+            lots=sized.lots,
             fields=fields,
-            figures=figures,
+            figures=sized.figures,
+            note=sized.note,
         )
 
     def _size(self, draft: Draft) -> Size:

@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from risk.facts import Check
-from tradershub.finance.decimals import HUNDRED, ZERO, round_price
+from tradershub.core.formats import plain
+from tradershub.finance.decimals import HUNDRED, ZERO, quantise, round_price
 from tradershub.finance.sides import Side
 from tradershub.finance.sizing import SizeIn, within_terms
 from tradershub.finance.terms import ContractTerms
@@ -34,10 +35,14 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class Sized:
-    """lots: to be ordered, by the broker's steps. figures: what they were made of, for the record."""
+    """lots: to be ordered, by the broker's steps. figures: what they were made of, for the record.
+
+    note: why they are less than what was asked for; "" where they are not.
+    """
 
     lots: Decimal
     figures: dict[str, Any]
+    note: str = ""
 
 
 def price_of(
@@ -83,18 +88,25 @@ def lots_of(size: Size, basis: Basis, *, share: Decimal, stop: Decimal | None) -
         )
     lots = within_terms(raw * share, basis.terms)
     told = {
-        "asked": f"{size.value:f} {words(size.unit)}",
-        "share": f"{share.normalize():f}",
+        "asked": f"{plain(size.value)} {words(size.unit)}",
+        "share": plain(share),
         "lots": f"{raw * share:.4f}",
         **figures,
     }
     if lots <= ZERO:
         text = (
-            f"{size.value.normalize():f} {words(size.unit)} come to {raw * share:.4f} lots; "
-            f"the least is {basis.terms.lot_min.normalize():f}"
+            f"{plain(size.value)} {words(size.unit)} come to {raw * share:.4f} lots; "
+            f"the least is {plain(basis.terms.lot_min)}"
         )
         return refused("TOO_SMALL", text, told)
-    return Sized(lots, {**told, "ordered": f"{lots.normalize():f}"})
+    return Sized(lots, {**told, "ordered": plain(lots)}, _cut(raw * share, lots, basis.terms))
+
+
+def _cut(wanted: Decimal, lots: Decimal, terms: ContractTerms) -> str:
+    """That it is less than was asked for, where more than rounding took it; else empty."""
+    if terms.lot_max is None or wanted <= terms.lot_max:
+        return ""
+    return f"cut from {plain(quantise(wanted, 2))}: the broker's largest order is {plain(lots)}"
 
 
 def refused(code: str, text: str, figures: dict[str, Any] | None = None) -> Check:
