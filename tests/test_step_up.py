@@ -159,12 +159,12 @@ PAGES = {
     "trading_signalsource_add": Ask("trading/signalsource/add/", {
         "name": "New", "dialect": "generic", "mode": "live", "enabled": "on", "proof": "token",
         "size_in": "lots", "level_in": "price", "time_zone": "UTC", "expires_after": "60",
-        "burst": "15",
+        "approve_within": "900", "burst": "15",
     }),
     "trading_signalsource_change": Ask("trading/signalsource/{tester}/change/", {
         "name": "Tester", "dialect": "generic", "mode": "live", "enabled": "on", "proof": "token",
         "size_in": "lots", "level_in": "price", "time_zone": "UTC", "expires_after": "60",
-        "burst": "15", "strategy": "{strategy}",
+        "approve_within": "900", "burst": "15", "strategy": "{strategy}",
     }),
     "trading_route_add": Ask("trading/route/add/", {
         "strategy": "{strategy}", "account": "{idle}", "share": "1", "enabled": "on",

@@ -39,9 +39,10 @@ Proof, Mode = SignalSource.Proof, SignalSource.Mode
 def create_source(*, actor: Any, owner: Any, **fields: Any) -> tuple[SignalSource, str]:
     """A new source and its secret, which cannot be shown again; "" for a drop folder.
 
-    Raises BadInput; StepUpNeeded for one whose signals become orders for real money without a question.
+    Fixed to its strategy where it has one, unless told otherwise: who has its address may name no other. Raises BadInput; StepUpNeeded for one whose signals become orders for real money without a question.
     """
-    source = SignalSource(owner=owner, **fields)
+    fixed = fields.get("strategy") is not None
+    source = SignalSource(owner=owner, **{"strategy_is_fixed": fixed, **fields})
     if source.mode == Mode.LIVE and _reaches_real_money(source):
         demand(actor, Step.SIGNAL, owner)
     _refuse_others_strategy(source)
@@ -57,6 +58,8 @@ def edit_source(source: SignalSource, *, actor: Any, **changes: Any) -> SignalSo
 
     Raises BadInput; StepUpNeeded where more of its signals would become orders for real money without a question.
     """
+    if "strategy" in changes and bool(changes["strategy"]) != bool(source.strategy):
+        changes = {"strategy_is_fixed": changes["strategy"] is not None, **changes}
     before = state_of(source, changes)
     will_be_live = changes.get("mode", source.mode) == Mode.LIVE
     if will_be_live and _lets_more_through(source, changes) and _reaches_real_money(source):
@@ -183,7 +186,7 @@ def approve(signal: Signal, *, actor: Any) -> Signal:
     """
     if signal.state != Signal.State.WAITING:
         raise Conflict(
-            f"{signal} is {signal.get_state_display().lower()}: nothing waits for approval"
+            f"{signal}: nothing waits for approval. Its state: {signal.get_state_display()}"
         )
     if _enters_for_real_money(signal):
         demand(actor, Step.SIGNAL, signal.source)
@@ -200,7 +203,7 @@ def decline(signal: Signal, *, actor: Any) -> Signal:
     by = {"decided_at": now, "decided_by": str(actor)[:150]}
     if not mine.update(state=Signal.State.DECLINED, code="", reason="", **by):
         signal.refresh_from_db()
-        raise Conflict(f"{signal} is {signal.state_in_words.lower()}: nothing waits for approval")
+        raise Conflict(f"{signal}: nothing waits for approval. Its state: {signal.state_in_words}")
     record("signal.declined", actor=actor, target=signal, owner=signal.source.owner)
     signal.refresh_from_db()
     return signal

@@ -126,11 +126,18 @@ def test_a_source_is_added_by_a_form_and_its_address_shown(ada):
         "name": "tv", "dialect": "tradingview", "proof": "token", "mode": "dry_run", "enabled": "on",
         "addresses": "52.89.214.238\n10.0.0.0/8", "strategy": strategy.pk, "size_in": "lots",
         "level_in": "price", "time_zone": "UTC", "expires_after": "60", "burst": "15",
+        "approve_within": "900",
     }  # fmt: skip
     answer = ada.client.post("/trading/signalsource/add/", sent, follow=True)
     made = SignalSource.objects.get()
 
     assert made.addresses == ["52.89.214.238", "10.0.0.0/8"]
+    assert not made.strategy_is_fixed, "its box was left empty"
+    box = re.search(r'<input[^>]*name="strategy_is_fixed"[^>]*>', ada.page("/trading/signalsource/add/"))
+    assert box and "checked" in box[0]
+    bare = {**sent, "name": "any", "strategy": "", "strategy_is_fixed": "on"}
+    ada.client.post("/trading/signalsource/add/", bare)
+    assert not SignalSource.objects.get(name="any").strategy_is_fixed
     assert f"/api/v1/signals/{made.uid}/" in answer.content.decode()
     wrong = ada.client.post(
         "/trading/signalsource/add/", {**sent, "name": "b", "addresses": "moon"}

@@ -430,18 +430,18 @@ def refused(signal):
 
 
 def test_a_strategy_that_nobody_registered(charts):
-    charts.source.strategy = None
-    charts.source.save()
+    signals.edit_source(charts.source, actor=charts.desk.owner, strategy=None)
     assert refused(charts.send(strategy="other")) == "NO_STRATEGY"
 
 
 def test_a_source_may_be_bound_to_its_strategy(charts):
+    """It is, wherever a strategy is chosen and nobody says otherwise."""
     make_strategy(charts.desk.owner, "other", status="live")
-    charts.source.strategy_is_fixed = True
-    charts.source.save()
 
     assert refused(charts.send(strategy="other")) == "STRATEGY_FIXED"
     assert charts.send(strategy="mr").state == "ordered"
+    signals.edit_source(charts.source, actor=charts.desk.owner, strategy_is_fixed=False)
+    assert charts.send(strategy="other").code == "NO_ROUTE"
 
 
 @pytest.mark.parametrize("status", ["paused", "archived"])
@@ -616,6 +616,15 @@ def test_a_size_that_no_database_keeps_leaves_out_that_account_alone(charts):
 
     assert charts.orders() == [("buy", D(1000000), False, "filled")]
     assert Gate.objects.get(signal=signal, passed=False).code == "BAD_ORDER"
+
+
+@pytest.mark.parametrize("action", ["buy", "target"])
+def test_a_size_over_the_brokers_largest_lot_says_that_it_is_cut(charts, action):
+    SymbolTerms.objects.update(lot_max=5)
+    signal = charts.send(action=action, size="10")
+
+    assert charts.orders() == [("buy", D(5), False, "filled")]
+    assert "buy 5 EURUSD (cut from 10: the broker's largest order is 5)" in signal.planned[0]
 
 
 def test_too_small_a_size_is_not_rounded_up(charts):

@@ -31,9 +31,17 @@ class SourceForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial["addresses"] = "\n".join(self.instance.addresses)
+        if self.instance.pk is None:
+            self.initial["strategy_is_fixed"] = True
 
     def clean_addresses(self) -> list[str]:
         return self.cleaned_data["addresses"].split()
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean() or self.cleaned_data
+        if self.instance.pk is None and not found.get("strategy"):
+            found["strategy_is_fixed"] = False
+        return found
 
 
 def tell_secret(request: HttpRequest, source: SignalSource, secret: str) -> None:
@@ -68,6 +76,7 @@ class SignalSourceAdmin(OwnedAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         changed = {name: form.cleaned_data[name] for name in form.changed_data}
+        changed["strategy_is_fixed"] = form.cleaned_data["strategy_is_fixed"]
         if change:
             edited = SignalSource.objects.select_related("owner", "strategy").get(pk=obj.pk)
             had = edited.proof

@@ -30,7 +30,9 @@ class SourceFields(Input):
     mode: Mode = SignalSource.Mode.DRY_RUN.value
     enabled: bool = True
     strategy_id: int | None = None
-    strategy_is_fixed: bool = False
+    strategy_is_fixed: bool = Field(
+        False, description="Left out: true where a strategy is chosen; signals cannot name another"
+    )
     size_in: one_of(Strategy.SizeUnit) = Strategy.SizeUnit.LOTS.value  # type: ignore[valid-type]
     level_in: str = "price"
     time_zone: str = "UTC"
