@@ -75,7 +75,7 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
         market=Price(quote.bid, quote.ask, quote.at) if quote else None,
         rate=rate,
         margin=None if again else _margin(order, symbol, account, market, price),
-        costs=_costs(order, symbol, account, market, contract, price, rate),
+        costs=costs_of(order.lots, symbol, account, market, price, rate),
         correlations=(
             correlations_of(symbol.instrument, account, at=at)
             if Kind.CORRELATED in in_use and not (order.reduces or again)
@@ -205,28 +205,27 @@ def _terms(account: Account, day: dt.date) -> QuerySet[AccountTerms]:
     return rows.order_by("-valid_from")[:1]
 
 
-def _costs(
-    order: Order,
+def costs_of(
+    lots: Decimal,
     symbol: BrokerSymbol,
     account: Account,
     market: Market,
-    contract: ContractTerms | None,
     price: Decimal | None,
     rate: Figure | None,
 ) -> Decimal | None:
-    """The commission of a round turn by the symbol's terms, positive, in the account's currency.
+    """The commission of a round turn of these lots by the symbol's terms, positive, in the account's currency.
 
     None where no rate is known from the currency it is charged in.
     """
-    terms = market.terms.get(symbol.pk)
+    terms, contract = market.terms.get(symbol.pk), market.contracts.get(symbol.pk)
     if terms is None or contract is None or price is None or symbol.instrument is None:
         return ZERO
     scheme, each = SymbolTerms.Commission, terms.commission_rate
-    notional = order.lots * contract.contract_size * price
+    notional = lots * contract.contract_size * price
     quote, own, day = symbol.instrument.quote, account.currency, market.day
     by_scheme = {
         scheme.NONE: (ZERO, own),
-        scheme.PER_LOT_SIDE: (order.lots * each, own),
+        scheme.PER_LOT_SIDE: (lots * each, own),
         scheme.PER_TRADE: (each, own),
         scheme.PERCENT: (notional * each / HUNDRED, quote),
         scheme.PER_MILLION: (notional / MILLION * each, quote),

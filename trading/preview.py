@@ -22,7 +22,7 @@ from tradershub.finance.decimals import HUNDRED, ONE, ZERO
 from tradershub.finance.opening import MARKET, opening_price
 from tradershub.finance.sides import Side
 from tradershub.finance.terms import ContractTerms
-from trading.facts import order_facts, point_value, rate_to_account
+from trading.facts import costs_of, order_facts, point_value, rate_to_account
 from trading.ids import Origin
 from trading.models import Order
 from trading.services import HAND, new_order
@@ -136,6 +136,7 @@ def preview(
         price=entry,
         rate=rate.value if rate else None,
         equity=state.equity,
+        costs=lambda lots: costs_of(lots, theirs, account, market, entry, rate),
     )
     sized = lots_of(size, basis, share=ONE, stop=asked.get("stop_loss"))
     if isinstance(sized, Check):

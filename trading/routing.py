@@ -25,10 +25,11 @@ from strategies.models import Strategy
 from tradershub.core.formats import plain
 from tradershub.core.prepared import prepared
 from tradershub.finance.decimals import HUNDRED, ZERO, round_lots
+from tradershub.finance.opening import opening_price
 from tradershub.finance.sides import DIRECTION, OPPOSITE, Side
 from tradershub.finance.sizing import SizeIn
 from tradershub.finance.terms import ContractTerms
-from trading.facts import point_value, rate_to_account
+from trading.facts import costs_of, point_value, rate_to_account
 from trading.holdings import Holding, held_by
 from trading.models import Order, Route, Signal
 from trading.queries import waiting_signals
@@ -458,9 +459,9 @@ class _Desk:
         return draft.size
 
     def _sized(self, size: Size, draft: Draft, side: Side) -> Sized:
-        terms, price = self._terms(), self._price(draft, side)
-        basis = self._basis(terms, price, wants_equity=size.unit in OF_EQUITY)
-        stop = _level(draft.stop_loss, side, price, terms, is_stop=True)
+        terms, worst = self._terms(), self._worst_price(draft, side)
+        basis = self._basis(terms, worst, wants_equity=size.unit in OF_EQUITY)
+        stop = _level(draft.stop_loss, side, self._price(draft, side), terms, is_stop=True)
         sized = lots_of(size, basis, share=self.share, stop=stop)
         if isinstance(sized, Check):
             raise Unfit(sized.code, sized.text, **sized.figures)
@@ -477,6 +478,7 @@ class _Desk:
             price=price,
             rate=rate.value if rate else None,
             equity=self._equity if wants_equity else None,
+            costs=lambda lots: costs_of(lots, self.symbol, self.account, self._market, price, rate),
         )
 
     def _terms(self) -> ContractTerms:
@@ -497,7 +499,24 @@ class _Desk:
     def _quote(self) -> Quote | None:
         return getattr(self.symbol, "last_quote", None)
 
+    def _worst_price(self, draft: Draft, side: Side) -> Decimal:
+        """The worst at which it may open. Raises Unfit."""
+        quote, own = self._quote, self._price(draft, side)
+        found = opening_price(
+            side,
+            draft.kind,
+            price=own,
+            limit_price=draft.limit_price,
+            distance=draft.distance,
+            bid=quote.bid if quote else None,
+            ask=quote.ask if quote else None,
+        )
+        if found is None:
+            raise Unfit("NO_PRICE", f"{self.symbol.name} has no price yet")
+        return found
+
     def _price(self, draft: Draft, side: Side) -> Decimal:
+        """The order's own price, from which its levels are counted; the market's where it has none. Raises Unfit."""
         if draft.kind is not Kind.MARKET and draft.price is not None:
             return draft.price
         if self._quote is None:

@@ -39,7 +39,8 @@ Proof, Mode = SignalSource.Proof, SignalSource.Mode
 def create_source(*, actor: Any, owner: Any, **fields: Any) -> tuple[SignalSource, str]:
     """A new source and its secret, which cannot be shown again; "" for a drop folder.
 
-    Fixed to its strategy where it has one, unless told otherwise: who has its address may name no other. Raises BadInput; StepUpNeeded for one whose signals become orders for real money without a question.
+    Fixed to its strategy where it has one, unless told otherwise: who has its address may name no other.
+    Raises BadInput; StepUpNeeded for one whose signals become orders for real money without a question.
     """
     fixed = fields.get("strategy") is not None
     source = SignalSource(owner=owner, **{"strategy_is_fixed": fixed, **fields})

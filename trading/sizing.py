@@ -9,7 +9,7 @@ from typing import Any
 
 from risk.facts import Check
 from tradershub.core.formats import plain
-from tradershub.finance.decimals import HUNDRED, ZERO, quantise, round_price
+from tradershub.finance.decimals import HUNDRED, ONE, ZERO, quantise, round_price
 from tradershub.finance.sides import Side
 from tradershub.finance.sizing import SizeIn, within_terms
 from tradershub.finance.terms import ContractTerms
@@ -18,12 +18,18 @@ from trading.sources.draft import Level, LevelIn, Size
 RULE = "size"
 
 
+def no_costs(lots: Decimal) -> Decimal:
+    return ZERO
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
     """What a size is computed from; None stands for what is not known.
 
-    price: at which the order would open. rate: account currency for one of the quote currency.
+    price: the worst at which the order may open. rate: account currency for one of the quote currency.
     equity: in the account's currency. point_value: quote currency a lot and a whole point of price.
+    costs: commission of the round turn by lots, positive, in the account's currency; it grows by the same with
+    each lot.
     """
 
     terms: ContractTerms
@@ -31,6 +37,7 @@ class Basis:
     price: Decimal
     rate: Decimal | None
     equity: Decimal | None
+    costs: Callable[[Decimal], Decimal | None] = no_costs
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,25 +88,25 @@ def _tick(terms: ContractTerms) -> Decimal:
 def lots_of(size: Size, basis: Basis, *, share: Decimal, stop: Decimal | None) -> Sized | Check:
     """The lots of a size, down to the broker's step; or why it has none. share: of the whole size."""
     try:
-        raw, figures = WAYS[size.unit](abs(size.value), basis, stop)
+        raw, figures = WAYS[size.unit](abs(size.value) * share, basis, stop)
     except Missing as missing:
         return refused(
             "NOT_KNOWN", f"A size in {words(size.unit)} needs {missing}, which is not known"
         )
-    lots = within_terms(raw * share, basis.terms)
+    lots = within_terms(raw, basis.terms)
     told = {
         "asked": f"{plain(size.value)} {words(size.unit)}",
         "share": plain(share),
-        "lots": f"{raw * share:.4f}",
+        "lots": f"{raw:.4f}",
         **figures,
     }
     if lots <= ZERO:
         text = (
-            f"{plain(size.value)} {words(size.unit)} come to {raw * share:.4f} lots; "
+            f"{plain(size.value)} {words(size.unit)} come to {raw:.4f} lots; "
             f"the least is {plain(basis.terms.lot_min)}"
         )
         return refused("TOO_SMALL", text, told)
-    return Sized(lots, {**told, "ordered": plain(lots)}, _cut(raw * share, lots, basis.terms))
+    return Sized(lots, {**told, "ordered": plain(lots)}, _cut(raw, lots, basis.terms))
 
 
 def _cut(wanted: Decimal, lots: Decimal, terms: ContractTerms) -> str:
@@ -149,9 +156,11 @@ def _by_risk(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
     away = abs(basis.price - _known(stop, "a stop"))
     if not away:
         raise Missing("a stop away from the price")
-    a_lot = away * basis.point_value * rate
+    fixed, for_a_lot = (_known(basis.costs(lots), "what its commission is") for lots in (ZERO, ONE))
+    a_lot = away * basis.point_value * rate + for_a_lot - fixed
     figures = {"equity": f"{equity:.2f}", "a lot loses at the stop": f"{a_lot:.2f}"}
-    return equity * value / HUNDRED / a_lot, figures
+    figures |= {"of it commission": f"{for_a_lot - fixed:.2f}"} if for_a_lot > fixed else {}
+    return max(equity * value / HUNDRED - fixed, ZERO) / a_lot, figures
 
 
 def _known(value: Decimal | None, what: str) -> Decimal:

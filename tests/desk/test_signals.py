@@ -133,7 +133,9 @@ def test_a_source_is_added_by_a_form_and_its_address_shown(ada):
 
     assert made.addresses == ["52.89.214.238", "10.0.0.0/8"]
     assert not made.strategy_is_fixed, "its box was left empty"
-    box = re.search(r'<input[^>]*name="strategy_is_fixed"[^>]*>', ada.page("/trading/signalsource/add/"))
+    box = re.search(
+        r'<input[^>]*name="strategy_is_fixed"[^>]*>', ada.page("/trading/signalsource/add/")
+    )
     assert box and "checked" in box[0]
     bare = {**sent, "name": "any", "strategy": "", "strategy_is_fixed": "on"}
     ada.client.post("/trading/signalsource/add/", bare)

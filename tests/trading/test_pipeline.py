@@ -627,6 +627,49 @@ def test_a_size_over_the_brokers_largest_lot_says_that_it_is_cut(charts, action)
     assert "buy 5 EURUSD (cut from 10: the broker's largest order is 5)" in signal.planned[0]
 
 
+@pytest.mark.parametrize(
+    ("words", "lots"),
+    [
+        ({"order": "stop", "price": "1.05", "stop_loss": "1.0001"}, "0.10"),  # by the ask, 1.1001
+        ({"order": "stop", "price": "1.15", "stop_loss": "1.10"}, "0.20"),
+        ({"action": "sell", "order": "stop", "price": "1.15", "stop_loss": "1.2"}, "0.10"),
+        (
+            {"order": "stop_limit", "price": "1.15", "limit_price": "1.2", "stop_loss": "1.1"},
+            "0.10",
+        ),
+        ({"order": "limit", "price": "1.05", "stop_loss": "1.04"}, "1.00"),
+        ({"order": "trailing_stop", "distance": "0.05", "stop_loss": "1.0501"}, "0.10"),
+    ],
+)
+def test_a_percent_of_risk_is_of_the_worst_price_at_which_it_may_open(
+    charts, monkeypatch, words, lots
+):
+    monkeypatch.setattr(
+        "trading.routing.state_of", lambda account, at, base: type("S", (), {"equity": D(100000)})
+    )
+    charts.send(size="1", size_in="percent_risk", **words)
+    assert Order.objects.get().lots == D(lots)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "rate", "lots"),
+    [("per_lot_side", "3.5", "0.09"), ("per_trade", "10", "0.08"), ("none", "0", "0.10")],
+)
+@pytest.mark.parametrize("share", ["1", "2"])
+def test_a_percent_of_risk_pays_the_commission_out_of_it(
+    charts, monkeypatch, scheme, rate, lots, share
+):
+    """100 of risk, 1,000 a lot: 1,007 with twice 3.50, or 80 left of twice 10."""
+    equity = D(10000) / D(share)
+    monkeypatch.setattr(
+        "trading.routing.state_of", lambda account, at, base: type("S", (), {"equity": equity})
+    )
+    Route.objects.update(share=share)
+    SymbolTerms.objects.update(commission_scheme=scheme, commission_rate=rate)
+    charts.send(size="1", size_in="percent_risk", stop_loss="1.0901")
+    assert Order.objects.get().lots == D(lots)
+
+
 def test_too_small_a_size_is_not_rounded_up(charts):
     signal = charts.send(size="0.009")
 

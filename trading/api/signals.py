@@ -166,7 +166,8 @@ class GateOut(Schema):
 class SignalOut(Schema):
     """waits: received, and goes on by itself once the orders that `reason` names have settled.
 
-    approve_until: of an entry that waits for a person. rest_of_id: the signal of which this is what had to wait, at account_id.
+    approve_until: of an entry that waits for a person.
+    rest_of_id: the signal of which this is what had to wait, at account_id.
     """
 
     id: int

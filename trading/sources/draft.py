@@ -54,8 +54,9 @@ class Draft:
     """One order or exit as asked for. symbol and account are the sender's words, not looked up yet.
 
     id: the sender's own, "" for none. alert: an alert's or order's name that with bar_at and fill tells two
-    signals apart. fill: what the sender said of its size and positions, before and after. turns: an opposite position is closed first. size: None leaves it to the strategy. size_before: of
-    an exit, how much the sender held, in the unit of its size: that share of what is held is closed.
+    signals apart. fill: what the sender said of its size and positions, before and after. turns: an opposite
+    position is closed first. size: None leaves it to the strategy. size_before: of an exit, how much the sender
+    held, in the unit of its size: that share of what is held is closed.
     """
 
     symbol: str
