@@ -13,6 +13,22 @@ D = Decimal
 
 
 @pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("0.7406991225852365836072328192", "0.74069912"),
+        ("9.000000000", "9"),
+        (D("-1234.50"), "−1\u202f234.5"),
+        ("2026-03-02", "2026-03-02"),
+        ("1.5 lots", "1.5 lots"),
+        (90, "90"),
+        (True, "True"),
+    ],
+)
+def test_a_figure_of_a_rule_has_the_digits_that_say_something(value, text):
+    assert formats.figure(value) == text
+
+
+@pytest.mark.parametrize(
     ("amount", "currency", "text"),
     [
         (D("1234.56"), "USD", "+1\u202f234.56"),

@@ -54,7 +54,7 @@ def ada():
 def test_the_story_tells_body_gates_and_reason_and_runs_nothing_of_it(ada):
     source, _ = ada.source()
     signal = ada.signal(source, state="refused", code="STALE", reason=f"Too old {SCRIPT}")
-    figures = {"seconds old": 90}
+    figures = {"seconds old": 90, "away": "9.000000000"}
     Gate.objects.create(
         signal=signal,
         at=timezone.now(),
@@ -66,7 +66,7 @@ def test_the_story_tells_body_gates_and_reason_and_runs_nothing_of_it(ada):
     )
     page = ada.page(f"/signals/{signal.pk}/")
 
-    assert "STALE" in page and "seconds old 90" in page
+    assert "STALE" in page and "seconds old 90, away 9<" in page
     assert SCRIPT not in page and "&lt;script&gt;" in page
 
 

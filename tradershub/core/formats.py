@@ -7,7 +7,9 @@ figure is a dash, and a currency has its own digits.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
+from typing import Any
 
 from tradershub.finance.decimals import quantise
 from tradershub.finance.money import currency_digits
@@ -15,6 +17,8 @@ from tradershub.finance.money import currency_digits
 THIN = "\u202f"
 MINUS = "\u2212"
 UNKNOWN = "–"
+FIGURE_DIGITS = 8
+_DECIMAL = re.compile(r"-?\d{1,30}\.\d+", re.ASCII)
 
 
 def number(value: Decimal | int | None, digits: int) -> str:
@@ -47,6 +51,15 @@ def plain(value: Decimal | None) -> str:
         return UNKNOWN
     text = f"{value.normalize():,f}"
     return text.replace(",", THIN).replace("-", MINUS)
+
+
+def figure(value: Any) -> str:
+    """What a rule judged by: a number to eight decimals and without zeros at its end, anything else as it is."""
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
+        return value
+    if isinstance(value, str | Decimal):
+        return plain(quantise(Decimal(value), FIGURE_DIGITS))
+    return str(value)
 
 
 def price(value: Decimal | None, tick: Decimal | None) -> str:
