@@ -11,6 +11,9 @@ from django.db.models.functions import Coalesce, Concat
 from django.utils import timezone
 
 from accounts.models import Deal
+from brokers.models import SymbolTerms
+from strategies.models import Strategy
+from tradershub.core.formats import plain
 from tradershub.core.prepared import prepared
 from trading.models import Flattening, Lane, Order, Signal
 
@@ -43,6 +46,24 @@ def deals_of(order: Order, *, number: str = "") -> QuerySet[Deal]:
         of_it |= Q(broker_order_id__in=numbers, client_order_id="")
     deals = Deal.objects.filter(of_it, account=order.account_id, kind=Deal.Kind.TRADE)
     return deals.filter(symbol=order.symbol_id, at__gte=order.received_at - LOOK_BACK)
+
+
+def unlike_lots(strategy: Strategy) -> str:
+    """In words, an instrument of which a lot is not the same at the brokers that the strategy is routed to; or ""."""
+    rows = SymbolTerms.objects.filter(symbol__broker__accounts__routes__strategy=strategy)
+    rows = rows.filter(symbol__instrument__isnull=False)
+    if allowed := strategy.instruments.all():
+        rows = rows.filter(symbol__instrument__in=allowed)
+    names = ("symbol__instrument__symbol", "symbol__broker__name", "contract_size")
+    found: dict[str, dict[str, Decimal]] = {}
+    for instrument, broker, size in rows.order_by("valid_from").values_list(*names):
+        found.setdefault(instrument, {})[broker] = size
+    unlike = [(name, sizes) for name, sizes in found.items() if len(set(sizes.values())) > 1]
+    if not unlike:
+        return ""
+    name, sizes = min(unlike)
+    lots = ", ".join(f"{plain(size)} at {broker}" for broker, size in sorted(sizes.items()))
+    return f"A lot of {name} is {lots}"
 
 
 def waiting_signals() -> QuerySet[Signal]:

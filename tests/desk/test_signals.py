@@ -7,7 +7,8 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from tests.factories import make_account, make_owner, make_strategy, make_symbol
+from brokers.models import Instrument, SymbolTerms
+from tests.factories import make_account, make_broker, make_owner, make_strategy, make_symbol
 from tradershub.roles import set_up_groups
 from trading import signals
 from trading.ids import Origin
@@ -16,6 +17,7 @@ from trading.services import new_order
 
 pytestmark = pytest.mark.django_db
 
+TERMS = {"tick_size": "0.00001", "valid_from": "2020-01-01"}
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -118,6 +120,22 @@ def test_who_may_only_look_sees_no_buttons_and_may_press_none():
     assert "Approve" not in viewer.page(f"/signals/{signal.pk}/")
     for address in (f"{signal.pk}/approve", f"{signal.pk}/again", f"sources/{source.pk}/secret"):
         assert viewer.client.post(f"/signals/{address}").status_code == 403
+
+
+def test_a_route_to_brokers_with_unlike_lots_says_so(ada):
+    strategy, size = make_strategy(ada.user, "mr"), 1
+    pair = Instrument.objects.get(symbol="EURUSD")
+    pages = []
+    for number in ("1", "2"):
+        account = make_account(owner=ada.user, number=number, broker=make_broker(name=f"B{number}"))
+        symbol = make_symbol(account, instrument=pair)
+        SymbolTerms.objects.create(symbol=symbol, contract_size=size, **TERMS)
+        size = 100000
+        sent = {"strategy": strategy.pk, "account": account.pk, "share": "1", "enabled": "on"}
+        pages.append(ada.client.post("/trading/route/add/", sent, follow=True).content.decode())
+
+    assert "A lot of" not in pages[0]
+    assert "is 1 at B1, 100\u202f000 at B2: give sizes in units" in pages[1]
 
 
 def test_a_source_is_added_by_a_form_and_its_address_shown(ada):

@@ -18,7 +18,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 from tradershub.core.admin import FactsAdmin, OwnedAdmin
 from trading import signals
 from trading.models import Route, Signal, SignalSource
-from trading.queries import became, with_orders
+from trading.queries import became, unlike_lots, with_orders
 
 
 class SourceForm(forms.ModelForm):
@@ -104,6 +104,9 @@ class RouteAdmin(OwnedAdmin):
         values = {name: form.cleaned_data[name] for name in ("share", "enabled")}
         made = signals.set_route(obj.strategy, obj.account, actor=request.user, **values)
         obj.pk, obj._state = made.pk, made._state
+        if unlike := unlike_lots(obj.strategy):
+            advice = "give sizes in units, money or percent, or let the shares make up for it"
+            messages.warning(request, f"{unlike}: {advice}")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         return ["strategy", "account"] if obj else []
