@@ -201,7 +201,7 @@ def _check(order: Order) -> None:
         raise BadInput(
             "Only an order until a time has one: expected duration gtd", param="expires_at"
         )
-    if order.expires_at and order.expires_at <= order.received_at:
+    if order.expires_at and order.expires_at <= timezone.now():
         raise BadInput("Expected a time that is still to come", param="expires_at")
     _check_platform(order)
 

@@ -460,6 +460,16 @@ def test_what_no_broker_could_be_asked_is_refused_at_once(desk, asked, param):
     assert not Order.objects.exists()
 
 
+def test_an_order_is_not_changed_to_end_before_now(desk):
+    later = timezone.now() + timedelta(days=1)
+    order = desk.place(kind="limit", price=D("1.05"), duration="gtd", expires_at=later)
+    desk.pump()
+    Order.objects.update(received_at=timezone.now() - timedelta(days=2))
+    with pytest.raises(BadInput) as refusal:
+        services.amend(order, actor=desk.owner, expires_at=timezone.now() - timedelta(days=1))
+    assert refusal.value.param == "expires_at"
+
+
 def test_an_order_that_fills_is_not_changed(desk, position):
     order = Order.objects.get()
     with pytest.raises(Conflict, match="only a working one"):
