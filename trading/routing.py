@@ -39,6 +39,9 @@ from trading.tickets import NEEDS
 from trading.underway import BOTH, UnderWay, under_way
 
 RULE = "route"
+FARTHEST_STOP = Decimal(
+    "0.5"
+)  # of the price: beyond, it was meant in another unit and is no stop at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -611,5 +614,11 @@ def _sound(
     if found is not None and not (found < entry if below else found > entry):
         where = "below" if below else "above"
         text = f"Expected the {word} of a {side} {where} {plain(entry)}, found {plain(found)}"
+        raise Unfit("LEVEL", text)
+    if is_stop and found is not None and abs(found - entry) > entry * FARTHEST_STOP:
+        text = (
+            f"Expected the stop within half of the price {plain(entry)}, found {plain(found)}: was it meant "
+            "in pips or as a distance?"
+        )
         raise Unfit("LEVEL", text)
     return found

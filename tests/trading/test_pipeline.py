@@ -707,6 +707,8 @@ def test_an_order_that_cannot_be_asked_for_is_the_accounts_refusal(charts):
         ({"action": "sell", "stop_loss": "1.05"}, "LEVEL"),
         ({"stop_loss": "1.05", "take_profit": "1.2"}, ""),
         ({"order": "limit", "price": "1.05", "stop_loss": "1.04"}, ""),
+        ({"stop_loss": "0.003"}, "LEVEL"),
+        ({"action": "sell", "stop_loss": "25"}, "LEVEL"),
         ({"trail": "1.05"}, "LEVEL"),
         ({"trail": "0.003"}, ""),
         ({"trail_price": "1.09"}, ""),
