@@ -15,12 +15,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import httpx
+import psutil
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection
+from django.db.models import Q
 from django.test import Client, override_settings
 from django.utils import timezone
 from django_q.models import OrmQ
@@ -34,41 +37,54 @@ from trading import latency, signals
 from trading.models import Order, Signal, SignalSource
 
 CALLS, ROUNDS = 200, 5
+ACCOUNTS = (
+    4  # each with a strategy and a source of its own, as signals that come together are of several
+)
 MOST = 2  # times the least that a webhook could do
 A_SECOND, SECONDS = 20, 15
+WARM_A_SECOND, WARM_SECONDS = 5, 4  # before: what each process reads, imports and connects to once
 MEDIAN_MS, SLOWEST_MS = {"postgresql": 60, "sqlite": None}, {"postgresql": 250, "sqlite": 1000}
 PATIENCE = 60.0
 
 
+class Sender(NamedTuple):
+    """account: the one to which the strategy of the source is routed."""
+
+    account: Account
+    source: SignalSource
+    token: str
+
+    @property
+    def path(self) -> str:
+        return f"{self.source.uid}/{self.token}"
+
+
 def measure(scale: float) -> list[Measure]:
-    account, source, token = made()
-    return [
-        *webhook(source, token, calls=max(20, int(CALLS * scale))),
-        *hub(account, source, token, scale),
-    ]
-
-
-def made() -> tuple[Account, SignalSource, str]:
-    """A paper account with a strategy that is routed to it, and a source that sends to the strategy."""
     owner = get_user_model().objects.create_superuser("sender")
+    senders = [made(owner, f"bench-{number}") for number in range(ACCOUNTS)]
+    return [*webhook(senders[0], calls=max(20, int(CALLS * scale))), *hub(senders, scale)]
+
+
+def made(owner: Any, name: str) -> Sender:
+    """A paper account with a strategy that is routed to it, and a source that sends to the strategy."""
     account = open_paper_account(
         actor=owner,
         owner=owner,
-        name="Bench",
+        name=name,
         currency="USD",
         always_open=True,
         deposit=Decimal(10_000_000),
         leverage=100,
     )
-    strategy = Strategy.objects.create(owner=owner, key="bench")
+    strategy = Strategy.objects.create(owner=owner, key=name)
     signals.set_route(strategy, account, actor=owner)
-    fields = {"name": "bench", "mode": "live", "strategy": strategy, "burst": 10_000}
+    fields = {"name": name, "mode": "live", "strategy": strategy, "burst": 10_000}
     source, token = signals.create_source(actor="benchmark", owner=owner, **fields)
-    return account, source, token
+    return Sender(account, source, token)
 
 
 # -- The door ----------------------------------------------------------------------------------
-def webhook(source: SignalSource, token: str, *, calls: int) -> list[Measure]:
+def webhook(sender: Sender, *, calls: int) -> list[Measure]:
     rounds, client, counter = Rounds(), Client(), iter(range(10**9))
 
     def send(address: str) -> None:
@@ -78,7 +94,7 @@ def webhook(source: SignalSource, token: str, *, calls: int) -> list[Measure]:
             assert answer.status_code in (200, 202), answer.content
 
     with override_settings(ROOT_URLCONF="benchmarks.bare_urls"):
-        ours, bare = f"/api/v1/signals/{source.uid}/{token}", f"/bare/{source.uid}/{token}"
+        ours, bare = f"/api/v1/signals/{sender.path}", f"/bare/{sender.path}"
         send(ours), send(bare)  # what is made at the first call
         for _ in range(ROUNDS):
             rounds.add(lambda: send(ours), lambda: send(bare))
@@ -98,22 +114,43 @@ def words(name: str, number: int = 1) -> dict[str, str]:
 
 
 # -- The whole way -----------------------------------------------------------------------------
-def hub(account: Account, source: SignalSource, token: str, scale: float) -> list[Measure]:
-    with running() as address:
-        wait_for(lambda: Quote.objects.filter(symbol__broker=account.broker).exists())
-        wait_for(lambda: account.deals.exists() and not waiting())
-        sent = send_steadily(
-            f"{address}/api/v1/signals/{source.uid}/{token}", seconds=max(2, int(SECONDS * scale))
-        )
+def hub(senders: list[Sender], scale: float) -> list[Measure]:
+    accounts = [sender.account for sender in senders]
+    with running() as (address, process):
+        for account in accounts:
+            wait_for(partial(is_followed, account))
+        addresses = [f"{address}/api/v1/signals/{sender.path}" for sender in senders]
+        send_steadily(addresses, "warm", WARM_A_SECOND, WARM_A_SECOND * WARM_SECONDS)
+        wait_for(lambda: not waiting())
+        before, count = cpu_of(process), A_SECOND * max(2, int(SECONDS * scale))
+        sent = send_steadily(addresses, "way", A_SECOND, count)
         wait_for(lambda: len(recorded(sent)) == len(sent))
+        cpu = cpu_of(process) - before
         at_broker, in_books = sorted(placed(sent)), sorted(recorded(sent))
     what = f"{len(at_broker)} signals at {A_SECOND} a second, webhook to"
     vendor = connection.vendor
     return [
         *spread(f"{what} order at the venue", at_broker, MEDIAN_MS[vendor], SLOWEST_MS[vendor]),
         *spread(f"{what} answer in our books", in_books, None, None),
-        *steps(account),
+        Measure(
+            "CPU of all of the hub's processes",
+            f"{cpu / len(sent) * 1000:.0f} ms a signal",
+            "",
+            True,
+        ),
+        *steps(accounts),
     ]
+
+
+def is_followed(account: Account) -> bool:
+    quoted = Quote.objects.filter(symbol__broker=account.broker).exists()
+    return quoted and account.deals.exists() and not waiting()
+
+
+def cpu_of(process: psutil.Process) -> float:
+    """Seconds that the hub's processes have taken so far, without a database server's."""
+    times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+    return sum(one.user + one.system for one in times)
 
 
 def spread(
@@ -129,9 +166,9 @@ def spread(
     ]
 
 
-def steps(account: Account) -> list[Measure]:
+def steps(accounts: list[Account]) -> list[Measure]:
     """Where the time goes, by the moments on our own rows."""
-    rows = latency.taken([account])
+    rows = latency.taken(accounts, Q(origin_id__contains="id:way-"))
     spreads = [(step, latency.of_step(rows, step.key)) for step in latency.STEPS]
     return [
         Measure(
@@ -146,8 +183,8 @@ def steps(account: Account) -> list[Measure]:
 
 
 @contextmanager
-def running() -> Iterator[str]:
-    """The hub's own processes on this database; its address."""
+def running() -> Iterator[tuple[str, psutil.Process]]:
+    """The hub's own processes on this database: its address, and its first process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -163,7 +200,7 @@ def running() -> Iterator[str]:
         try:
             address = f"http://127.0.0.1:{port}"
             wait_for(lambda: ready(address))
-            yield address
+            yield address, psutil.Process(process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=PATIENCE)
@@ -191,20 +228,21 @@ def waiting() -> bool:
     )
 
 
-def send_steadily(address: str, *, seconds: int) -> dict[str, float]:
-    """Send A_SECOND signals a second; the moment of each by its id."""
+def send_steadily(addresses: list[str], name: str, a_second: int, count: int) -> dict[str, float]:
+    """Send so many signals, so many a second, to each address in turn; the moment of each by its id."""
     sent: dict[str, float] = {}
-    begun = time.monotonic()
+    begun, first = time.monotonic(), Order.objects.count() + 1
 
     def send(number: int) -> None:
-        time.sleep(max(0.0, begun + number / A_SECOND - time.monotonic()))
-        name = f"way-{number}"
-        sent[name] = timezone.now().timestamp()
-        answer = client.post(address, json=words(name, number + 1))
+        time.sleep(max(0.0, begun + number / a_second - time.monotonic()))
+        own = f"{name}-{number}"
+        sent[own] = timezone.now().timestamp()
+        address = addresses[number % len(addresses)]
+        answer = client.post(address, json=words(own, number + first))
         assert answer.status_code == 202, answer.text
 
     with httpx.Client(timeout=10) as client, ThreadPoolExecutor(8) as pool:
-        list(pool.map(send, range(seconds * A_SECOND)))
+        list(pool.map(send, range(count)))
     return sent
 
 

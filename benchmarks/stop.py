@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 from unittest.mock import patch
 
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.utils import timezone
 
@@ -23,7 +24,7 @@ QUEUED, ROUNDS, MOST_MS = 10_000, 5, 300
 
 
 def measure(scale: float) -> list[Measure]:
-    account, _, _ = made()
+    account = made(get_user_model().objects.create_superuser("sender"), "bench").account
     symbol = BrokerSymbol.objects.get(broker=account.broker, name="EURUSD")
     count = max(100, int(QUEUED * scale))
     committed: list[float] = []
