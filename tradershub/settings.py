@@ -147,6 +147,8 @@ UNFOLD = {
 # -- Database ----------------------------------------------------------------------------------
 # SQLite: immediate transactions and WAL, or writers fail under load (django docs, "Database is locked").
 DATABASES = {"default": database(env, default=f"sqlite:///{DATA_DIR / 'hub.sqlite3'}")}
+# A new connection at each request, task and poll costs more than what is asked over it.
+DATABASES["default"]["CONN_MAX_AGE"] = 60
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
@@ -157,7 +159,6 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         ),
     }
 else:
-    DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 ON_POSTGRESQL = DATABASES["default"]["ENGINE"].endswith("postgresql")
 

@@ -16,11 +16,14 @@ import psycopg
 import structlog
 from django.db import Error, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
+
+from tradershub.core.prepared import prepared
 
 log = structlog.get_logger("tradershub.queue")
 Claimed = list[tuple[int, str]]
@@ -42,12 +45,11 @@ class OrderedBroker(ORM):  # type: ignore[misc]
         return claimed
 
     def _claim(self) -> Claimed:
-        now = timezone.now()
-        waiting = self.get_connection().filter(key=self.list_key, lock__lte=now).order_by("id")
+        rows = self.get_connection()  # closes a connection that is too old
         return [
             (row.pk, row.payload)
-            for row in waiting[: Conf.BULK]
-            if self.get_connection().filter(pk=row.pk, lock=row.lock).update(lock=self.timeout(row))
+            for row in _waiting(self.list_key, timezone.now())
+            if rows.filter(pk=row.pk, lock=row.lock).update(lock=self.timeout(row))
         ]
 
     def _wait(self) -> None:
@@ -83,6 +85,11 @@ class CountingBroker(OrderedBroker):
     def _version(self) -> Any:
         with connections[Conf.ORM].cursor() as cursor:
             return cursor.execute("PRAGMA data_version").fetchone()
+
+
+@prepared
+def _waiting(key: str, now: dt.datetime) -> QuerySet[OrmQ]:
+    return OrmQ.objects.filter(key=key, lock__lte=now).order_by("id")[: Conf.BULK]
 
 
 class NotifyBroker(OrderedBroker):
