@@ -24,14 +24,14 @@ PAGES = [f"/reports/{key}/" for key in REPORTS if not REPORTS.load(key).about_ro
 TABS = ("positions", "trades", "orders", "deals", "statements", "terms", "breaks")
 # The most queries a page may ask, log-in and preferences included; none depends on the number of rows.
 QUERIES = {
-    "dashboard": 39,
+    "dashboard": 41,
     "equity": 16,
     "statement": 16,
-    "positions": 17,
+    "positions": 19,
     "trades": 16,
     "breaks": 16,
     "health": 20,
-    "risk": 22,
+    "risk": 24,
     "audit": 16,
 }
 

@@ -83,9 +83,9 @@ class ExactDecimalField(models.DecimalField):
         """Raises ValidationError, too, for a figure that the database could not keep."""
         super().validate(value, model_instance)
         if value is not None and abs(value) > largest(connection.vendor):
-            raise ValidationError(
-                f"{value:f} is too much; expected at most {largest_in_words(connection.vendor)}"
-            )
+            found = f"{value:f}" if value.adjusted() < DIGITS else str(value)
+            most = largest_in_words(connection.vendor)
+            raise ValidationError(f"{found} is too much; expected at most {most}")
 
     def formfield(self, **kwargs: Any) -> Any:
         return super().formfield(**{"form_class": ExactFormField, **kwargs})
