@@ -115,6 +115,7 @@ def booked(deals, mode):
     return {(p.ref, p.symbol, p.side, p.lots_open, round(p.open_price, 9)) for p in held}
 
 
+@pytest.mark.anywhere
 @settings(
     max_examples=20,
     deadline=None,

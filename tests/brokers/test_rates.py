@@ -43,6 +43,7 @@ def test_no_rate_is_a_sentence(currency, on):
         rate("EUR", currency, on)
 
 
+@pytest.mark.anywhere
 def test_the_shipped_file_loads_once_and_knows_a_famous_day():
     assert load_rates() > 200_000
     assert load_rates() == 0

@@ -369,6 +369,7 @@ def with_wrong_clocks(hub: World) -> None:
     sizes = {600: "0.91", -3600: "0.92", 0: "0.93"}
     for seconds, size in sizes.items():  # the host's, so that of all: on, far back, and right again
         hub.turn_clock(seconds)
+        wait_for(lambda by=seconds: prices_are_of_now(hub, by), "a price by that clock")
         assert buy(hub, number, f"clock{seconds}", size) == 202
         assert hub.ends(f"clock{seconds}")["state"] == "filled"
         assert buy(hub, number, "clock600", "0.91") == 202
@@ -382,6 +383,17 @@ def with_wrong_clocks(hub: World) -> None:
     buy(hub, number, "worker-600", "0.95")
     wait_for(lambda: refused(hub, "worker-600") == "FUTURE", "the refusal")
     assert len(hub.placed(number)) == before + len(sizes) + 1
+
+
+def prices_are_of_now(hub: World, seconds: int) -> bool:
+    """By a clock that is wrong by so much; one dated ahead is none of now, and refuses."""
+    now = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=seconds)
+    moments = [
+        dt.datetime.fromisoformat(str(at))
+        for (at,) in hub.database.rows("SELECT at FROM brokers_quote")
+    ]
+    aware = [at if at.tzinfo else at.replace(tzinfo=dt.UTC) for at in moments]
+    return all(abs(now - at) < dt.timedelta(seconds=10) for at in aware)
 
 
 def refused(hub: World, key: str) -> str:
