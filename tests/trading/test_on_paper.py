@@ -137,14 +137,8 @@ def test_an_order_that_the_venue_refuses_says_why(paper):
     assert order.reason
 
 
-def test_an_account_that_only_closes_lets_cancels_stops_and_closings_out(paper):
-    position, resting = open_position(paper), paper.place(kind="limit", price=D("1.05"))
-    switch_trading(paper.account, on=False, closes_only=True, actor=paper.owner)
-    refused = paper.place()
-    assert (refused.state, refused.code) == ("blocked", "MAY_TRADE")
-    assert refused.reason == "Only closings may go out for the account"
-    with pytest.raises(Conflict, match="Only closings"):
-        services.amend(resting, actor=paper.owner, price=D("1.04"))
+def assert_lets_out(paper, position, resting):
+    """A stop, a cancel and a closing."""
     services.protect(position, actor=paper.owner, stop_loss=D("1.09"))
     execution.pump(paper.account)
     paper.turn()
@@ -153,6 +147,17 @@ def test_an_account_that_only_closes_lets_cancels_stops_and_closings_out(paper):
     services.cancel(resting, actor=paper.owner)
     assert paper.pump(resting).state == "cancelled"
     assert paper.pump(services.close_position(position, actor=paper.owner)).state == "filled"
+
+
+def test_an_account_that_only_closes_lets_cancels_stops_and_closings_out(paper):
+    position, resting = open_position(paper), paper.place(kind="limit", price=D("1.05"))
+    switch_trading(paper.account, on=False, closes_only=True, actor=paper.owner)
+    refused = paper.place()
+    assert (refused.state, refused.code) == ("blocked", "MAY_TRADE")
+    assert refused.reason == "Only closings may go out for the account"
+    with pytest.raises(Conflict, match="Only closings"):
+        services.amend(resting, actor=paper.owner, price=D("1.04"))
+    assert_lets_out(paper, position, resting)
 
 
 def test_an_account_that_is_off_gets_no_closing_and_says_what_to_do(paper):
@@ -178,14 +183,7 @@ def test_a_platform_that_switched_itself_off_lets_cancels_and_closings_out(paper
     assert (refused.state, refused.code) == ("blocked", "PLATFORM_ENABLED")
     with pytest.raises(Conflict, match="platform"):
         services.amend(resting, actor=paper.owner, lots=D("0.2"))
-    services.protect(position, actor=paper.owner, stop_loss=D("1.09"))
-    execution.pump(paper.account)
-    paper.turn()
-    position.refresh_from_db()
-    assert position.stop_loss == D("1.09")
-    services.cancel(resting, actor=paper.owner)
-    assert paper.pump(resting).state == "cancelled"
-    assert paper.pump(services.close_position(position, actor=paper.owner)).state == "filled"
+    assert_lets_out(paper, position, resting)
 
 
 def test_a_platform_that_a_person_switched_off_gets_no_closing_either(paper, off_by_itself):
