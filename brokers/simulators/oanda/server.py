@@ -112,18 +112,8 @@ class Handler(BaseHTTPRequestHandler):
             sent = raw
         request = self.headers.get("ClientRequestID", "")
         note = _Note(self.server.ledger, began, route, account, sent, faults, names, request)
-        if "drop" in faults:
-            note.write("refused", 0)
-            return self.reset()
-        if (fault := faults.get("refuse")) is not None:
-            note.write("unauthorised" if fault.status == 401 else "refused", fault.status)
-            return self.send(fault.status, _refusal(fault))
-        if self.headers.get("Authorization") != f"Bearer {self.server.token}":
-            note.write("unauthorised", 401)
-            return self.send(401, FORBIDDEN)
-        if account and account not in self.server.broker.books:
-            note.write("unauthorised", 403)
-            return self.send(403, {"errorMessage": "The provided request was forbidden."})
+        if self._turned_away(note, account, faults):
+            return None
         params = dict(parse_qsl(url.query, keep_blank_values=True))
         read_from = account
         if "other_account" in faults and not route.writes:
@@ -144,6 +134,24 @@ class Handler(BaseHTTPRequestHandler):
         status, answer = self._answered(route, call)
         note.write(_outcome(status, answer), status, answer)
         return self._reply(status, answer, faults, account, route)
+
+    def _turned_away(self, note: _Note, account: str, faults: Mapping[str, Fault]) -> bool:
+        """Whether it is answered already: dropped, refused on request, or by one who may not ask."""
+        if "drop" in faults:
+            note.write("refused", 0)
+            self.reset()
+        elif (fault := faults.get("refuse")) is not None:
+            note.write("unauthorised" if fault.status == 401 else "refused", fault.status)
+            self.send(fault.status, _refusal(fault))
+        elif self.headers.get("Authorization") != f"Bearer {self.server.token}":
+            note.write("unauthorised", 401)
+            self.send(401, FORBIDDEN)
+        elif account and account not in self.server.broker.books:
+            note.write("unauthorised", 403)
+            self.send(403, {"errorMessage": "The provided request was forbidden."})
+        else:
+            return False
+        return True
 
     def _answered(self, route: Route, call: Call) -> Answer:
         if route.answer is None:
