@@ -80,7 +80,7 @@ OPEN_COLUMNS = [
         hint="Floating profit + open swap at the price last known",
         reason=lambda row: row["reason"],
     ),
-    Column("currency", "Currency"),
+    Column("currency", "Currency", main=True),
     Column(
         "r",
         "R",
