@@ -60,7 +60,9 @@ def test_one_account_alone_is_asked_and_stopped(trader):
         at=moment("2024-03-04 10:00"),
     )  # fmt: skip
     words = trader.said(trader.client.get("/stop/flatten"))
-    assert "in 2 accounts" in words and "No connection" in words
+    assert "Close 2 positions and cancel 1 order in 1 account" in words and "No connection" in words
+    alone = trader.said(trader.client.get(f"/stop/flatten?account={other.pk}"))
+    assert "Stop trading? The hub can close nothing in 1 account" in alone
     trader.send(f"/stop/flatten?account={other.pk}")
     assert Flattening.objects.get().account == other
     assert kill_switch.standing(other).engaged

@@ -107,11 +107,15 @@ def _scope(request: HttpRequest) -> Scope:
 
 
 def _question(accounts: Collection[Account]) -> str:
-    held = Position.objects.filter(account__in=accounts, open_volume__gt=0).count()
-    working = BrokerOrder.objects.filter(account__in=accounts, state__in=BrokerOrder.LIVE).count()
+    """What the hub itself will do; accounts that it has no way to are listed beside it."""
+    reached = [account for account in accounts if not flattening.by_hand(account)]
+    if accounts and not reached:
+        return f"Stop trading? The hub can close nothing in {_count(len(accounts), 'account')}"
+    held = Position.objects.filter(account__in=reached, open_volume__gt=0).count()
+    working = BrokerOrder.objects.filter(account__in=reached, state__in=BrokerOrder.LIVE).count()
     what = f"Close {_count(held, 'position')} and cancel {_count(working, 'order')}"
-    now = _now(accounts) if held else ""
-    return f"{what} in {_count(len(accounts), 'account')}{now}?"
+    now = _now(reached) if held else ""
+    return f"{what} in {_count(len(reached), 'account')}{now}?"
 
 
 def _question_of_all(accounts: Collection[Account]) -> str:
