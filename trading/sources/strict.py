@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from tradershub.finance.decimals import ZERO
 from trading.sources.draft import Unreadable
 
+T = TypeVar("T")
 DEEPEST = 16
 LONGEST_FIELD = 500
 SMALLEST, LARGEST = (
@@ -59,13 +60,14 @@ def text_of(body: bytes) -> str:
 def fields_of_json(text: str) -> dict[str, str]:
     """The one object of the text, its values as text, nested names joined by a dot. Raises Refused.
 
-    null and an empty object are empty text: the name is there, its value is not known.
+    Names are told apart as they are read: by lower case, without blanks around them. null and an empty object
+    are empty text: the name is there, its value is not known.
     """
     _refuse_depth(text)
     try:
         found = json.loads(
             text,
-            object_pairs_hook=_once_each,
+            object_pairs_hook=_kept_once,
             parse_constant=_no_constant,
             parse_float=str,
             parse_int=str,
@@ -74,7 +76,7 @@ def fields_of_json(text: str) -> dict[str, str]:
         raise Refused("not_json", f"Expected a JSON object: {error}", malformed=True) from error
     if not isinstance(found, dict):
         raise Refused("not_json", "Expected a JSON object, found another value", malformed=True)
-    return dict(_flat(found))
+    return _once_each(_flat(found))
 
 
 def _refuse_depth(text: str) -> None:
@@ -95,12 +97,15 @@ def _refuse_unkept(text: str) -> None:
         )
 
 
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _kept_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    for text in (text for pair in pairs for text in pair if isinstance(text, str)):
+        _refuse_unkept(text)
+    return _once_each(pairs)
+
+
+def _once_each(pairs: Iterable[tuple[str, T]]) -> dict[str, T]:
+    found: dict[str, T] = {}
     for name, value in pairs:
-        _refuse_unkept(name)
-        if isinstance(value, str):
-            _refuse_unkept(value)
         if name in found:
             raise Refused(
                 "duplicate_key", f'"{name[:40]}" stands twice; expected once', malformed=True

@@ -69,12 +69,23 @@ def read(body: bytes, habits: Habits) -> Draft | Unreadable:
     try:
         sent = fields_of(text_of(body))
         fields = sent | {
-            name: word(sent, *also) for name, also in NAMES.items() if sent.keys() & set(also)
+            name: _said(sent, also) for name, also in NAMES.items() if sent.keys() & set(also)
         }
         fields["symbol"] = _ticker(word(fields, "symbol"))
         return draft_of(_with_position(fields), habits, also=READ, sent=fields)
     except Refused as refusal:
         return refusal.reason
+
+
+def _said(sent: Fields, names: tuple[str, ...]) -> str:
+    """What a message says by one of these names. Raises Refused where it says two things."""
+    said = {name: sent[name] for name in names if sent.get(name, "").strip()}
+    if len(set(said.values())) > 1:
+        texts = ", ".join(f'"{name}": {text[:40]!r}' for name, text in said.items())
+        raise Refused(
+            "duplicate_key", f"Found {texts}; expected one of these names", malformed=True
+        )
+    return next(iter(said.values()), "")
 
 
 def _ticker(text: str) -> str:

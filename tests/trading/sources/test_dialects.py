@@ -184,6 +184,10 @@ def test_a_side_that_contradicts_the_position_is_refused():
     assert read("tradingview", sent).code == "position_disagrees"
 
 
+def test_a_message_may_say_the_same_by_two_names():
+    assert read("tradingview", {**ALERT, "qty": "2", "contracts": ""}).size.value == 2
+
+
 def test_the_exchange_before_a_ticker_is_left_out():
     assert read("tradingview", ALERT).symbol == "EURUSD"
 
@@ -285,6 +289,11 @@ REFUSED = [
     ("generic", '{"qty":NaN}', "not_json", True),
     ("generic", '{"size": Infinity}', "not_json", True),
     ("generic", '{"side":"buy","side":"sell"}', "duplicate_key", True),
+    ("generic", '{"symbol":"E","action":"buy","Action":"sell"}', "duplicate_key", True),
+    ("generic", '{"symbol":"E","action":"buy","size":"0.1","size ":"50"}', "duplicate_key", True),
+    ("generic", '{"stop_loss":{"a":"1"},"stop_loss.A":"2"}', "duplicate_key", True),
+    ("tradestation", '{"symbol":"E","action":"buy","SIZE":"1","size":"9"}', "duplicate_key", True),
+    ("tradingview", '{"symbol":"E","action":"buy","size":"0.1","qty":"5"}', "duplicate_key", True),
     ("generic", "[" * 100_000, "not_json", True),
     ("generic", '{"a":' * 100_000, "not_json", True),
     ("generic", "[]", "not_json", True),
