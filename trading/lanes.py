@@ -21,7 +21,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from accounts.models import Account
+from accounts.models import Account, Position
 from brokers.adapters.messages import OrderTicket
 from brokers.connecting import why_shut
 from risk import gate, kill_switch
@@ -29,6 +29,7 @@ from risk.facts import Verdict
 from tradershub.core.failpoints import failpoint
 from tradershub.core.prepared import first, prepared
 from trading import journal, tickets
+from trading.easing import may_lose_more, risks_more
 from trading.facts import order_facts
 from trading.models import Lane, Order, OrderAttempt, OrderCheck
 from trading.states import OPEN, OVER, State
@@ -352,7 +353,10 @@ def _end_refused(order: Order, verdict: Verdict) -> None:
 def _claim_request(held: Held, request: OrderAttempt, until: float, watermark: str) -> Any:
     """A change of a working order or of a position's stops (T16, T17)."""
     now, order = timezone.now(), request.order
-    if why_not := _why_not(request):
+    why_not = _why_not(request) or _why_not_more(request, now)
+    if why_not is HELD_UP:
+        return HELD_UP
+    if why_not:
         journal.settle(request, Outcome.WITHDRAWN, text=why_not)
         return ENDED
     cancels = request.action == Action.CANCEL
@@ -386,6 +390,39 @@ def _why_not(request: OrderAttempt) -> str:
         account, strategy=order.strategy if order else "", share_lock=True
     )
     return f"Stopped: {standing.reason or standing.scope}" if standing.engaged else ""
+
+
+def _why_not_more(request: OrderAttempt, now: dt.datetime) -> Any:
+    """What could lose more is held to what an entry that waited is; HELD_UP where that cannot be said now."""
+    if not _may_lose_more(request):
+        return ""
+    lane = lane_of(request.account)
+    if lane.halted:
+        return f"Nothing goes out that could lose more: {lane.halted_because}"
+    if now > request.made_at + dt.timedelta(seconds=settings.STALE_SECONDS):
+        return f"It waited longer than {settings.STALE_SECONDS:g} s and is not sent so late"
+    if request.order is None:
+        return ""
+    verdict = gate.recheck(order_facts(_wanted(request.order, request), at=now, again=True))
+    if verdict.refusal and verdict.refusal.code == BUSY:
+        return HELD_UP
+    journal.keep_verdict(request.order, verdict, stage=OrderCheck.Stage.CLAIM, at=now)
+    return verdict.refusal.text if verdict.refusal else ""
+
+
+def _may_lose_more(request: OrderAttempt) -> bool:
+    """Whether it asks for more than the broker has now: of an order, or of a position's stops."""
+    if request.action == Action.CANCEL:
+        return False
+    if request.order:
+        return risks_more(request.order, _wanted(request.order, request))
+    held = Position.objects.filter(account=request.account, ref=request.position_ref)
+    position = held.filter(open_volume__gt=0).first()
+    return position is None or may_lose_more(position, tickets.levels_asked(request.asked))
+
+
+def _wanted(order: Order, request: OrderAttempt) -> Order:
+    return tickets.changed(order, ticket_asked(request))
 
 
 def again(attempt: OrderAttempt, *, after: str) -> None:

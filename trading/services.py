@@ -35,6 +35,7 @@ from tradershub.core.validation import cleaned_fields
 from tradershub.finance.decimals import ZERO, to_decimal
 from tradershub.finance.sides import OPPOSITE
 from trading import journal, lanes, tickets
+from trading.easing import may_lose_more, risks_more
 from trading.facts import order_facts
 from trading.ids import Origin, client_order_id
 from trading.models import Flattening, Lane, Order, OrderAttempt, OrderCheck
@@ -329,37 +330,14 @@ def _amended(order: Order, *, actor: Any, changes: dict[str, Any]) -> OrderAttem
         filled = plain(order.filled)
         raise BadInput(f"Expected more than the {filled} lots that are filled", param="lots")
     _check(wanted)
-    risks_more = _risks_more(order, wanted)
-    if order.account.is_for_real_money and risks_more:
+    is_riskier = risks_more(order, wanted)
+    if order.account.is_for_real_money and is_riskier:
         demand(actor, Step.ORDER, order.account)
-    if refusal := _ask_risk_anew(order, wanted, risks_more=risks_more):
+    if refusal := _ask_risk_anew(order, wanted, risks_more=is_riskier):
         return refusal
     _lock_as_read(order)
     asked = tickets.to_plain(ticket_of(order, **changes))
     return _request(order, Action.AMEND, actor=actor, asked=asked)
-
-
-def _risks_more(before: Order, after: Order) -> bool:
-    """More lots, another price to enter at, or a stop or trail that is gone or farther away."""
-    if before.reduces:
-        return False
-    if after.lots > before.lots or any(getattr(before, n) != getattr(after, n) for n in ENTRY):
-        return True
-    if _is_wider(before.trail, after.trail):
-        return True
-    return _is_farther(before.side, before.stop_loss, after.stop_loss)
-
-
-def _is_farther(side: str, known: Decimal | None, wanted: Decimal | None) -> bool:
-    """Whether the stop of that side would let more be lost than the one that is known."""
-    if known is None or known == wanted:
-        return False
-    return wanted is None or (wanted < known if side == Order.Side.BUY else wanted > known)
-
-
-def _is_wider(known: Decimal | None, wanted: Decimal | None) -> bool:
-    """Whether a stop that follows at that distance would follow farther away, or not at all."""
-    return known is not None and (wanted is None or wanted > known)
 
 
 def _ask_risk_anew(order: Order, wanted: Order, *, risks_more: bool) -> Check | None:
@@ -538,7 +516,7 @@ def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> Order
     standing = kill_switch.standing(account)
     if standing.engaged or not account.may_close or account.connection is None:
         raise Conflict(f"Trading on {account} is stopped or switched off")
-    if account.is_for_real_money and _may_lose_more(position, stops):
+    if account.is_for_real_money and may_lose_more(position, stops):
         demand(actor, Step.ORDER, account)
     asked = {name: None if v is None else f"{v.normalize():f}" for name, v in stops.items()}
     made = OrderAttempt.objects.create(
@@ -556,17 +534,6 @@ def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> Order
     )  # fmt: skip
     wake(account)
     return made
-
-
-def _may_lose_more(position: Position, stops: dict[str, Decimal | None]) -> bool:
-    """Whether its stop or trail goes or goes farther away. Before the first look at it nobody knows what it has."""
-    if position.mark_at is None:
-        return "stop_loss" in stops or "trail" in stops
-    stop = stops.get("stop_loss", position.stop_loss)
-    trail = stops.get("trail", position.trailing_distance)
-    return _is_farther(position.side, position.stop_loss, stop) or _is_wider(
-        position.trailing_distance, trail
-    )
 
 
 def _locked_position(position: Position) -> Position:
@@ -628,7 +595,7 @@ def hold_after_restore() -> int:
     """Hold up the orders of every connected account: a backup knows nothing of what was sent after it.
 
     Returns how many. Each is let out by a person; from then on the broker is asked before every order whether
-    it has it already. Nothing is made flat that was asked for before.
+    it has it already. Nothing is made flat, and nothing changed, that was asked for before.
     """
     connected = list(Account.objects.filter(connection__isnull=False))
     for account in connected:
@@ -636,9 +603,10 @@ def hold_after_restore() -> int:
     because = "Restored from a backup: compare it with the broker first"
     held = Lane.objects.filter(account__in=connected)
     held.update(halted=True, halted_because=because, forgets=True, holder="", until=None)
+    now, words = timezone.now(), "Asked before the backup: ask anew"
+    changes = OrderAttempt.objects.filter(outcome=Outcome.WAITING).exclude(action=Action.CANCEL)
+    changes.update(outcome=Outcome.WITHDRAWN, text=words, answered_at=now)
     Flattening.objects.filter(state__in=Flattening.OPEN).update(
-        state=Flattening.State.WITHDRAWN,
-        words="Asked before the backup: ask anew",
-        done_at=timezone.now(),
+        state=Flattening.State.WITHDRAWN, words=words, done_at=now
     )
     return len(connected)

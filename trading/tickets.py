@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from copy import copy
 from decimal import Decimal
 from typing import Any
 
@@ -52,6 +53,14 @@ def terms_of(ticket: OrderTicket) -> dict[str, Any]:
     return {name: getattr(ticket, name) for name in CHANGEABLE if name not in STOPS} | stops
 
 
+def changed(order: Order, ticket: OrderTicket) -> Order:
+    """The order as it would be once the change is made; nothing is written."""
+    wanted = copy(order)
+    for name, value in terms_of(ticket).items():
+        setattr(wanted, name, value)
+    return wanted
+
+
 def to_plain(ticket: OrderTicket) -> dict[str, Any]:
     """For JSON: decimals and moments as text."""
     return {name: _plain(value) for name, value in dataclasses.asdict(ticket).items()}
@@ -88,7 +97,12 @@ def stops_from_plain(plain: dict[str, Any]) -> Stops:
 
 def stops_asked(plain: dict[str, Any], held: Stops) -> Stops:
     """What a position is to carry: what was asked for, and of the rest what it carries now. None removes."""
-    return dataclasses.replace(held, **{name: _decimal(text) for name, text in plain.items()})
+    return dataclasses.replace(held, **levels_asked(plain))
+
+
+def levels_asked(plain: dict[str, Any]) -> dict[str, Decimal | None]:
+    """The stops of a position that were asked for, by name."""
+    return {name: _decimal(text) for name, text in plain.items()}
 
 
 def stops_in_words(plain: dict[str, Any]) -> str:

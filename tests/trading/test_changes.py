@@ -218,6 +218,90 @@ def test_a_stop_holds_up_changes_but_no_cancel(desk, working, monkeypatch):
     assert cancel(desk, working) == "cancelled"
 
 
+HALTED = "Restored: compare it with the broker first"
+LATER = timedelta(hours=5)
+
+
+def halt(desk, risk):
+    reports.halt(desk.account, because=HALTED)
+
+
+def grow_old(desk, risk):
+    OrderAttempt.objects.filter(outcome="waiting").update(made_at=timezone.now() - LATER)
+
+
+def lose_too_much(desk, risk):
+    risk.refusing_last = "LOSS"
+
+
+@pytest.mark.parametrize(
+    ("happens", "why"),
+    [
+        (halt, f"Nothing goes out that could lose more: {HALTED}"),
+        (grow_old, "It waited longer than 60 s and is not sent so late"),
+        (lose_too_much, "refused: LOSS"),
+    ],
+)
+def test_a_change_that_risks_more_is_held_to_what_an_entry_is_when_its_turn_comes(
+    desk, working, risk, happens, why
+):
+    change = services.amend(working, actor=desk.owner, lots=D(30))
+    happens(desk, risk)
+    desk.pump()
+    change.refresh_from_db()
+    assert (change.outcome, change.text) == ("withdrawn", why)
+    assert (desk.ledger.of("amend"), desk.state(working)) == ([], "working")
+
+
+@pytest.mark.parametrize("happens", [halt, grow_old, lose_too_much])
+def test_a_change_that_risks_no_more_goes_out_all_the_same(desk, working, risk, happens):
+    services.amend(working, actor=desk.owner, lots=D(2), stop_loss=D("1.045"))
+    happens(desk, risk)
+    desk.pump()
+    assert desk.state(working) == "working"
+    assert (working.lots, working.stop_loss) == (D(2), D("1.045"))
+
+
+def test_a_change_waits_while_its_rules_cannot_be_asked(desk, working, risk):
+    change = services.amend(working, actor=desk.owner, price=D("1.06"))
+    risk.refusing_last = "BUSY"
+    desk.pump()
+    change.refresh_from_db()
+    assert (change.outcome, desk.ledger.of("amend")) == ("waiting", [])
+    risk.refusing_last = ""
+    desk.pump()
+    assert (desk.state(working), working.price) == ("working", D("1.06"))
+
+
+@pytest.mark.parametrize(("stop", "outcome"), [("1.08", "withdrawn"), ("1.095", "done")])
+def test_a_halted_lane_lets_a_stop_come_nearer_and_not_go_away(desk, position, risk, stop, outcome):
+    Position.objects.update(stop_loss=D("1.09"), mark_at=timezone.now())
+    asked = services.protect(position, actor=desk.owner, stop_loss=D(stop))
+    halt(desk, risk)
+    desk.pump()
+    asked.refresh_from_db()
+    assert asked.outcome == outcome
+
+
+def test_a_restored_change_is_not_sent_over_later_ones(desk, working, position):
+    change = services.amend(working, actor=desk.owner, price=D("1.06"))
+    stops = services.protect(position, actor=desk.owner, stop_loss=D("1.09"))
+    services.hold_after_restore()
+    services.resume_lane(desk.account, actor=desk.owner, reason="compared")
+    desk.pump()
+    for asked in (change, stops):
+        asked.refresh_from_db()
+        assert (asked.outcome, asked.text) == ("withdrawn", "Asked before the backup: ask anew")
+    assert desk.ledger.of("amend") == desk.ledger.of("protect") == []
+
+
+def test_a_restored_cancel_goes_out(desk, working):
+    services.cancel(working, actor=desk.owner)
+    services.hold_after_restore()
+    desk.pump()
+    assert desk.state(working) == "cancelled"
+
+
 def test_fills_arrive_as_deals_twice_and_late(desk, working, risk):
     desk.adapter.fill("1", 1)
     deals = list(desk.adapter.deals_since().deals)
