@@ -1,7 +1,8 @@
 """Signals from files: a folder a source, looked into every second; the rename of a file is its claim.
 
 A file is taken once nobody has written to it for a second, or for three where its last line has no end: it may
-be one that grows. A `.json` file is one signal, any other a signal
+be one that grows. Its own time tells, or that it has looked the same for as long: the clock of who writes it may be
+ahead of ours. A `.json` file is one signal, any other a signal
 a line. Rows are stored before the file moves on; one that was being read when its worker died is read again
 from where it lies, and gets the ids that it had.
 """
@@ -39,6 +40,18 @@ class Piece:
 
     name: str
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A file as it was seen waiting. since: by the clock that nobody sets, in seconds."""
+
+    size: int
+    written: int
+    since: float
+
+
+_looks: dict[Path, Look] = {}
 
 
 def folder_of(source: SignalSource) -> Path:
@@ -85,6 +98,7 @@ def _left_behind(folder: Path) -> list[Path]:
 def _claimed(folder: Path) -> Iterator[Path]:
     """Whole files, oldest first, each renamed to a name of its own before it is read."""
     waiting = [path for path in folder.iterdir() if path.is_file() and not _is_unfinished(path)]
+    _forget_others(folder, waiting)
     for path in sorted(waiting, key=lambda path: (path.stat().st_mtime_ns, path.name)):
         if not _is_whole(path):
             continue
@@ -102,11 +116,25 @@ def _is_unfinished(path: Path) -> bool:
 
 
 def _is_whole(path: Path) -> bool:
-    found = path.stat()
-    quiet = time.time() - found.st_mtime
+    quiet = _quiet(path)
     if quiet < QUIET:
         return False
     return path.suffix.lower() == ".json" or quiet >= UNENDED or _ends_a_line(path)
+
+
+def _quiet(path: Path) -> float:
+    """Seconds without a write: by the file's own time, or by how long it has looked the same."""
+    found, now = path.stat(), time.monotonic()
+    last = _looks.get(path)
+    if last is None or (last.size, last.written) != (found.st_size, found.st_mtime_ns):
+        last = _looks[path] = Look(found.st_size, found.st_mtime_ns, since=now)
+    return max(time.time() - found.st_mtime, now - last.since)
+
+
+def _forget_others(folder: Path, waiting: list[Path]) -> None:
+    """What waited there and does no more; a file of the same name would be another one."""
+    for path in [path for path in _looks if path.parent == folder and path not in waiting]:
+        del _looks[path]
 
 
 def _ends_a_line(path: Path) -> bool:
@@ -119,13 +147,14 @@ def _ends_a_line(path: Path) -> bool:
 def _read(source: SignalSource, folder: Path, file: Path) -> None:
     refused = []
     try:
+        written_at = dt.datetime.fromtimestamp(file.stat().st_mtime, dt.UTC)
         pieces = list(_pieces(file))
-    except (OSError, UnicodeError, ValueError) as error:
+    except (OSError, UnicodeError, ValueError, OverflowError) as error:
         pieces, refused = [], [f"The file cannot be read: {error}"]
     for piece in pieces:
         message = Message(piece.body, {"content-type": f"file {_plain(file.name)}"[:100]})
         try:
-            receive_from_folder(source, message, name=_plain(piece.name))
+            receive_from_folder(source, message, name=_plain(piece.name), written_at=written_at)
         except HubError as refusal:
             refused.append(f"{piece.name}: {refusal.message}")
         except AWAY:

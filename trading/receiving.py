@@ -69,15 +69,20 @@ def receive(uid: str, message: Message) -> Receipt:
     return _take(source, message, named=_prove(source, message))
 
 
-def receive_from_folder(source: SignalSource, message: Message, *, name: str) -> Receipt:
+def receive_from_folder(
+    source: SignalSource, message: Message, *, name: str, written_at: dt.datetime
+) -> Receipt:
     """Store a signal of a source's own folder. name: of the file and its place in it, never used again.
 
-    Raises BadInput (Malformed) and Conflict as `receive` does.
+    written_at: when the file was; a signal without a time of its own is as old. Raises BadInput (Malformed) and
+    Conflict as `receive` does.
     """
-    return _take(source, message, named=f"file:{_hash(name)[:48]}")
+    return _take(source, message, named=f"file:{_hash(name)[:48]}", written_at=written_at)
 
 
-def _take(source: SignalSource, message: Message, *, named: str) -> Receipt:
+def _take(
+    source: SignalSource, message: Message, *, named: str, written_at: dt.datetime | None = None
+) -> Receipt:
     now = timezone.now()
     draft = SOURCES.load(source.dialect).read(message.body, source.habits)
     if isinstance(draft, Unreadable):
@@ -86,6 +91,8 @@ def _take(source: SignalSource, message: Message, *, named: str) -> Receipt:
         raise kind(draft.message, code=draft.code)
     if named and not draft.id:
         draft = dataclasses.replace(draft, id=named)
+    if written_at and not draft.fired_at:
+        draft = dataclasses.replace(draft, fired_at=min(now, written_at))
     return _keep(source, message, draft, now)
 
 

@@ -7,8 +7,9 @@ import time
 import pytest
 
 from tests.factories import make_owner, make_strategy
-from trading import dropfolder, receiving, signals
+from trading import dropfolder, gates, receiving, signals
 from trading.models import Signal
+from trading.sources.plain import draft_from_plain
 
 pytestmark = pytest.mark.django_db
 
@@ -105,6 +106,47 @@ def test_a_line_without_an_end_is_taken_once_it_grows_no_more(box):
 
     assert Signal.objects.get().draft["intent"] == "close"
     assert box.names("done") == ["mr.csv"]
+
+
+COMMA = "600123,buy,EURUSD,size=0.1"
+
+
+def test_a_signal_without_a_time_is_as_old_as_its_file(settings, tmp_path, monkeypatch):
+    settings.DATA_DIR = tmp_path
+    monkeypatch.setattr(receiving, "enqueue", lambda *args, **kwargs: "")
+    box = Box("comma")
+    box.drop("mr.csv", f"{COMMA}\n", age=6 * 3600)
+    dropfolder.look()
+
+    signal = Signal.objects.get()
+    facts = gates.normalise(signal, draft_from_plain(signal.draft), at=signal.received_at)
+    assert gates.is_in_time(facts).code == "STALE"
+
+
+def test_a_time_in_the_line_counts_before_that_of_the_file(box):
+    box.drop("mr.csv", f"{LINE}\n", age=6 * 3600)
+    dropfolder.look()
+
+    assert Signal.objects.get().draft["fired_at"].startswith("2026-03-02T09:15:00")
+
+
+def test_a_file_from_a_clock_that_is_ahead_is_taken_once_it_stays_the_same(box, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(dropfolder.time, "monotonic", lambda: now[0])
+    file = box.drop("mr.csv", f"{LINE.replace('2026-03-02T09:15:00Z', '')}\n", age=-3600)
+    assert dropfolder.look() == 0
+    now[0] += 0.9
+    with file.open("a") as appended:
+        appended.write(f"{LINE}\n")
+    os.utime(file, (time.time() + 3600,) * 2)
+    assert dropfolder.look() == 0
+    now[0] += 0.9
+    assert dropfolder.look() == 0
+    now[0] += 0.2
+    assert dropfolder.look() == 1
+
+    first = Signal.objects.order_by("id")[0]
+    assert first.draft["fired_at"] <= first.received_at.isoformat()
 
 
 def test_refused_lines_are_told_beside_the_file_and_the_others_count(box):
