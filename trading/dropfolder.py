@@ -10,6 +10,7 @@ from where it lies, and gets the ids that it had.
 from __future__ import annotations
 
 import datetime as dt
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ TAKEN, DONE, FAILED = "taken", "done", "failed"
 QUIET = 1.0  # seconds without a write after which a file is whole
 UNENDED = 3.0  # the same for one that does not end in a newline
 LARGEST_FILE = 2**20
+WHY = ".err"
+LONGEST_NAME = 255 - len(WHY)  # bytes, of file systems in common use
 UNFINISHED = (".tmp", ".part", ".partial", ".crdownload")
 MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig"))
 
@@ -74,20 +77,23 @@ def look() -> int:
 
 def _guarded(source: SignalSource) -> int:
     try:
-        return _look_into(source)
-    except AWAY:
-        raise
+        folder = folder_of(source)
+        files = [*_left_behind(folder), *_claimed(folder)]
     except Exception:
         log.exception("folder_failed", source=source.pk)
         return 0
+    return sum(_read_guarded(source, folder, file) for file in files)
 
 
-def _look_into(source: SignalSource) -> int:
-    folder, count = folder_of(source), 0
-    for file in [*_left_behind(folder), *_claimed(folder)]:
+def _read_guarded(source: SignalSource, folder: Path, file: Path) -> bool:
+    try:
         _read(source, folder, file)
-        count += 1
-    return count
+    except AWAY:
+        raise
+    except Exception:
+        log.exception("file_failed", source=source.pk, file=_plain(file.name))
+        return False
+    return True
 
 
 def _left_behind(folder: Path) -> list[Path]:
@@ -102,13 +108,21 @@ def _claimed(folder: Path) -> Iterator[Path]:
     for path in sorted(waiting, key=lambda path: (path.stat().st_mtime_ns, path.name)):
         if not _is_whole(path):
             continue
-        claimed = folder / TAKEN / f"{time.time_ns()}-{path.name}"
+        number = f"{time.time_ns()}-"
+        claimed = folder / TAKEN / (number + _end_of(path.name, LONGEST_NAME - len(number)))
         try:
             path.rename(claimed)
         except OSError as error:
             log.info("file_not_taken", file=path.name, why=error.strerror)  # its writer has it open
         else:
             yield claimed
+
+
+def _end_of(name: str, most: int) -> str:
+    """As much of a name's end, which tells its kind, as fits into so many bytes."""
+    while len(os.fsencode(name)) > most:
+        name = name[1:]
+    return name
 
 
 def _is_unfinished(path: Path) -> bool:
@@ -201,7 +215,7 @@ def _put_away(folder: Path, file: Path, refused: list[str]) -> None:
     if refused:
         target = folder / FAILED
         text = "\n".join(_plain(line) for line in refused) + "\n"
-        (target / f"{file.name}.err").write_text(text, encoding="utf-8")
+        (target / f"{_end_of(file.name, LONGEST_NAME)}{WHY}").write_text(text, encoding="utf-8")
     else:
         target = folder / DONE / dt.datetime.now(dt.UTC).date().isoformat()
         target.mkdir(exist_ok=True)

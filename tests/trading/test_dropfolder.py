@@ -224,6 +224,32 @@ def test_a_folder_or_a_line_at_which_the_hub_fails_holds_up_no_other(box, monkey
     assert (other.names("taken"), other.names("failed")) == ([], ["mr.csv", "mr.csv.err"])
 
 
+@pytest.mark.parametrize("length", [230, 234, 251])
+def test_a_file_with_a_long_name_is_read_and_told_of(box, length):
+    box.drop("x" * length + ".csv", "nonsense\n", age=6)
+    box.drop("mr.csv", f"{LINE}\n")
+    assert dropfolder.look() == 2
+
+    assert [name[-9:] for name in box.names("failed")] == ["xxxxx.csv", "x.csv.err"]
+    assert box.names("done") == ["mr.csv"]
+
+
+def test_a_file_that_was_left_behind_and_cannot_be_put_away_holds_up_no_other(box, monkeypatch):
+    put_away = dropfolder._put_away
+
+    def refuse(folder, file, refused):
+        if file.name == "1-old.csv":
+            raise PermissionError
+        put_away(folder, file, refused)
+
+    monkeypatch.setattr(dropfolder, "_put_away", refuse)
+    (box.path / "taken" / "1-old.csv").write_text(f"{LINE}\n")
+    box.drop("mr.csv", f"{LINE}\n")
+    assert dropfolder.look() == 1
+
+    assert (box.names("taken"), box.names("done")) == (["old.csv"], ["mr.csv"])
+
+
 def test_a_file_whose_name_is_no_text_is_read(box):
     file = box.drop("mr.csv", f"{LINE}\n")
     file.rename(box.path / "m\udcfcr.csv")
