@@ -246,6 +246,11 @@ def _refuse_incomplete(draft: Draft) -> None:
             raise Refused("no_price", f'A {draft.kind} order needs "{name}"; found none')
     if draft.duration is Duration.GTD and draft.expires_at is None:
         raise Refused("no_expiry", 'An order "gtd" needs "expires_at"; found none')
+    if draft.expires_at and draft.duration is not Duration.GTD and not draft.is_exit:
+        text = (
+            f'"expires_at" stands beside the duration {draft.duration}; expected it with gtd only'
+        )
+        raise Refused("expiry", text)
     if draft.is_exit and draft.kind is not Kind.MARKET and draft.intent is not Intent.CANCEL:
         raise Refused("exit_kind", f"An exit goes to the market; found {draft.kind}")
     _refuse_odd_share(draft)

@@ -79,6 +79,14 @@ def test_a_source_says_what_its_messages_leave_open():
     assert draft.strategy == "mr"
 
 
+@pytest.mark.parametrize("duration", ["gtc", "day", "ioc", "fok"])
+def test_an_order_that_expires_and_lasts_otherwise_is_refused(duration):
+    sent = {"symbol": "EURUSD", "order": "limit", "price": "1", "duration": duration}
+    ends = {"expires_at": "2026-03-02T09:15:00Z"}
+    assert read("generic", {**sent, **ends, "action": "buy"}).code == "expiry"
+    assert read("generic", {**sent, **ends, "action": "close", "order": "market"}).is_exit
+
+
 @pytest.mark.parametrize(
     ("name", "habit", "unit"),
     [
