@@ -2,7 +2,8 @@
 
 The line: `v1;time;strategy;symbol;action;size;unit;order;price;stop_loss;take_profit;position;previous;id`.
 Places at its end may be left out. A time is ISO 8601, or the language's own date and time, as
-1260302 915: years since 1900, month, day; hours and minutes; both in the source's zone.
+1260302 915: years since 1900, month, day; hours and minutes as one number, 5 after midnight for 00:05; both in the
+source's zone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ COLUMNS = (
 )  # fmt: skip
 VERSION = "v1"
 LEAST_COLUMNS = COLUMNS.index("action") + 1
-EASY_TIME = re.compile(r"(\d{2,3})(\d{2})(\d{2})[ ,]+(\d{1,2}?)(\d{2})", re.ASCII)
+EASY_TIME = re.compile(r"(\d{2,3})(\d{2})(\d{2})[ ,]+(\d{1,4})", re.ASCII)
 MARKET_POSITIONS = {"1": LONG, "-1": SHORT, "0": FLAT, LONG: LONG, SHORT: SHORT, FLAT: FLAT}
 
 
@@ -68,9 +69,9 @@ def _iso(text: str, name: str) -> str:
     found = EASY_TIME.fullmatch(text)
     if not found:
         return text
-    years, month, day, hour, minute = (int(part) for part in found.groups())
+    years, month, day, clock = (int(part) for part in found.groups())
     try:
-        return dt.datetime(1900 + years, month, day, hour, minute).isoformat()  # noqa: DTZ001 - the source's zone follows
+        return dt.datetime(1900 + years, month, day, *divmod(clock, 100)).isoformat()  # noqa: DTZ001 - the source's zone follows
     except ValueError as error:
         raise Refused("time_format", f'"{name}" was {text[:40]!r}: {error}') from error
 

@@ -287,6 +287,15 @@ def test_a_line_of_easylanguage_in_the_zone_of_its_chart(dialect):
     assert draft.fired_at == dt.datetime(2026, 3, 2, 14, 15, tzinfo=dt.UTC)
 
 
+@pytest.mark.parametrize(
+    ("clock", "hour", "minute"),
+    [("0", 0, 0), ("5", 0, 5), ("30", 0, 30), ("100", 1, 0), ("0005", 0, 5), ("2359", 23, 59)],
+)
+def test_the_time_of_easylanguage_is_a_number(clock, hour, minute):
+    draft = read("multicharts", f"v1;1260302 {clock};mr;EURUSD;close")
+    assert draft.fired_at == AT.replace(hour=hour, minute=minute)
+
+
 def test_easylanguage_may_leave_the_last_places_out():
     draft = read("tradestation", "v1;2026-03-02T09:15:00Z;mr;EURUSD;close;;;;")
 
@@ -375,6 +384,8 @@ REFUSED = [
     ("comma", "1,buy,EURUSD,risk=0.5", "no_stop", False),
     ("multicharts", "v1;;;EURUSD", "columns", False),
     ("multicharts", "v1;1261302 915;mr;EURUSD;buy;1", "time_format", False),
+    ("multicharts", "v1;1260302 60;mr;EURUSD;buy;1", "time_format", False),
+    ("multicharts", "v1;1260302 2400;mr;EURUSD;buy;1", "time_format", False),
     ("multicharts", "v1;;mr;EURUSD;buy;1;lots;market;;;;5;", "position", False),
 ]
 
