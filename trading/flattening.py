@@ -2,14 +2,15 @@
 
 A round asks the broker what is left, has it cancelled and closed, works the account's lane itself and asks again:
 no message of the queue is needed, and a round that was cut off is made anew. Flat is an answer without orders
-and without positions, begun when nothing of ours was under way. It goes on until then, or until a person ends it.
+and without positions, begun when nothing of ours was under way, worked by our books or had just filled. It goes
+on until then, or until a person ends it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -33,7 +34,7 @@ from tradershub.finance.sides import OPPOSITE
 from trading import execution, reports, services, telling
 from trading.following import AWAY
 from trading.ids import Origin
-from trading.mirroring import book_news
+from trading.mirroring import ask_for, book_news
 from trading.models import Flattening, Order, OrderAttempt
 
 ORIGIN = "flatten"
@@ -122,16 +123,28 @@ def work(row: Flattening) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What the broker said is left. in_doubt: of ours something was under way when it was asked."""
+    """What the broker said is left, and what it did not list.
+
+    unlisted: orders of ours that work by the books. in_doubt: of ours something was under way when it was asked.
+    """
 
     orders: tuple[OrderReport, ...]
     positions: tuple[PositionReport, ...]
+    unlisted: tuple[Order, ...]
     in_doubt: bool
     words: str = ""
 
     @property
     def is_nothing(self) -> bool:
-        return not self.orders and not self.positions
+        return not self.orders and not self.positions and not self.unlisted
+
+    @property
+    def doubt(self) -> str:
+        """Why it is not flat although nothing is listed; empty where it is."""
+        if self.unlisted:
+            number = self.unlisted[0].broker_order_id
+            return f"Order {number} works by the books, and the broker does not list it"
+        return "What became of a request is not known yet" if self.in_doubt else ""
 
 
 def _round(row: Flattening) -> Left:
@@ -153,7 +166,7 @@ def _round(row: Flattening) -> Left:
             )
         words = _empty(row, way.adapter, left)
         left = _left(account, way.adapter)
-        return Left(left.orders, left.positions, left.in_doubt, words)
+        return replace(left, words=words)
     finally:
         with suppress(AdapterError):
             way.adapter.close_session()
@@ -171,10 +184,15 @@ def by_hand(account: Account) -> str:
 
 
 def _left(account: Account, adapter: Adapter) -> Left:
-    """Orders first: one that fills between the two answers is found in one of them."""
-    in_doubt = is_in_doubt(account)
+    """Orders first: one that fills between the two answers is found in one of them.
+
+    Ours before them: a platform may list neither an order for some moments after it has taken it.
+    """
+    in_doubt = is_in_doubt(account) or _has_just_filled(account, adapter)
+    mine = list(reports.at_broker(account))
     orders = tuple(adapter.working_orders())
-    return Left(orders, tuple(adapter.positions()), in_doubt)
+    unlisted = tuple(reports.unlisted(mine, orders))
+    return Left(orders, tuple(adapter.positions()), unlisted, in_doubt)
 
 
 def is_in_doubt(account: Account) -> bool:
@@ -185,10 +203,19 @@ def is_in_doubt(account: Account) -> bool:
     return sent.exists() or maybe.exists()
 
 
+def _has_just_filled(account: Account, adapter: Adapter) -> bool:
+    """Whether an entry filled so short a while ago that its position may not be listed yet."""
+    now, lag = timezone.now(), dt.timedelta(seconds=adapter.capabilities.visible_within)
+    entries = Order.objects.filter(account=account, reduces=False, filled__gt=0)
+    # Farther ahead than that it was done before the clock was set back.
+    return entries.filter(done_at__gt=now - lag, done_at__lt=now + lag).exists()
+
+
 def _empty(row: Flattening, adapter: Adapter, left: Left) -> str:
     """Cancel and close what is left, and work the lane; the first refusal in words, empty without any."""
     foreign = [report for report in left.orders if not _cancelled_as_ours(row, report)]
     faults = [_book_news(row, adapter)]
+    faults += [_cancel_unlisted(row, adapter, order) for order in left.unlisted]
     faults += [_close(row, report) for report in left.positions]
     execution.pump(row.account)
     faults += [_refusal(row, report) for report in left.positions]
@@ -213,6 +240,25 @@ def _cancelled_as_ours(row: Flattening, report: OrderReport) -> bool:
     with suppress(Conflict):  # it is being cancelled already
         services.cancel(order, actor=row.asked_by)
     return True
+
+
+def _cancel_unlisted(row: Flattening, adapter: Adapter, order: Order) -> str:
+    """Bring it up to what the broker says of it, and have it cancelled where it still works; why not, in words."""
+    try:
+        is_there = ask_for(order, adapter)
+    except AdapterError as error:
+        return f"Order {order.broker_order_id}: {error.message}"
+    order.refresh_from_db()
+    if order.state in Order.AT_BROKER and (is_there or not _was_refused(row, order)):
+        with suppress(Conflict):  # it is being cancelled already
+            services.cancel(order, actor=row.asked_by)
+    return ""
+
+
+def _was_refused(row: Flattening, order: Order) -> bool:
+    """Whether the broker has refused to cancel it: it is not asked again what it does not know."""
+    action, outcome = OrderAttempt.Action.CANCEL, OrderAttempt.Outcome.REJECTED
+    return order.attempts.filter(action=action, outcome=outcome, made_at__gte=row.asked_at).exists()
 
 
 def _cancel_there(row: Flattening, adapter: Adapter, report: OrderReport) -> str:
@@ -283,8 +329,7 @@ def _conclude(row: Flattening, left: Left) -> None:
     if left.is_nothing and not left.in_doubt:
         _end(row, State.FLAT, actor="hub", words="", **found)
         return
-    doubt = "What became of a request is not known yet" if left.in_doubt else ""
-    _go_on(row, words=left.words or doubt, **found)
+    _go_on(row, words=left.words or left.doubt, **found)
 
 
 def _go_on(row: Flattening, *, words: str, **found: Any) -> None:

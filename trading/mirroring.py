@@ -32,7 +32,7 @@ from tradershub.core.errors import BadInput
 from tradershub.core.formats import plain
 from tradershub.finance.decimals import ZERO
 from trading import reports, sync
-from trading.models import Mirror
+from trading.models import Mirror, Order
 
 log = structlog.get_logger("trading.mirror")
 Kind = Break.Kind
@@ -186,11 +186,18 @@ def _follow_own(account: Account, adapter: Adapter, stated: list[OrderReport]) -
     """What became of our orders; one that works no more is asked for by our id."""
     reports.take_orders(account, stated)
     for order in reports.vanished(account, stated):
-        found = adapter.find_by_client_id(order.client_order_id).found
-        if found is not None:
-            with transaction.atomic():
-                sync.book_with_order(account, found.deals)
-                reports.take_order(account, found.order)
+        ask_for(order, adapter)
+
+
+def ask_for(order: Order, adapter: Adapter) -> bool:
+    """Bring our order up to what the broker says of it by our id; False where it finds none."""
+    found = adapter.find_by_client_id(order.client_order_id).found
+    if found is None:
+        return False
+    with transaction.atomic():
+        sync.book_with_order(order.account, found.deals)
+        reports.take_order(order.account, found.order)
+    return True
 
 
 # -- Comparison --------------------------------------------------------------------------------

@@ -106,12 +106,22 @@ def vanished(account: Account, stated: Collection[OrderReport]) -> list[Order]:
     An order that was answered within the last seconds may be younger than what was stated.
     """
     before = timezone.now() - dt.timedelta(seconds=settings.SETTLE_SECONDS)
-    mine = Order.objects.filter(account=account, state__in=Order.AT_BROKER, answered_at__lt=before)
+    return unlisted(at_broker(account).filter(answered_at__lt=before), stated)
+
+
+def at_broker(account: Account) -> QuerySet[Order]:
+    """Our orders that work by our books."""
+    mine = Order.objects.filter(account=account, state__in=Order.AT_BROKER)
+    return mine.select_related("account", "symbol")
+
+
+def unlisted(mine: Iterable[Order], stated: Collection[OrderReport]) -> list[Order]:
+    """Those of them that are not in what the broker stated, by our id or by its number."""
     ids = {report.client_id for report in stated} - {""}
     named = {report.broker_order_id for report in stated}
     return [
         order
-        for order in mine.select_related("account", "symbol")
+        for order in mine
         if order.client_order_id not in ids and order.broker_order_id not in named
     ]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
+from dataclasses import replace
 from decimal import Decimal as D
 from io import StringIO
 
@@ -14,7 +16,7 @@ from django.utils import timezone
 from accounts.models import Account, Position
 from accounts.services import switch_trading
 from brokers.adapters.errors import OutcomeUnknown, Unavailable
-from brokers.adapters.messages import Kind, OrderTicket
+from brokers.adapters.messages import Kind, OrderTicket, Search
 from brokers.connecting import note_error, open_adapter
 from brokers.models import Connection
 from risk import kill_switch
@@ -256,6 +258,53 @@ def test_empty_while_something_is_under_way_is_not_flat(desk, quick):
     assert (row.state, row.positions) == ("working", 0)
     assert "not known yet" in row.words
     assert worked(row, rounds=4).state == "flat"
+
+
+def never_lists(desk, monkeypatch, question):
+    monkeypatch.setattr(desk.adapter, question, lambda: [])
+
+
+def test_an_order_of_ours_that_is_not_listed_yet_is_cancelled_before_flat(desk, quick, monkeypatch):
+    order = desk.place(kind="limit", price=D("1.05"))
+    desk.pump()
+    never_lists(desk, monkeypatch, "working_orders")
+    row = worked(asked(desk))
+    assert (row.state, desk.state(order)) == ("flat", "cancelled")
+    assert len(desk.ledger.of("cancel")) == 1
+
+
+def test_an_order_of_ours_that_nobody_finds_is_never_called_flat(desk, quick, monkeypatch):
+    order = desk.place(kind="limit", price=D("1.05"))
+    desk.pump()
+    row, unknown = asked(desk), Search(found=None, watermark="1", evidence="all of it")
+    with monkeypatch.context() as lost:
+        never_lists(desk, lost, "working_orders")
+        lost.setattr(desk.adapter, "find_by_client_id", lambda client_id, since="": unknown)
+        desk.ledger.plan("reject")
+        row = worked(row, rounds=3)
+    number = desk.state(order) and order.broker_order_id
+    assert (row.state, desk.state(order)) == ("working", "working")
+    assert row.words == f"Order {number} works by the books, and the broker does not list it"
+    assert OrderAttempt.objects.filter(action="cancel").count() == 1  # it is not asked again
+    assert worked(row).state == "flat"
+
+
+def test_an_entry_that_filled_a_moment_ago_may_have_a_position_that_is_not_listed_yet(
+    desk, quick, monkeypatch
+):
+    slow = replace(desk.adapter.capabilities, visible_within=60)
+    monkeypatch.setattr(desk.adapter, "capabilities", slow, raising=False)
+    desk.place()
+    desk.pump()
+    with monkeypatch.context() as lagging:
+        never_lists(desk, lagging, "positions")
+        row = worked(asked(desk))
+    assert (row.state, row.positions) == ("working", 0)
+    row = worked(row)
+    assert (row.state, row.positions, desk.adapter.positions()) == ("working", 0, [])
+    Order.objects.filter(reduces=False).update(done_at=timezone.now() - dt.timedelta(minutes=2))
+    assert worked(row).state == "flat"
+    assert len(desk.ledger.of("close")) == 1
 
 
 def test_another_round_takes_longer_while_nothing_changes(held, settings):
