@@ -24,6 +24,7 @@ Convert = Callable[[Any], Any]
 UNIT = Decimal(1).scaleb(-SCALE)
 NUMERIC_END = Decimal(10) ** 15  # numeric(24, 9)
 CHUNK = 10_000
+FEW = 500
 SOME = 50  # rows for which a table to copy them through is not worth its making
 OFFSET = len("+00:00")
 
@@ -196,9 +197,11 @@ def select(
     where: str,
     params: Sequence[Any],
     order: str = "",
+    few: bool = False,
 ) -> Iterator[Row]:
     """The rows as plain tuples with exact decimals and aware moments, streamed from the database.
 
+    few: there are likely few, which come with one question instead of a cursor's three.
     Model instances, and even values_list with its converters, cost three times as much; so do the
     moments as Django reads them, through Python each, only to name the UTC that they are in.
     """
@@ -207,12 +210,24 @@ def select(
     names = [_as_text(model, name) for name in columns] if on_sqlite else columns
     statement = f"SELECT {', '.join(names)} FROM {model._meta.db_table} WHERE {where}{ordered}"  # noqa: S608
     reads = [(n, read) for n, name in enumerate(columns) if (read := _read(model, name))]
+    if few and not on_sqlite and (rows := _at_once(statement, params)) is not None:
+        yield from rows
+        return
     with connection.chunked_cursor() as cursor:
         if not on_sqlite:
             cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
         cursor.execute(statement, params)
         while chunk := cursor.fetchmany(2000):
             yield from _converted(chunk, reads) if on_sqlite else chunk
+
+
+def _at_once(statement: str, params: Sequence[Any]) -> list[Row] | None:
+    """The rows, where they are few; None for more of them. On PostgreSQL."""
+    with connection.cursor() as cursor:
+        cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
+        cursor.execute(f"{statement} LIMIT {FEW + 1}", params)
+        rows = cursor.fetchall()
+    return rows if len(rows) <= FEW else None
 
 
 def _as_text(model: type[models.Model], name: str) -> str:

@@ -119,6 +119,7 @@ def _read(
         where=where + later_deals,
         params=mine + at,
         order="symbol_id, at",
+        few=span is not None,
     )
     held = bulk.select(
         Position,
@@ -126,6 +127,7 @@ def _read(
         where=where + later_held,
         params=mine + opened,
         order="symbol_id",
+        few=span is not None,
     )
     days = bulk.select(
         DayFigures,
@@ -133,6 +135,7 @@ def _read(
         where=where + later_days,
         params=mine + day,
         order="symbol_id",
+        few=span is not None,
     )
     valid = (deal for deal in deals if deal[figures.ID] not in void) if void else deals
     for rows in _side_by_side((valid, figures.SYMBOL), (held, 1), (days, 1)):

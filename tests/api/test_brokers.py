@@ -105,7 +105,7 @@ def test_a_key_ends_by_revocation_expiry_and_its_owner():
     owner = User.objects.create_user("ada", is_staff=True)
     key, text = create_key(owner=owner, name="a", scopes=["read"])
     assert key_of(text) == key
-    assert key_of(text[:-1] + "x") is None
+    assert key_of(text + "x") is None
     ApiKey.objects.update(expires_at=timezone.now() - dt.timedelta(seconds=1))
     assert key_of(text) is None
     ApiKey.objects.update(expires_at=None)
@@ -114,7 +114,7 @@ def test_a_key_ends_by_revocation_expiry_and_its_owner():
     User.objects.update(is_active=True)
     revoke_key(key, actor=owner)
     assert key_of(text) is None
-    assert text.split("_")[2] not in str(ApiKey.objects.values())
+    assert text.split("_", 2)[2] not in str(ApiKey.objects.values())
 
 
 def test_an_unknown_scope_is_refused():

@@ -9,6 +9,7 @@ class CoreConfig(AppConfig):
     verbose_name = "Settings"
 
     def ready(self) -> None:
-        from tradershub.core.queue import connect_signals  # its models need the apps loaded
+        from tradershub.core import prepared, queue  # its models need the apps loaded
 
-        connect_signals()
+        queue.connect_signals()
+        prepared.connect_signals()

@@ -11,9 +11,11 @@ from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db.backends.signals import connection_created
 from django.db.transaction import TransactionManagementError
 
 Row = TypeVar("Row")
+STATEMENTS = 500  # kept by a connection; by default 100, and an order asks more than that
 
 
 class _Blank(models.Expression):
@@ -92,6 +94,16 @@ def _kept(ask: Callable[..., Any], names: list[str]) -> _Kept:
     if missing := set(names) - used:
         raise TypeError(f"{ask.__name__} does more with {min(missing)} than to compare it")
     return _Kept(rows, compiler, sql, tuple(params), WeakKeyDictionary())
+
+
+def connect_signals() -> None:
+    """Have each connection to PostgreSQL keep what an order asks."""
+    connection_created.connect(_keep_statements, dispatch_uid="tradershub")
+
+
+def _keep_statements(*, connection: Any, **_: Any) -> None:
+    if connection.vendor == "postgresql":
+        connection.connection.prepared_max = STATEMENTS
 
 
 def first(rows: Sequence[Row]) -> Row | None:
