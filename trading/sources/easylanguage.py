@@ -59,10 +59,12 @@ def _meant(sent: dict[str, str]) -> dict[str, str]:
     if side not in ("buy", "sell") or not after:
         return fields
     meant = move(side, before=_position(fields, "previous_position"), after=after)
-    changed = {"action": meant.intent.value, "turns": "true" if meant.turns else "false"}
     if meant.whole:
-        changed["size"] = ""  # the chart's size need not be what the account holds
-    return fields | changed
+        fields.pop("size", None)  # the chart's need not be what the account holds
+    return fields | {
+        "action": meant.intent.value,
+        "turns": "true" if meant.turns else "false",
+    }
 
 
 def _iso(text: str, name: str) -> str:

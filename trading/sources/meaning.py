@@ -96,7 +96,7 @@ def draft_of(
 
     sent: the same before the dialect read a meaning into them. also: names that the dialect has read itself.
     A name that nobody reads is refused, and in an entry a size or level whose value is not known: neither a
-    misspelt nor an unfilled stop may become an order without one.
+    misspelt nor an unfilled stop may become an order without one, nor a part to be closed become all of it.
     """
     if unread := [name for name in fields if name not in KNOWN and name not in also]:
         known = ", ".join(sorted(KNOWN))
@@ -130,8 +130,8 @@ def draft_of(
         bar_at=strict.moment(fields, "bar_at", zone=habits.zone),
         comment=strict.word(fields, "comment")[:300],
     )
-    if not draft.is_exit:
-        strict.refuse_unknown(fields, *BOUNDS)
+    if draft.intent is not Intent.CANCEL:
+        strict.refuse_unknown(fields, *(("size",) if draft.is_exit else BOUNDS))
     _refuse_incomplete(draft)
     return draft
 

@@ -103,7 +103,10 @@ def _with_position(fields: dict[str, str]) -> dict[str, str]:
     changed = fields | {"action": meant.intent.value}
     if meant.intent in (Intent.CLOSE_LONG, Intent.CLOSE_SHORT):
         # The chart's size need not be what the account holds: all of it is closed, or the same share.
-        return changed | ({"size": ""} if meant.whole else {"size_before": _before(fields)})
+        if not meant.whole:
+            return changed | {"size_before": _before(fields)}
+        changed.pop("size", None)
+        return changed
     if not before:
         raise _needs("previous_position", f"whether a {side} that leads to {after} adds or turns")
     if meant.turns:

@@ -208,8 +208,31 @@ def test_the_exchange_before_a_ticker_is_left_out():
 def test_an_entry_whose_size_or_stop_nobody_knows_is_no_order(dialect, name, unknown):
     sent = {"symbol": "EURUSD", "action": "buy", "size": "1", name: unknown}
     assert read(dialect, sent).code in ("unknown_value", "time_format")
-    if name != "expires_at":
+    if name not in ("expires_at", "size"):
         assert read(dialect, {**sent, "action": "close"}).is_exit
+
+
+@pytest.mark.parametrize(
+    ("dialect", "sent"),
+    [
+        ("generic", {"symbol": "E", "action": "close_long", "size": "NaN"}),
+        ("generic", {"symbol": "E", "action": "close", "size": None}),
+        ("generic", "action=close\nsymbol=E\nsize="),
+        ("comma", "1,close,E,lots=na"),
+        ("multicharts", "v1;;mr;E;close;NaN"),
+        ("tradingview", {**ALERT, "action": "sell", "size": "NaN", "position": "long"}),
+    ],
+)
+def test_an_exit_whose_size_nobody_knows_closes_neither_a_part_nor_all(dialect, sent):
+    assert read(dialect, sent).code == "unknown_value"
+
+
+def test_an_exit_of_all_needs_no_size():
+    assert read("generic", {"symbol": "E", "action": "close"}).size is None
+    assert read("generic", {"symbol": "E", "action": "cancel", "size": None}).is_exit
+    sent = {**ALERT, "action": "sell", "size": "NaN", "position": "flat"}
+    assert read("tradingview", sent).size is None
+    assert read("multicharts", "v1;;mr;E;sell;NaN;lots;market;;;;0;1").size is None
 
 
 @pytest.mark.parametrize(
