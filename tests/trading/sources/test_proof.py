@@ -31,6 +31,14 @@ def test_a_signature_over_the_very_bytes_is_accepted():
     assert check(headers()) == Signed("m1")
 
 
+def test_long_ids_that_begin_alike_are_told_apart():
+    ids = ["x" * 120, "x" * 120 + "1", "x" * 120 + "2", "x" * 4000]
+    kept = [check(headers(id=id)).id for id in ids]
+
+    assert len(set(kept)) == len(ids)
+    assert max(map(len, kept)) == 120
+
+
 def test_the_example_of_the_standard_itself():
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     sent = {
