@@ -15,12 +15,14 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import Account
 from brokers.adapters.messages import DealReport, OrderReport
 from risk import gate
 from tradershub.core.audit import record
+from tradershub.core.clock import due
 from tradershub.core.prepared import first, prepared
 from tradershub.core.spans import span
 from tradershub.finance.decimals import ZERO
@@ -103,10 +105,14 @@ def take_orders(account: Account, stated: Collection[OrderReport]) -> None:
 def vanished(account: Account, stated: Collection[OrderReport]) -> list[Order]:
     """Our orders that work by our books and not by what the broker stated just now: to be asked for.
 
-    An order that was answered within the last seconds may be younger than what was stated.
+    An order that was answered within the last seconds, or sent where no answer came, may be younger than what
+    was stated.
     """
-    before = timezone.now() - dt.timedelta(seconds=settings.SETTLE_SECONDS)
-    return unlisted(at_broker(account).filter(answered_at__lt=before), stated)
+    now = timezone.now()
+    before = now - dt.timedelta(seconds=settings.SETTLE_SECONDS)
+    since = Coalesce("answered_at", "claimed_at", "received_at")
+    mine = at_broker(account).annotate(there_since=since)
+    return unlisted(mine.filter(due("there_since", before, beyond=now)), stated)
 
 
 def at_broker(account: Account) -> QuerySet[Order]:

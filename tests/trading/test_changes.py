@@ -20,6 +20,7 @@ from tradershub.core.step_up import StepUpNeeded
 from tradershub.reports.needs import what_needs
 from trading import reports, services
 from trading.models import Lane, Order, OrderAttempt
+from trading.tickets import ticket_of
 
 D = Decimal
 
@@ -326,6 +327,38 @@ def test_an_order_that_ended_at_the_broker_is_found_by_the_mirror(desk, working)
     desk.ledger.append(action="cancel", order="1")
     look(desk.account, desk.adapter)
     assert desk.state(working) == "cancelled"
+
+
+@pytest.mark.parametrize("word", ["found again", "said by hand", "come late"])
+def test_an_order_whose_answer_never_came_is_found_gone_all_the_same(desk, word):
+    from trading.mirroring import look
+
+    order = desk.place("3", kind="limit", price=D("1.05"))
+    if word == "found again":
+        desk.ledger.plan("lose")
+        desk.pump()
+    if word == "said by hand":
+        desk.adapter.place(ticket_of(order))
+        Order.objects.update(state="quarantined")
+        services.settle_by_hand(
+            order, actor=desk.owner, evidence="It stands there", broker_order_id="1"
+        )
+    if word == "come late":
+        services.cancel(order, actor=desk.owner)
+        desk.adapter.place(ticket_of(order))
+        look(desk.account, desk.adapter)
+    assert (desk.state(order), order.answered_at) == ("working", None)
+    desk.ledger.append(action="cancel", order=order.broker_order_id)
+    look(desk.account, desk.adapter)
+    assert desk.state(order) == "cancelled"
+
+
+def test_an_order_that_was_sent_just_now_is_not_asked_for(desk, working, settings, monkeypatch):
+    settings.SETTLE_SECONDS = 10
+    Order.objects.update(answered_at=None, claimed_at=timezone.now())
+    assert reports.vanished(desk.account, []) == []
+    monkeypatch.setattr(timezone, "now", lambda: working.received_at - timedelta(hours=1))
+    assert reports.vanished(desk.account, []) == [working]  # the clock was set back
 
 
 def test_an_order_that_filled_at_the_broker_is_found_by_the_mirror(desk, working):
