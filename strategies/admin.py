@@ -36,8 +36,7 @@ class StrategyForm(forms.ModelForm):
 
     def clean_key(self) -> str:
         key: str = self.cleaned_data["key"]
-        found = by_key(self.user, key)
-        if found and found.pk != self.instance.pk:
+        if found := by_key(self.user, key):
             raise forms.ValidationError(f'There is a strategy "{found.key}" already')
         return key
 
@@ -62,6 +61,9 @@ class StrategyAdmin(OwnedAdmin):
         form = super().get_form(request, obj, **kwargs)
         form.user = request.user
         return form
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [*self.readonly_fields, "key"] if obj else self.readonly_fields
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -11,8 +11,10 @@ from brokers.models import Instrument
 from strategies.models import Strategy
 from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
-from tradershub.core.errors import Conflict
+from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.validation import cleaned
+
+FIXED = ("key", "owner")
 
 
 @transaction.atomic
@@ -39,11 +41,17 @@ def edit_strategy(
     instruments: Iterable[Instrument] | None = None,
     **changes: Any,
 ) -> Strategy:
-    """Change what a strategy says; its orders keep what they were made under. Raises as `create_strategy`."""
+    """Change what a strategy says; its orders keep what they were made under.
+
+    Its key stays: a stop, limits and orders name the strategy by it. Raises BadInput.
+    """
+    strategy = Strategy.objects.select_for_update().get(pk=strategy.pk)
+    for name in FIXED:
+        if name in changes and changes.pop(name) != getattr(strategy, name):
+            raise BadInput(f"The {name} of a strategy is fixed: register another one", param=name)
     before = state_of(strategy, changes)
     for name, value in changes.items():
         setattr(strategy, name, value)
-    _refuse_taken(strategy)
     cleaned(strategy).save()
     details: dict[str, Any] = dict(changes_since(before, strategy))
     if instruments is not None:
@@ -64,6 +72,5 @@ def edit_strategy(
 
 
 def _refuse_taken(strategy: Strategy) -> None:
-    others = Strategy.objects.filter(owner=strategy.owner, key__iexact=strategy.key)
-    if others.exclude(pk=strategy.pk).exists():
+    if Strategy.objects.filter(owner=strategy.owner, key__iexact=strategy.key).exists():
         raise Conflict(f'There is a strategy "{strategy.key}" already', param="key")

@@ -23,7 +23,18 @@ def test_a_strategy_is_added_and_edited(trader):
     trader.send(page, status="live", weekdays=["Mon"])
     mine.refresh_from_db()
     assert (mine.status, mine.weekdays) == ("live", ["Mon"])
-    assert AuditEntry.objects.filter(action="strategy.edit").count() == 1
+    told = AuditEntry.objects.get(action="strategy.edit").details
+    assert told["status"] == ["testing", "live"]
+
+
+def test_the_key_of_a_strategy_is_shown_and_stays(trader):
+    mine = make_strategy(trader.user, "mr-1")
+    page = reverse("admin:strategies_strategy_change", args=[mine.pk])
+
+    assert "key" not in trader.shown(page)
+    trader.send(page, key="mr-2", name="Other")
+    mine.refresh_from_db()
+    assert (mine.key, mine.name) == ("mr-1", "Other")
 
 
 def test_a_key_that_is_taken_is_said_beside_the_field(trader):

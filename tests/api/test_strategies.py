@@ -31,6 +31,15 @@ def test_a_strategy_is_registered_read_and_edited(administrator):
     ]
 
 
+def test_the_key_of_a_strategy_is_fixed(administrator):
+    pk = administrator.post("strategies", WANTED).json()["id"]
+
+    answer = administrator.patch(f"strategies/{pk}", {"key": "mr-2"})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "key")
+    assert administrator.patch(f"strategies/{pk}", {"key": "mr-1"}).status_code == 200
+    assert Strategy.objects.get().key == "mr-1"
+
+
 @pytest.mark.parametrize(
     ("wrong", "status"),
     [

@@ -74,6 +74,17 @@ def test_an_edit_says_what_changed():
     }
 
 
+def test_the_key_stays_for_a_stop_and_limits_name_the_strategy_by_it():
+    ada = make_owner()
+    mine = make_strategy(ada, "mr")
+
+    for other in ("mr2", "MR", ""):
+        with pytest.raises(BadInput, match="key of a strategy is fixed"):
+            edit_strategy(mine, actor=ada, key=other, name="Renamed")
+    assert edit_strategy(mine, actor=ada, key="mr", name="Mean reversion").name == "Mean reversion"
+    assert Strategy.objects.get().key == "mr"
+
+
 def test_the_database_itself_keeps_a_key_single():
     ada = make_owner()
     make_strategy(ada)
