@@ -65,6 +65,7 @@ OPERATIONS = {
     "create_signal_source": Ask("signal-sources", {"name": "New", "mode": "live"}),
     "edit_signal_source": Ask("signal-sources/{tester}", {"mode": "live"}, "patch"),
     "new_signal_secret": Ask("signal-sources/{source}/secret", {}),
+    "edit_strategy": Ask("strategies/{strategy}", {"status": "live"}, "patch"),
     "set_route": Ask("routes", {"strategy_id": "{strategy}", "account_id": "{idle}"}, "put"),
     "approve_signal": Ask("signals/{waiting}/approve", {}),
     "send_signal_again": Ask("signals/{signal}/again", {}),
@@ -85,7 +86,9 @@ FREE_OPERATIONS = {
     # A paper account holds no money.
     "open_paper_account",
     # A source proves by itself who it is, and limits bound what it does.
-    "send_signal", "send_signal_with_token", "create_strategy", "edit_strategy",
+    "send_signal", "send_signal_with_token",
+    # A new strategy goes nowhere: its route asks.
+    "create_strategy",
     # Who is told what happened; a chat stops and closes, and nothing else.
     "open_channel", "edit_channel", "delete_channel", "enable_channel", "disable_channel",
     "disconnect_channel", "make_channel_code", "try_channel",
@@ -165,6 +168,10 @@ PAGES = {
         "name": "Tester", "dialect": "generic", "mode": "live", "enabled": "on", "proof": "token",
         "size_in": "lots", "level_in": "price", "time_zone": "UTC", "expires_after": "60",
         "approve_within": "900", "burst": "15", "strategy": "{strategy}",
+    }),
+    "strategies_strategy_change": Ask("strategies/strategy/{strategy}/change/", {
+        "name": "", "status": "live", "size": "", "size_in": "lots", "time_zone": "UTC",
+        "instruments": [], "notes": "",
     }),
     "trading_route_add": Ask("trading/route/add/", {
         "strategy": "{strategy}", "account": "{idle}", "share": "1", "enabled": "on",
@@ -495,6 +502,7 @@ def test_lowering_stopping_closing_and_practice_ask_for_none(books):
     assert send(f"trading/positions/{books.position.pk}/close", {}) == 201
     assert send(f"trading/orders/{order}/cancel", {}) == 200
     assert send(f"signal-sources/{books.source.pk}", {"enabled": False}, "patch") == 200
+    assert send(f"strategies/{books.strategy.pk}", {"size": "1"}, "patch") == 200, "it is testing"
     assert send("routes", {"strategy_id": books.strategy.pk, "account_id": books.account.pk,
                            "enabled": False}, "put") == 200  # fmt: skip
     new = {"name": "New", "mode": "live"}
