@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Account
 from risk.models import Blackout
 from tests.factories import make_account
-from tradershub.core.prepared import first, prepared
+from tradershub.core.prepared import STATEMENTS, first, prepared
 
 pytestmark = pytest.mark.django_db
 
@@ -96,3 +96,15 @@ def test_first_is_none_where_there_is_no_row():
     account = make_account(number="1")
     assert first(numbered(account.owner, "1")) == account
     assert first(numbered(account.owner, "2")) is None
+
+
+@pytest.mark.postgresql
+def test_what_is_asked_again_and_again_is_planned_once():
+    account = make_account(number="1")
+    for _ in range(10):
+        numbered(account.owner_id, "1")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements WHERE NOT from_sql")
+        kept = [statement for (statement,) in cursor.fetchall() if "accounts_account" in statement]
+    assert len(kept) == 1
+    assert connection.connection.prepared_max == STATEMENTS
