@@ -161,7 +161,8 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     # What is asked again and again is parsed and planned once a connection: half of what a signal costs there.
-    DATABASES["default"]["OPTIONS"] = {"server_side_binding": True, "prepare_threshold": 3}
+    planned = {"server_side_binding": True, "prepare_threshold": 3}
+    DATABASES["default"]["OPTIONS"] = planned | DATABASES["default"].get("OPTIONS", {})
 ON_POSTGRESQL = DATABASES["default"]["ENGINE"].endswith("postgresql")
 
 # Shared between processes: workers report progress and health through it.

@@ -162,6 +162,14 @@ def test_the_command_line_says_it_in_a_line(tmp_path, variables, sentence):
     assert len(run.stderr.splitlines()) == 1
 
 
+def test_what_the_database_s_address_says_besides_is_kept(tmp_path):
+    tell = "from django.conf import settings; print(settings.DATABASES['default']['OPTIONS'])"
+    address = "postgres://x@127.0.0.1:9/y?sslmode=require&prepare_threshold=7"
+    run = manage("shell", "-c", tell, TRADERSHUB_DATA=str(tmp_path), DATABASE_URL=address)
+    assert "'sslmode': 'require'" in run.stdout
+    assert "'prepare_threshold': 7" in run.stdout
+
+
 @pytest.mark.parametrize(
     "place", ["10.0.0.5:8443", "vault:8200", "[::1]:8200", "10.0.0.0/8", "fd00::/8"]
 )
