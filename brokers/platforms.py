@@ -7,3 +7,8 @@ PLATFORMS = Registry(
     oanda=("OANDA", "brokers.adapters.oanda.OandaAdapter"),
     manual=("By hand", "brokers.adapters.manual.ManualAdapter"),
 )
+
+
+def is_by_hand(platform: str) -> bool:
+    """Whether a person carries out the orders of that platform: nothing answers there."""
+    return platform in PLATFORMS and not PLATFORMS.load(platform).capabilities.places_orders

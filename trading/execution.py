@@ -23,6 +23,7 @@ from brokers.adapters.base import Adapter
 from brokers.adapters.errors import AdapterError, KeyRefused, OutcomeUnknown, Rejected, Unavailable
 from brokers.adapters.messages import AccountReport, Ack, PositionReport
 from brokers.connecting import note_error, note_success, open_adapter
+from brokers.platforms import is_by_hand
 from risk import kill_switch
 from tradershub.core.failpoints import failpoint
 from tradershub.core.prepared import prepared
@@ -109,12 +110,14 @@ def _carry_out(way: Way, claim: Claim) -> None:
 
 
 def way_to(account: Account) -> Way:
-    """Open the account's adapter and have it say which account it speaks for."""
+    """Open the account's adapter and have it say which account it speaks for, where anything answers there."""
     if account.connection is None:
         return Way(None, fault=Unavailable(f"{account} has no connection"))
     try:
         adapter = open_adapter(account.connection, account.number)
         adapter.line = replace(adapter.line, deadline=settings.ORDER_SECONDS)
+        if is_by_hand(account.connection.platform):
+            return Way(adapter)
         found = adapter.account()
     except KeyRefused as error:
         note_fault(account.connection, error.message)
@@ -288,6 +291,9 @@ def _take(attempt: OrderAttempt, ack: Ack) -> None:
     elif attempt.action == Action.AMEND:
         besides = tickets.terms_of(lanes.ticket_asked(attempt))
     found = reports.take_order(attempt.account, ack.order, actor="broker", **besides)
+    line = attempt.account.connection
+    if line and is_by_hand(line.platform):  # who carries it out enters there what came of it
+        sync.keep_orders(attempt.account, [replace(ack.order, filled=(found or order).filled)])
     if found is None or State(found.state) in PENDING:
         reports.resume(found or order)
 

@@ -24,7 +24,7 @@ from brokers.adapters.base import Adapter
 from brokers.adapters.errors import AdapterError, Unavailable
 from brokers.adapters.messages import OrderReport, PositionReport
 from brokers.connecting import why_shut
-from brokers.platforms import PLATFORMS
+from brokers.platforms import is_by_hand
 from brokers.services import symbol_for
 from risk import gate, kill_switch
 from risk.kill_switch import Scope, ScopeKind
@@ -178,7 +178,7 @@ def by_hand(account: Account) -> str:
         return "No connection: cancel and close at the broker by hand"
     if shut := why_shut(account.connection, closing=True):
         return f"{shut}: switch it on, or cancel and close by hand"
-    if not PLATFORMS.load(account.connection.platform).capabilities.places_orders:
+    if is_by_hand(account.connection.platform):
         return "A person carries out the orders of this platform: cancel and close there by hand"
     return ""
 

@@ -18,8 +18,8 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from accounts.models import Account
-from brokers.adapters.messages import DealReport, OrderReport
+from accounts.models import Account, BrokerOrder
+from brokers.adapters.messages import DealReport, Kind, OrderReport, Status
 from risk import gate
 from tradershub.core.audit import record
 from tradershub.core.clock import due
@@ -100,6 +100,26 @@ def take_orders(account: Account, stated: Collection[OrderReport]) -> None:
         state = known.get(report.client_id)
         if state is not None and state != SAID[report.status] and State(state) not in PENDING:
             take_order(account, report)
+
+
+def take_booked(order: Order) -> None:
+    """Bring an order that a person carries out up to what he entered of it."""
+    booked = BrokerOrder.objects.filter(
+        account=order.account, broker_order_id=order.broker_order_id
+    ).first()
+    if booked is None or (booked.state, booked.filled) == (order.state, order.filled):
+        return
+    report = OrderReport(
+        broker_order_id=booked.broker_order_id,
+        client_id=order.client_order_id,
+        symbol=order.symbol.name,
+        side=order.side,
+        lots=booked.volume,
+        kind=Kind(order.kind),
+        status=Status(booked.state),
+        placed_at=booked.placed_at,
+    )
+    take_order(order.account, report, actor="books")
 
 
 def vanished(account: Account, stated: Collection[OrderReport]) -> list[Order]:

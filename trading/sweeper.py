@@ -15,9 +15,10 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import Account
+from brokers.platforms import is_by_hand
 from risk import gate
 from tradershub.core.queue import EXECUTION, enqueue, is_full
-from trading import journal, lanes, pipeline, services
+from trading import journal, lanes, pipeline, reports, services
 from trading.models import Lane, Order, OrderAttempt, Signal
 from trading.queries import waiting_signals
 from trading.states import State
@@ -36,6 +37,7 @@ def sweep() -> int:
     _each(_unread(), pipeline.run, give_up=pipeline.give_up)
     _each(waiting_signals()[:MOST_WAITING], pipeline.run, give_up=pipeline.give_up)
     _each(_undecided(), services.decide, give_up=_give_up)
+    _each(_by_hand(), reports.take_booked)
     _each(_over(), _let_go)
     if is_full(EXECUTION):
         return 0  # nobody takes from the queue, or too slowly: it must not grow by each round
@@ -92,6 +94,16 @@ def _over() -> list[Order]:
     """Orders that many at once were ended still hold what they had reserved."""
     over = Order.objects.filter(holds=True, state__in=Order.OVER)
     return list(over.order_by("id")[:500])
+
+
+def _by_hand() -> list[Order]:
+    """Orders that a person carries out: nobody else says that he entered something."""
+    working = Order.objects.filter(state__in=Order.AT_BROKER)
+    platforms = (
+        working.order_by().values_list("account__connection__platform", flat=True).distinct()
+    )
+    mine = working.filter(account__connection__platform__in=[p for p in platforms if is_by_hand(p)])
+    return list(mine.select_related("account", "symbol").order_by("id")[:500])
 
 
 @transaction.atomic
