@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ from tradershub.finance.margin import HeldLots, hedged_margin, leg_margins
 from tradershub.finance.money import currency_digits
 from tradershub.finance.terms import BY_TICK, IS_FOREX, ContractTerms
 
+Rates = Callable[[str], Decimal | None]
+
 
 class MarginUsed(NamedTuple):
     """In the account's currency; None with the reason where it cannot be known."""
@@ -24,9 +26,18 @@ class MarginUsed(NamedTuple):
 
 
 def margin_used(
-    held: Collection[Position], *, currency: str, leverage: Decimal | None, market: Market
+    held: Collection[Position],
+    *,
+    currency: str,
+    leverage: Decimal | None,
+    market: Market,
+    rates: Rates | None = None,
 ) -> MarginUsed:
-    """Margin of the open positions, symbol by symbol as MetaTrader charges it. leverage: None is unknown."""
+    """Margin of the open positions, symbol by symbol as MetaTrader charges it. leverage: None is unknown.
+
+    rates: the account's currency for one of another, None where unknown; by default the day's references.
+    """
+    rates = rates or _references(market, currency)
     if not held:
         return MarginUsed(ZERO)
     if leverage is None:
@@ -36,15 +47,25 @@ def margin_used(
         by_symbol[position.symbol_id].append(position)
     total = ZERO
     for positions in by_symbol.values():
-        used = _of_symbol(positions, currency=currency, leverage=leverage, market=market)
+        used = _of_symbol(
+            positions, currency=currency, leverage=leverage, market=market, rates=rates
+        )
         if used.amount is None:
             return used
         total += used.amount
     return MarginUsed(total)
 
 
+def _references(market: Market, currency: str) -> Rates:
+    def rate(code: str) -> Decimal | None:
+        found = market.rates.rate(code, currency, market.day)
+        return None if found is None else found.value
+
+    return rate
+
+
 def _of_symbol(
-    positions: list[Position], *, currency: str, leverage: Decimal, market: Market
+    positions: list[Position], *, currency: str, leverage: Decimal, market: Market, rates: Rates
 ) -> MarginUsed:
     symbol = positions[0].symbol
     contract, instrument = market.contracts.get(symbol.pk), symbol.instrument
@@ -56,10 +77,10 @@ def _of_symbol(
     at_price = contract.mode in IS_FOREX and instrument.quote == currency
     amount = _charged(lots, contract, leverage, at_price=at_price)
     if not at_price:
-        rate = market.rates.rate(_margin_currency(contract, instrument), currency, market.day)
+        rate = rates(_margin_currency(contract, instrument))
         if rate is None:
             return MarginUsed(None, f"{symbol.name} {NO_RATE}")
-        amount *= rate.value
+        amount *= rate
     return MarginUsed(post_money(amount, currency_digits(currency)))
 
 

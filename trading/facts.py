@@ -14,6 +14,7 @@ from accounts.market import Market, market_on
 from accounts.models import Account, AccountTerms, BrokerOrder, Position
 from brokers.connecting import platform_row
 from brokers.models import BrokerSymbol, Connection, Quote, SymbolTerms
+from risk.conversion import BrokerRates
 from risk.facts import Figure, Intent, OrderFacts, Price
 from risk.kinds import Kind
 from risk.situation import kinds_in_use
@@ -40,7 +41,8 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
     contract = market.contracts.get(symbol.pk)
     quote = getattr(symbol, "last_quote", None)
     price, in_use = opening_of(order, quote), kinds_in_use()
-    rate = rate_to_account(market, symbol, account, quote, at)
+    rates = BrokerRates(account.broker_id, at=at)
+    rate = rate_to_account(symbol, account, quote, rates)
     connection = account.connection
     return OrderFacts(
         client_order_id=order.client_order_id,
@@ -74,7 +76,7 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
         lot_max=contract.lot_max if contract else None,
         market=Price(quote.bid, quote.ask, quote.at) if quote else None,
         rate=rate,
-        margin=None if again else _margin(order, symbol, account, market, price),
+        margin=None if again else _margin(order, symbol, account, market, price, rates),
         costs=costs_of(order.lots, symbol, account, market, price, rate),
         correlations=(
             correlations_of(symbol.instrument, account, at=at)
@@ -168,35 +170,48 @@ def point_value(contract: ContractTerms | None) -> Decimal | None:
 
 
 def rate_to_account(
-    market: Market, symbol: BrokerSymbol, account: Account, quote: Quote | None, at: dt.datetime
+    symbol: BrokerSymbol, account: Account, quote: Quote | None, rates: BrokerRates
 ) -> Figure | None:
-    """Account currency for one of the quote currency: by the symbol's own price, else the day's reference."""
+    """Account currency for one of the quote currency: by the symbol's own price, else by the broker's others.
+
+    Where no quote of its broker gives one of now, the day's reference; each says its moment.
+    """
     instrument = symbol.instrument
     if instrument is None:
         return None
-    if instrument.quote == account.currency:
-        return Figure(Decimal(1), at)
-    if instrument.base == account.currency:
+    if instrument.base == account.currency != instrument.quote:
         return Figure(1 / quote.ask, quote.at) if quote and quote.ask else None
-    found = market.rates.rate(instrument.quote, account.currency, market.day)
-    if found is None:
-        return None
-    return Figure(found.value, dt.datetime.combine(found.day, dt.time.max, dt.UTC), daily=True)
+    return rates.figure(instrument.quote, account.currency)
 
 
 def _margin(
-    order: Order, symbol: BrokerSymbol, account: Account, market: Market, price: Decimal | None
+    order: Order,
+    symbol: BrokerSymbol,
+    account: Account,
+    market: Market,
+    price: Decimal | None,
+    rates: BrokerRates,
 ) -> Decimal | None:
     """What the broker would hold for the whole order, in the account's currency."""
     terms = first(_terms(account, market.day))
     if terms is None or price is None or symbol.instrument is None:
         return None
+
+    def to_account(currency: str) -> Decimal | None:
+        found = rates.figure(currency, account.currency)
+        return None if found is None else found.value
+
     filled = Position(
         account=account, symbol=symbol, side=order.side, volume=order.lots,
         open_volume=order.lots, open_price=price,
     )  # fmt: skip
-    leverage = Decimal(terms.leverage)
-    return margin_used([filled], currency=account.currency, leverage=leverage, market=market).amount
+    return margin_used(
+        [filled],
+        currency=account.currency,
+        leverage=Decimal(terms.leverage),
+        market=market,
+        rates=to_account,
+    ).amount
 
 
 @prepared
@@ -222,7 +237,7 @@ def costs_of(
         return ZERO
     scheme, each = SymbolTerms.Commission, terms.commission_rate
     notional = lots * contract.contract_size * price
-    quote, own, day = symbol.instrument.quote, account.currency, market.day
+    quote, own = symbol.instrument.quote, account.currency
     by_scheme = {
         scheme.NONE: (ZERO, own),
         scheme.PER_LOT_SIDE: (lots * each, own),
@@ -231,9 +246,6 @@ def costs_of(
         scheme.PER_MILLION: (notional / MILLION * each, quote),
     }
     amount, currency = by_scheme[scheme(terms.commission_scheme)]
-    if not amount:
-        return ZERO
-    converted = market.rates.convert(amount, currency, own, day)
-    if converted is None and currency == quote and rate is not None:
-        converted = amount * rate.value
-    return None if converted is None else BOTH_WAYS * converted
+    if not amount or currency == own:
+        return BOTH_WAYS * amount
+    return None if rate is None else BOTH_WAYS * amount * rate.value

@@ -15,6 +15,7 @@ from accounts.models import Account
 from accounts.valuation import AccountState, state_of
 from brokers.models import BrokerSymbol, Quote
 from risk import gate
+from risk.conversion import BrokerRates
 from risk.facts import Check, OrderFacts, Verdict
 from tradershub.core.errors import BadInput
 from tradershub.core.once import new_token
@@ -129,7 +130,7 @@ def preview(
     if terms is None or worth is None:
         raise BadInput(f"{theirs.name} has no terms today: its margin and risk are not known")
     entry, state = _entry(theirs, side, quote, asked), state_of(account, at=at)
-    rate = rate_to_account(market, theirs, account, quote, at)
+    rate = rate_to_account(theirs, account, quote, BrokerRates(account.broker_id, at=at))
     basis = Basis(
         terms=terms,
         point_value=worth,

@@ -20,6 +20,7 @@ from accounts.models import Account
 from accounts.valuation import state_of
 from brokers.adapters.messages import Duration, Kind
 from brokers.models import Broker, BrokerSymbol, Instrument, Quote
+from risk.conversion import BrokerRates
 from risk.facts import Check
 from strategies.models import Strategy
 from tradershub.core.formats import plain
@@ -474,7 +475,8 @@ class _Desk:
         worth = point_value(terms)
         if worth is None:
             raise Unfit("NO_TERMS", f"{self.symbol.name} has no value of a tick")
-        rate = rate_to_account(self._market, self.symbol, self.account, self._quote, self.at)
+        rates = BrokerRates(self.account.broker_id, at=self.at)
+        rate = rate_to_account(self.symbol, self.account, self._quote, rates)
         return Basis(
             terms=terms,
             point_value=worth,

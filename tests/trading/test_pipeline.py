@@ -8,9 +8,9 @@ from django.utils import timezone
 from django_q.models import OrmQ
 
 from accounts.models import Account, Position
-from brokers.models import Quote, SymbolTerms
+from brokers.models import Instrument, Quote, SymbolTerms
 from risk import kill_switch
-from tests.factories import make_account, make_strategy
+from tests.factories import make_account, make_strategy, make_symbol
 from tradershub.core import queue
 from tradershub.core.errors import Conflict
 from trading import pipeline, receiving, services, signals, sweeper, tasks
@@ -668,6 +668,20 @@ def test_a_percent_of_risk_pays_the_commission_out_of_it(
     SymbolTerms.objects.update(commission_scheme=scheme, commission_rate=rate)
     charts.send(size="1", size_in="percent_risk", stop_loss="1.0901")
     assert Order.objects.get().lots == D(lots)
+
+
+def test_a_percent_of_risk_is_converted_by_the_brokers_quotes(charts, monkeypatch):
+    """0.01 of 100,000 is 1,000 USD a lot, in CHF 800; 1 % of 10,000 CHF is 0.125 lots."""
+    monkeypatch.setattr(
+        "trading.routing.state_of", lambda account, at, base: type("S", (), {"equity": D(10000)})
+    )
+    Account.objects.update(currency="CHF")
+    pair = {"category": "fx", "base": "USD", "quote": "CHF"}
+    instrument = Instrument.objects.get_or_create(symbol="USDCHF", defaults=pair)[0]
+    symbol = make_symbol(charts.desk.account, "USDCHF", instrument=instrument)
+    Quote.objects.create(symbol=symbol, bid="0.8", ask="0.8", at=timezone.now(), source="test")
+    charts.send(size="1", size_in="percent_risk", stop_loss="1.0901")
+    assert Order.objects.get().lots == D("0.12")
 
 
 def test_too_small_a_size_is_not_rounded_up(charts):
