@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import learning as learned
@@ -216,7 +218,10 @@ OPENED_BY = ("settings", "sealed", "store", "reference", "live", "platform", "br
 
 
 def _symbols_in_use(accounts: Collection[Account]) -> list[str]:
-    """Names of what is held or ordered in those accounts, or traded by a strategy that is routed to them."""
+    """Names of what is held or ordered in those accounts, or traded by a strategy that is routed to them.
+
+    With them the pairs that convert what it earns and what it is worth.
+    """
     ids = [account.pk for account in accounts]
     held = Position.objects.filter(account__in=ids, open_volume__gt=0)
     working = BrokerOrder.objects.filter(account__in=ids, state__in=BrokerOrder.LIVE)
@@ -225,4 +230,17 @@ def _symbols_in_use(accounts: Collection[Account]) -> list[str]:
         strategy__in=Route.objects.filter(account__in=ids, enabled=True).values("strategy")
     )
     traded = BrokerSymbol.objects.filter(broker=accounts[0].broker_id, instrument__in=routed)
-    return sorted({*chain(*names, traded.values_list("name", flat=True))})
+    found = {*chain(*names, traded.values_list("name", flat=True))}
+    return sorted(found.union(_converting(accounts, found)))
+
+
+def _converting(accounts: Collection[Account], names: Collection[str]) -> QuerySet[Any]:
+    """Names of the pairs between the currencies of those symbols and of the accounts."""
+    theirs = BrokerSymbol.objects.filter(broker=accounts[0].broker_id)
+    used = theirs.filter(name__in=names).values_list("instrument__base", "instrument__quote")
+    own = {account.currency for account in accounts}
+    others = {*chain(*used)} - own
+    pairs = Q(instrument__base__in=others, instrument__quote__in=own)
+    pairs |= Q(instrument__base__in=own, instrument__quote__in=others)
+    rows = theirs.filter(pairs, instrument__category=Instrument.Category.FX)
+    return rows.values_list("name", flat=True)

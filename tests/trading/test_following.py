@@ -94,6 +94,23 @@ def test_prices_of_what_a_routed_strategy_trades_are_kept(account, platform, fol
     assert Quote.objects.get().symbol.name == "GOLD"
 
 
+def test_prices_of_the_pairs_that_convert_what_is_traded_are_kept(account, platform, followed):
+    """Or an order in another currency than the account's would be judged by the daily reference."""
+    account.currency = "EUR"
+    account.save()
+    strategy = make_strategy(account.owner)
+    pairs = ("USDJPY", "EURUSD", "EURJPY", "GBPUSD", "AUDJPY")
+    for name in pairs:
+        make_symbol(account, name, instrument=Instrument.objects.get(symbol=name))
+    strategy.instruments.add(Instrument.objects.get(symbol="USDJPY"))
+    Route.objects.create(strategy=strategy, account=account)
+    platform.quotes = [quote(name, "1.5") for name in pairs]
+    platform.deals = []
+    followed.turn()
+    kept = set(Quote.objects.values_list("symbol__name", flat=True))
+    assert kept == {"USDJPY", "EURUSD", "EURJPY"}
+
+
 def test_what_an_adapter_raises_is_told_and_passes(account, platform, followed):
     platform.failing = ZeroDivisionError("a secret")
     followed.turn()
