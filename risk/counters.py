@@ -72,18 +72,36 @@ def take(
     held: the part that the reservation holds already; it is topped up to the larger of both.
     """
     amount = _up(allowance.amount)
-    more = amount if held is None else max(amount - held.amount, ZERO)
+    more = _missing(amount, held)
     used = _up(allowance.used)
     room = Usage.objects.filter(pk=usage.pk, reserved__lte=_down(allowance.ceiling) - used - more)
     if not room.update(used=used, reserved=F("reserved") + exact(more)):
         return False
+    _hold_more(usage, amount, reservation=reservation, held=held)
+    return True
+
+
+def top_up(usage: Usage, amount: Decimal, *, reservation: Reservation, held: Hold | None) -> None:
+    """Hold at least so much of it, whether there is room or not."""
+    amount = _up(amount)
+    more = _missing(amount, held)
+    Usage.objects.filter(pk=usage.pk).update(reserved=F("reserved") + exact(more))
+    _hold_more(usage, amount, reservation=reservation, held=held)
+
+
+def _missing(amount: Decimal, held: Hold | None) -> Decimal:
+    return amount if held is None else max(amount - held.amount, ZERO)
+
+
+def _hold_more(
+    usage: Usage, amount: Decimal, *, reservation: Reservation, held: Hold | None
+) -> None:
     if held is None:
         Hold.objects.create(reservation=reservation, usage=usage, amount=amount, left=amount)
-    elif more:
+    elif more := _missing(amount, held):
         Hold.objects.filter(pk=held.pk).update(
             amount=F("amount") + exact(more), left=F("left") + exact(more)
         )
-    return True
 
 
 def seed(usage: Usage, parts: Collection[tuple[Reservation, Decimal]]) -> None:

@@ -79,6 +79,22 @@ def rehearse(facts: OrderFacts) -> Verdict:
     return verdict
 
 
+def hold_larger(facts: OrderFacts) -> bool:
+    """An entry works at the broker as these facts say: it holds the larger of that and of what it held.
+
+    Nothing is judged, and it is held whether there is room or not: others get less. An order that holds nothing
+    is left alone. False where other workers hold the counters for too long: it may be asked again.
+    """
+    try:
+        with transaction.atomic():
+            _hold_larger(facts)
+    except OperationalError as fault:
+        if not _is_busy(fault):
+            raise
+        return False
+    return True
+
+
 def consume(client_order_id: str, *, share: Decimal) -> bool:
     """A part of the order was filled: that share (of its whole size, 0 to 1) is used, no longer reserved.
 
@@ -193,6 +209,31 @@ def _rechecked(facts: OrderFacts) -> Verdict:
     if not verdict.passed:
         raise _Refused(verdict, question)
     return verdict
+
+
+def _hold_larger(facts: OrderFacts) -> None:
+    question, _ = _asked(facts, _account(facts))
+    with counters.patience():
+        needs, usages, _ = _locked(question)
+        reservation = first(_own(facts.client_order_id))
+        if facts.intent == Intent.EXIT or reservation is None or reservation.over_at is not None:
+            return
+        for allowance in (allowance for need in needs for allowance in _sized(need, question)):
+            usage = usages[(allowance.scope, allowance.key)]
+            if usage.since is None:
+                counters.seed(usage, _held_before(allowance, question))
+            held = counters.own_hold(usage, reservation)
+            counters.top_up(usage, allowance.amount, reservation=reservation, held=held)
+        reservation.lots, reservation.ask = facts.lots, situation.ask_json(question.ask)
+        reservation.save(update_fields=["lots", "ask"])
+
+
+def _sized(need: Need, question: Question) -> list[Allowance]:
+    """What the order takes of each counter, also where nobody knows what is used of it."""
+    try:
+        return need.find(question, True)
+    except Missing:
+        return need.find(question, False)
 
 
 @prepared

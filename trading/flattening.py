@@ -34,8 +34,9 @@ from tradershub.finance.sides import OPPOSITE
 from trading import execution, reports, services, telling
 from trading.following import AWAY
 from trading.ids import Origin
-from trading.mirroring import ask_for, book_news
+from trading.mirroring import book_news
 from trading.models import Flattening, Order, OrderAttempt
+from trading.own_orders import ask_for
 
 ORIGIN = "flatten"
 LONGEST_PAUSE = 30  # times FLATTEN_SECONDS, while nothing changes

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 
 import structlog
 from django.conf import settings
@@ -31,7 +32,7 @@ from risk import watching
 from tradershub.core.errors import BadInput
 from tradershub.core.formats import plain
 from tradershub.finance.decimals import ZERO
-from trading import reports, sync
+from trading import own_orders, reports, sync
 from trading.models import Mirror, Order
 
 log = structlog.get_logger("trading.mirror")
@@ -64,13 +65,13 @@ def look(account: Account, adapter: Adapter) -> bool:
     follow_mode(account, seen.account)
     is_news = _take_news(account, adapter, mirror)
     sync.keep_orders(account, seen.orders, complete=True)
-    _follow_own(account, adapter, seen.orders)
+    unknown = own_orders.follow(account, adapter, seen.orders)
     sync.keep_marks(account, seen.positions, at=timezone.now())
     if is_news:
         return True  # what was seen is older than what is booked
     if seen.account.equity is not None:
         watching.observe(account, equity=seen.account.equity, at=seen.account.at)
-    return _compare(account, adapter, mirror, seen)
+    return _compare(account, adapter, mirror, seen, unknown)
 
 
 def _mirror_of(account: Account) -> Mirror:
@@ -181,35 +182,21 @@ def _standing(account: Account) -> QuerySet[Deal]:
     return deals.order_by("at", "id")
 
 
-# -- Our own orders ----------------------------------------------------------------------------
-def _follow_own(account: Account, adapter: Adapter, stated: list[OrderReport]) -> None:
-    """What became of our orders; one that works no more is asked for by our id."""
-    reports.take_orders(account, stated)
-    for order in reports.vanished(account, stated):
-        ask_for(order, adapter)
-
-
-def ask_for(order: Order, adapter: Adapter) -> bool:
-    """Bring our order up to what the broker says of it by our id; False where it finds none."""
-    found = adapter.find_by_client_id(order.client_order_id).found
-    if found is None:
-        return False
-    with transaction.atomic():
-        sync.book_with_order(order.account, found.deals)
-        reports.take_order(order.account, found.order)
-    return True
-
-
 # -- Comparison --------------------------------------------------------------------------------
-def _compare(account: Account, adapter: Adapter, mirror: Mirror, seen: Seen) -> bool:
+def _compare(
+    account: Account, adapter: Adapter, mirror: Mirror, seen: Seen, unknown: list[Order]
+) -> bool:
     """Open and close Breaks; True where the whole history was read first, and must be looked at again."""
-    found = {"|".join(finding.identity): finding for finding in differences(account, mirror, seen)}
+    apart = list(own_orders.apart(account, seen.orders, unknown))
+    all_found = chain(differences(account, mirror, seen), (one.finding for one in apart))
+    found = {"|".join(finding.identity): finding for finding in all_found}
     standing = [finding for name, finding in found.items() if name in mirror.doubts]
     if standing and _history_is_due(mirror):
         _read_history(account, adapter, mirror)
         return True
     if standing or Break.objects.filter(account=account, kind__in=Break.LIVE, state__in=OPEN):
         tieout.keep_live(account, standing)
+    own_orders.count_larger(one for one in apart if one.finding in standing)
     _note_look(mirror, doubts=list(found))
     return False
 

@@ -24,6 +24,7 @@ class Break(OwnedModel):
         DEAL_EXTRA = "deal_extra", "The broker does not know a deal"
         LIVE_POSITION = "live_position", "An open position differs from the broker's now"
         LIVE_BALANCE = "live_balance", "The balance differs from the broker's now"
+        LIVE_ORDER = "live_order", "An order of the hub differs from the broker's now"
 
     class State(models.TextChoices):
         OPEN = "open", "Open"
@@ -31,7 +32,13 @@ class Break(OwnedModel):
         CLOSED = "closed", "Closed"
 
     # Found by looking at the connected account, not in a file
-    LIVE = (Kind.DEAL_MISSING, Kind.DEAL_EXTRA, Kind.LIVE_POSITION, Kind.LIVE_BALANCE)
+    LIVE = (
+        Kind.DEAL_MISSING,
+        Kind.DEAL_EXTRA,
+        Kind.LIVE_POSITION,
+        Kind.LIVE_BALANCE,
+        Kind.LIVE_ORDER,
+    )
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="breaks")
     statement = models.ForeignKey(

@@ -62,6 +62,7 @@ class LenientRisk:
     def __init__(self) -> None:
         self.held, self.used, self.refusing, self.refusing_last = set(), {}, "", ""
         self.messages, self.closes = True, False
+        self.larger = {}
 
     def authorise(self, facts):
         verdict = self._verdict(self.refusing)
@@ -78,6 +79,10 @@ class LenientRisk:
         )
         return Verdict(passed=not code, checks=(check,), epoch=0)
 
+    def hold_larger(self, facts):
+        self.larger[facts.client_order_id] = facts.lots
+        return True
+
     def consume(self, client_order_id, *, share):
         self.used[client_order_id] = self.used.get(client_order_id, 0) + share
 
@@ -88,6 +93,7 @@ class LenientRisk:
         return self.messages or cancels and self.closes
 
     def put_in_place(self, monkeypatch):
-        for name in ("authorise", "recheck", "consume", "release", "may_send_message"):
+        names = ("authorise", "recheck", "hold_larger", "consume", "release", "may_send_message")
+        for name in names:
             monkeypatch.setattr(gate, name, getattr(self, name))
         return self
