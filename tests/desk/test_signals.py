@@ -200,3 +200,13 @@ def test_what_came_of_it_is_said_as_it_is(ada, made, said):
         f"/signals/sources/{signal.source_id}/",
     ):
         assert f">{said}<" in ada.page(address).replace("> ", ">").replace(" <", "<"), address
+
+
+def test_the_list_tells_why_in_a_sentence_and_the_mode_in_a_word(ada):
+    source, _ = ada.source()
+    ada.signal(source, key="id:1", state="refused", code="STALE", reason=f"Too old {SCRIPT}")
+    ada.signal(source, key="id:2")
+    page = ada.page("/trading/signal/")
+    assert "Too old &lt;script&gt;" in page and SCRIPT not in page
+    assert "To be approved until" in page
+    assert "Approval" in page and "a person lets each one through" not in page.partition("<form")[0]

@@ -9,6 +9,8 @@ from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.text import Truncator
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action, display
@@ -17,10 +19,18 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from tradershub.core.admin import FactsAdmin
 from tradershub.core.entries import EntryForm, entry_page
 from tradershub.core.errors import Conflict
+from tradershub.core.formats import plain
 from trading import services
 from trading.models import Lane, Order, OrderAttempt, OrderCheck, OrderEvent
+from trading.states import State
 
 MAY_CHANGE = ["work"]
+SPACE = "\u00a0"  # at which no line breaks
+LONGEST_WHY = 90  # characters: the whole stands on the row's own page
+LABELS = dict.fromkeys(State, "info")
+LABELS |= dict.fromkeys([State.BLOCKED, State.REJECTED, State.NOT_SENT], "danger")
+LABELS |= dict.fromkeys([State.UNKNOWN, State.QUARANTINED], "warning")
+LABELS |= {State.FILLED: "success", State.CANCELLED: "default", State.EXPIRED: "default"}
 
 
 @display(description="Account")
@@ -31,6 +41,12 @@ def account_name(row: Any) -> str:
 @display(description="Symbol")
 def symbol_name(row: Any) -> str:
     return str(row.symbol.name)
+
+
+@display(description="Why", empty_value="–")
+def why(row: Any) -> str:
+    words = Truncator(row.reason).chars(LONGEST_WHY)
+    return format_html('<span class="hub-why">{}</span>', words) if words else ""
 
 
 class Story(TabularInline):
@@ -122,21 +138,33 @@ class MayWork:
 class OrderAdmin(MayWork, FactsAdmin):
     list_display = [
         "client_order_id",
+        "received_at",
         account_name,
         symbol_name,
-        "side",
-        "kind",
-        "lots",
-        "filled",
-        "average_price",
-        "state",
-        "reason",
-        "received_at",
+        "asked",
+        "done",
+        "stands",
+        why,
     ]
     list_filter = ["state", "kind", ("received_at", RangeDateTimeFilter)]
     search_fields = ["client_order_id__exact", "broker_order_id__exact", "strategy__exact"]
     list_select_related = ["account__broker", "symbol__broker"]
     inlines = [EventInline, CheckInline, AttemptInline]
+
+    @display(description="Asked", ordering="lots")
+    def asked(self, order: Order) -> str:
+        kind = "" if order.kind == Order.Kind.MARKET else f" {order.get_kind_display().lower()}"
+        return f"{order.get_side_display()}{SPACE}{plain(order.lots)}{kind}"
+
+    @display(description="Filled", ordering="filled", empty_value="–")
+    def done(self, order: Order) -> str:
+        price = order.average_price
+        return f"{plain(order.filled)} at{SPACE}{plain(price)}" if price else ""
+
+    @display(description="State", ordering="state", label=LABELS)
+    def stands(self, order: Order) -> tuple[str, str]:
+        return order.state, order.get_state_display()
+
     actions = ["cancel_selected"]
     actions_row = actions_detail = ["cancel", "settle"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 from django import forms
@@ -12,11 +11,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.timezone import localtime
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from tradershub.core.admin import FactsAdmin, OwnedAdmin
 from trading import signals
+from trading.admin.orders import why
 from trading.models import Route, Signal, SignalSource
 from trading.queries import became, unlike_lots, with_orders
 
@@ -120,10 +121,9 @@ class SignalAdmin(FactsAdmin):
         "source",
         "strategy",
         "instrument",
-        "mode",
+        "way",
         "result",
-        "until",
-        "code",
+        "why",
     ]
     list_display_links = None
     list_filter = ["state", "mode", "source"]
@@ -140,9 +140,15 @@ class SignalAdmin(FactsAdmin):
             '<a href="{}">{}</a>', reverse("desk:signal", args=[signal.pk]), signal.pk
         )
 
-    @display(description="Approve until", empty_value="–")
-    def until(self, signal: Signal) -> dt.datetime | None:
-        return signal.approve_until
+    @display(description="Mode", ordering="mode")
+    def way(self, signal: Signal) -> str:
+        return str(signal.get_mode_display()).partition(":")[0]
+
+    @display(description="Why", empty_value="–")
+    def why(self, signal: Signal) -> str:
+        if until := signal.approve_until:
+            return f"To be approved until {localtime(until):%Y-%m-%d %H:%M:%S}"
+        return why(signal)
 
     @display(
         description="State",
