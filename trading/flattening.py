@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 import structlog
@@ -29,18 +30,22 @@ from brokers.services import symbol_for
 from risk import gate, kill_switch
 from risk.kill_switch import Scope, ScopeKind
 from tradershub.core.audit import record
+from tradershub.core.clock import is_due
 from tradershub.core.errors import BadInput, Conflict, HubError
 from tradershub.finance.sides import OPPOSITE
 from trading import execution, reports, services, telling
 from trading.following import AWAY
-from trading.ids import Origin
+from trading.ids import FLATTEN, Origin
 from trading.mirroring import book_news
 from trading.models import Flattening, Order, OrderAttempt
 from trading.own_orders import ask_for
 
-ORIGIN = "flatten"
 LONGEST_PAUSE = 30  # times FLATTEN_SECONDS, while nothing changes
+LONGEST_REFUSAL = (
+    300  # times FLATTEN_SECONDS, between two closings that are refused with the same word
+)
 SCOPES = (ScopeKind.ALL, ScopeKind.OWNER, ScopeKind.ACCOUNT)
+REFUSED = (Order.State.BLOCKED, Order.State.REJECTED, Order.State.NOT_SENT)
 log = structlog.get_logger("trading.flattening")
 State = Flattening.State
 
@@ -286,14 +291,14 @@ def _close(row: Flattening, report: PositionReport) -> str:
     account = row.account
     symbol = symbol_for(account.broker, report.symbol)
     under_way = services.closing_lots(account, symbol=symbol, side=report.side, ref=report.ref)
-    if under_way >= report.lots:
+    if under_way >= report.lots or _was_refused_just_now(row, report):
         return ""
     mine = _closings(row, report)
     try:
         services.ask(
             account,
             actor=row.asked_by,
-            origin=Origin(ORIGIN, _id(row, report), generation=mine.count()),
+            origin=Origin(FLATTEN, _id(row, report), generation=mine.count()),
             symbol=symbol,
             side=OPPOSITE[report.side],
             lots=report.lots - under_way,
@@ -310,14 +315,33 @@ def _id(row: Flattening, report: PositionReport) -> str:
 
 
 def _closings(row: Flattening, report: PositionReport) -> QuerySet[Order]:
-    return Order.objects.filter(account=row.account, origin_kind=ORIGIN, origin_id=_id(row, report))
+    return Order.objects.filter(
+        account=row.account, origin_kind=FLATTEN, origin_id=_id(row, report)
+    )
+
+
+def _was_refused_just_now(row: Flattening, report: PositionReport) -> bool:
+    """Whether its last closings were refused with one word, so that the next one waits longer each time.
+
+    As at a market that is closed. What changed at the broker, or a person who asks again, ends the wait.
+    """
+    if not row.tries:
+        return False
+    ended = _closings(row, report).order_by("-id").values_list("state", "code", "done_at")
+    last = list(ended[: LONGEST_REFUSAL.bit_length()])
+    alike = list(takewhile(lambda one: one[0] in REFUSED and one[1] == last[0][1], last))
+    if not alike:
+        return False
+    longest = dt.timedelta(seconds=LONGEST_REFUSAL * settings.FLATTEN_SECONDS)
+    pause = min(2 ** len(alike) * dt.timedelta(seconds=settings.FLATTEN_SECONDS), longest)
+    now = timezone.now()
+    return not is_due(alike[0][2] + pause, now, beyond=now + longest)
 
 
 def _refusal(row: Flattening, report: PositionReport) -> str:
     """What refused the last closing of the position; empty where nothing did."""
     last = _closings(row, report).order_by("-id").first()
-    refused = (Order.State.BLOCKED, Order.State.REJECTED, Order.State.NOT_SENT)
-    return f"Position {report.ref}: {last.reason}" if last and last.state in refused else ""
+    return f"Position {report.ref}: {last.reason}" if last and last.state in REFUSED else ""
 
 
 # -- What is written down ----------------------------------------------------------------------

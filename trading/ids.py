@@ -19,6 +19,8 @@ DIGITS = 20  # of 5 bits: 100 bits of the hash
 BITS = 5
 PATTERN = re.compile(f"{MARK}[{ALPHABET}]{{{DIGITS + 1}}}")
 
+FLATTEN = "flatten"  # the kind of what closes an account that is to become flat
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:

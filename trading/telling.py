@@ -19,6 +19,7 @@ from brokers.platforms import PLATFORMS
 from risk.facts import Check
 from tradershub.core.formats import lots, plain, signed
 from tradershub.finance.decimals import ZERO
+from trading.ids import FLATTEN
 from trading.models import Flattening, Order, OrderAttempt, Signal
 from trading.queries import deals_of
 from trading.states import MAYBE, OPEN, State
@@ -39,6 +40,8 @@ def moved(order: Order, origin: State, target: State) -> None:
         _say(_side(order), order, target, lambda: _filled(order, target))
     elif target == State.PARTIAL and origin in OPEN | {State.SENDING}:
         _say(_side(order), order, target, lambda: _filled(order, target), after=PART_SECONDS)
+    elif target in (State.BLOCKED, State.REJECTED, State.NOT_SENT) and _is_tried_again(order):
+        return  # the first one was told, and what is in the way of flattening is
     elif target == State.BLOCKED:
         _say(Topic.REFUSED, order, target, lambda: _blocked(order))
     elif target in (State.REJECTED, State.EXPIRED, State.NOT_SENT):
@@ -67,6 +70,10 @@ def _drop(order: Order, what: str) -> None:
 
 def _key(order: Order, what: str) -> str:
     return f"order:{order.pk}:{what}"
+
+
+def _is_tried_again(order: Order) -> bool:
+    return order.origin_kind == FLATTEN and order.generation > 0
 
 
 def _side(order: Order) -> Topic:

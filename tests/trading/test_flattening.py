@@ -13,7 +13,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from accounts.models import Account, Position
+from accounts import notify
+from accounts.models import Account, Channel, Notification, Position, Topic
 from accounts.services import switch_trading
 from brokers.adapters.errors import OutcomeUnknown, Unavailable
 from brokers.adapters.messages import Kind, OrderTicket, Search
@@ -319,6 +320,40 @@ def test_another_round_takes_longer_while_nothing_changes(held, settings):
     assert flattening.due() == []
     asked(held)
     assert len(flattening.due()) == 1  # a person need not wait
+
+
+def test_a_closing_that_is_refused_with_the_same_word_waits_longer_each_time(
+    held, settings, monkeypatch
+):
+    settings.FLATTEN_SECONDS = 1
+    start, row = timezone.now(), asked(held)
+    held.ledger.plan(*["reject"] * 900)
+    for second in range(0, 1200, 30):
+        at = start + dt.timedelta(seconds=second)
+        monkeypatch.setattr(timezone, "now", lambda at=at: at)
+        row.refresh_from_db()
+        flattening.work(row)
+    closings = Order.objects.filter(reduces=True)
+    assert 8 <= closings.count() <= 12
+    assert "Not enough money" in worked(row).words
+    held.ledger.plan()
+    row.refresh_from_db()
+    flattening.work(row)
+    assert row.state == "working"
+    flattening.work(asked(held))  # a person need not wait
+    row.refresh_from_db()
+    assert row.state == "flat"
+
+
+def test_that_closings_are_refused_again_and_again_is_told_once(held):
+    Channel.objects.create(owner=held.owner, kind="telegram", name="mine", topics=["rejected"])
+    notify.forget()
+    row = asked(held)
+    held.ledger.plan(*["reject"] * 90)
+    worked(row, rounds=5)
+    assert Order.objects.filter(reduces=True, state="rejected").count() == 5
+    assert Notification.objects.filter(topic=Topic.REJECTED).count() == 1
+    notify.forget()
 
 
 def test_a_lane_that_is_held_up_lets_the_exits_out(held):
