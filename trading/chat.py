@@ -205,8 +205,7 @@ def _flatten(channel: Channel, person: int, rest: str) -> Words:
         scope = Scope(kill_switch.ScopeKind(asked["scope"]), asked["key"])
         reason = f"/flatten from {channel.name}"
         rows = flattening.stop_and_flatten(scope, actor=channel.owner, reason=reason)
-        what = ", ".join(named(row.account) for row in rows)
-        return Words("Stopped, being made flat", f"{what}. You are told when the broker says flat.")
+        return _being_made_flat([row.account for row in rows])
     scope = _scope(channel.owner, rest)
     accounts = list(flattening.to_flatten(scope))
     if not accounts:
@@ -215,13 +214,39 @@ def _flatten(channel: Channel, person: int, rest: str) -> Words:
     until = (timezone.now() + CONFIRM).isoformat()
     question = {"person": person, "number": number, "scope": scope.kind.value, "key": scope.key}
     Channel.objects.filter(pk=channel.pk).update(asked=question | {"until": until})
-    held = sum(len(state.positions) for state in states_of(accounts))
-    names = ", ".join(named(account) for account in accounts)
-    return Words(
-        f"Close {held} position{'' if held == 1 else 's'} at the market?",
-        f"{names}: trading stops, every order is cancelled, every position closed.\n"
-        f"Send /flatten {number} within a minute to do it.",
-    )
+    return _flatten_question(accounts, number)
+
+
+def _flatten_question(accounts: list[Account], number: str) -> Words:
+    """What the hub itself will do, and what only the person can."""
+    reached, by_hand = _reached(accounts)
+    if reached:
+        held = sum(len(state.positions) for state in states_of(reached))
+        title = f"Close {_count(held, 'position')} at the market?"
+        names = ", ".join(named(account) for account in reached)
+        doing = f"{names}: trading stops, every order is cancelled, every position closed."
+    else:
+        title = f"Stop trading? The hub can close nothing in {_count(len(accounts), 'account')}"
+        doing = "Trading stops."
+    send = f"Send /flatten {number} within a minute to do it."
+    return Words(title, "\n".join([doing, *by_hand, send]))
+
+
+def _being_made_flat(accounts: list[Account]) -> Words:
+    reached, by_hand = _reached(accounts)
+    if not reached:
+        return Words("Stopped. The hub can close nothing", "\n".join(by_hand))
+    names = ", ".join(named(account) for account in reached)
+    said = f"{names}. You are told when the broker says flat."
+    return Words("Stopped, being made flat", "\n".join([said, *by_hand]))
+
+
+def _reached(accounts: list[Account]) -> tuple[list[Account], list[str]]:
+    """Those that the hub can empty, and a line for each that only a person can, with why."""
+    why = {account: flattening.by_hand(account) for account in accounts}
+    lines = [f"{named(account)}: {words}." for account, words in why.items() if words]
+    more = [f"and {len(lines) - MOST_SHOWN} more"] if len(lines) > MOST_SHOWN else []
+    return [account for account in accounts if not why[account]], lines[:MOST_SHOWN] + more
 
 
 COMMANDS: dict[str, tuple[tuple[str, ...], Callable[[Channel, int, str], Words]]] = {
@@ -235,6 +260,10 @@ COMMANDS: dict[str, tuple[tuple[str, ...], Callable[[Channel, int, str], Words]]
 
 
 # -- Small parts -------------------------------------------------------------------------------
+def _count(n: int, word: str) -> str:
+    return f"{n} {word}{'' if n == 1 else 's'}"
+
+
 def _open(owner: Any) -> list[Account]:
     rows = Account.objects.for_user(owner).filter(status=Account.Status.OPEN)
     return list(rows.select_related("broker"))

@@ -70,7 +70,7 @@ def to_flatten(scope: Scope) -> QuerySet[Account]:
     working = BrokerOrder.objects.filter(state__in=BrokerOrder.LIVE).values("account")
     something = Q(connection__isnull=False) | Q(pk__in=held) | Q(pk__in=working)
     rows = kill_switch.accounts_in(scope).filter(something, status=Account.Status.OPEN)
-    return rows.select_related("broker").order_by("pk")
+    return rows.select_related("broker", "connection").order_by("pk")
 
 
 def _ask(account: Account, actor: Any) -> Flattening:
@@ -85,7 +85,7 @@ def _ask(account: Account, actor: Any) -> Flattening:
             "account.flatten", actor=actor, target=account, owner=account.owner_id,
             summary=f"{account}: cancel every order, close every position",
         )  # fmt: skip
-        telling.flattening_begun(row)
+        telling.flattening_begun(row, by_hand=by_hand(account))
     else:
         Flattening.objects.filter(pk=row.pk).update(tries=0, next_at=now)
     return row

@@ -187,7 +187,11 @@ def signal_not_taken(first: Signal) -> None:
 
 
 # -- Flattening --------------------------------------------------------------------------------
-def flattening_begun(row: Flattening) -> None:
+def flattening_begun(row: Flattening, *, by_hand: str = "") -> None:
+    """by_hand: why only a person can empty it, in a sentence; then this is told instead, as what is in its way."""
+    if by_hand:
+        not_flat_yet(row, by_hand, after=0)
+        return
     words = Words(
         f"Flattening: {named(row.account)}",
         f"Asked by {row.asked_by}. Orders are being cancelled and positions closed.",
@@ -195,11 +199,11 @@ def flattening_begun(row: Flattening) -> None:
     tell(Topic.STOP, f"flatten:{row.pk}:begun", words, owner_id=row.account.owner_id)
 
 
-def not_flat_yet(row: Flattening, words: str) -> None:
-    """A round found an obstacle; told once, where it is still there in a while."""
+def not_flat_yet(row: Flattening, words: str, *, after: float = TROUBLE_SECONDS) -> None:
+    """There is an obstacle; told once, where it is still there after so many seconds."""
     said = Words(f"Not flat: {named(row.account)}", words)
     key, owner = f"flatten:{row.pk}:trouble", row.account.owner_id
-    tell(Topic.STOP, key, said, owner_id=owner, after=TROUBLE_SECONDS)
+    tell(Topic.STOP, key, said, owner_id=owner, after=after)
 
 
 def flattening_over(row: Flattening, state: str, words: str) -> None:

@@ -8,12 +8,13 @@ import time
 
 import pytest
 from django.contrib.auth.models import Group
+from django.utils import timezone
 
 from accounts import notify, subscribing
-from accounts.models import Channel, Notification
+from accounts.models import Channel, Notification, Position
 from risk import kill_switch
 from tests.accounts.chats import CHAT, chat_server, send_all, telegram, texts
-from tests.factories import make_account, make_owner
+from tests.factories import make_account, make_owner, make_symbol
 from tradershub.core.errors import Conflict
 from tradershub.core.models import AuditEntry
 from tradershub.roles import set_up_groups
@@ -161,6 +162,26 @@ def test_flatten_asks_first_and_does_it_with_the_number_once(server, trader, des
     assert "being made flat" in answers(server, channel, f"/flatten {number}")
     assert Flattening.objects.get().account == desk.account
     assert kill_switch.engaged_for(trader).engaged
+
+
+def test_flatten_promises_only_what_the_hub_can_do(server, trader, desk):
+    services.place_by_hand(desk.account, actor=trader, symbol="EURUSD", side="buy", lots="0.5")
+    desk.pump()
+    apart = make_account(owner=trader, name="Tokyo")
+    held = {"side": "buy", "volume": 1, "open_volume": 1, "opened_at": timezone.now()}
+    Position.objects.create(account=apart, symbol=make_symbol(apart), ref="1", **held)
+    channel = telegram(trader, topics=["stop"])
+    question = answers(server, channel, "/flatten")
+    assert "Close 1 position at the market?" in question
+    why = "No connection: cancel and close at the broker by hand"
+    assert f"Tokyo: {why}." in question and "Tokyo, " not in question and ", Tokyo" not in question
+    number = re.search(r"/flatten (\d{4})", question)[1]
+    said = answers(server, channel, f"/flatten {number}")
+    assert f"Tokyo: {why}." in said and "Flattening: Tokyo" not in said
+    assert f"Not flat: Tokyo\n{why}" in said
+
+    alone = answers(server, channel, "/flatten tokyo")
+    assert "The hub can close nothing in 1 account" in alone
 
 
 def test_an_old_command_is_not_done(server, trader, desk):
