@@ -13,7 +13,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from brokers.platforms import PLATFORMS
 from strategies import services
-from strategies.models import WEEK, Strategy
+from strategies.models import TIMEFRAMES, WEEK, Strategy
 from strategies.queries import by_key
 from tradershub.core.admin import OwnedAdmin
 
@@ -26,6 +26,11 @@ class StrategyForm(forms.ModelForm):
         required=False,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         help_text="None chosen: any platform",
+    )
+    timeframes = forms.MultipleChoiceField(
+        choices=[(frame, frame) for frame in TIMEFRAMES],
+        required=False,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
     weekdays = forms.MultipleChoiceField(
         choices=[(day, day) for day in WEEK],
@@ -44,13 +49,13 @@ class StrategyForm(forms.ModelForm):
 @admin.register(Strategy)
 class StrategyAdmin(OwnedAdmin):
     form = StrategyForm
-    list_display = ["key", "name", "state", "size", "size_in", "one_at_a_time"]
+    list_display = ["key", "name", "state", "category", "size", "size_in", "one_at_a_time"]
     list_filter = ["status"]
-    search_fields = ["key__istartswith", "name__icontains"]
+    search_fields = ["key__istartswith", "name__icontains", "category__icontains"]
     autocomplete_fields = ["instruments"]
     actions = ["pause", "archive"]
     fieldsets = [
-        (None, {"fields": [("key", "name"), "status"]}),
+        (None, {"fields": [("key", "name"), ("status", "category"), "timeframes"]}),
         ("What and where", {"fields": ["instruments", "platforms"]}),
         ("How much", {"fields": [("size", "size_in"), "one_at_a_time"]}),
         ("When", {"fields": ["weekdays", ("trades_from", "trades_until"), "time_zone"]}),
@@ -70,7 +75,13 @@ class StrategyAdmin(OwnedAdmin):
 
     @display(
         description="Status",
-        label={"Live": "success", "Testing": "info", "Paused": "warning", "Archived": "danger"},
+        label={
+            "Live": "success",
+            "Testing": "info",
+            "In development": "info",
+            "Paused": "warning",
+            "Archived": "danger",
+        },
     )
     def state(self, strategy: Strategy) -> str:
         return strategy.get_status_display()

@@ -24,6 +24,8 @@ SizeUnit = one_of(Strategy.SizeUnit)
 class StrategyFields(Input):
     name: str = ""
     status: StatusOfStrategy = Strategy.Status.TESTING.value
+    category: str = ""
+    timeframes: list[str] = []
     instruments: list[str] = []
     platforms: list[str] = []
     size: Number | None = None
@@ -49,6 +51,8 @@ class StrategyOut(Schema):
     key: str
     name: str
     status: str
+    category: str
+    timeframes: list[str]
     instruments: list[str]
     platforms: list[str]
     size: Number | None
@@ -68,6 +72,7 @@ class StrategyOut(Schema):
 
 class StrategyQuery(PageQuery):
     status: StatusOfStrategy | None = None
+    category: str | None = None
     key: str | None = None
 
 

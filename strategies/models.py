@@ -23,6 +23,7 @@ KEY = RegexValidator(
     r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,59}\Z",
     "Expected letters, digits, dots and dashes, as mean-rev-1",
 )
+TIMEFRAMES = ("M1", "M5", "M15", "M30", "H1", "H4", "D1", "W1", "MN1")
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -36,6 +37,11 @@ def check_weekdays(days: Any) -> None:
     _check_list(days, WEEK, "weekdays")
 
 
+def check_timeframes(frames: Any) -> None:
+    """Raises ValidationError where one is no timeframe as H1."""
+    _check_list(frames, TIMEFRAMES, "timeframes")
+
+
 def _check_list(found: Any, known: tuple[str, ...], what: str) -> None:
     if not isinstance(found, list) or any(item not in known for item in found):
         raise ValidationError(f"{what} were {found!r}; expected a list of {', '.join(known)}")
@@ -44,12 +50,14 @@ def _check_list(found: Any, known: tuple[str, ...], what: str) -> None:
 class Strategy(OwnedModel):
     """A way to trade with a name. Signals call it by its key; its orders and results are counted under it.
 
-    Testing goes to paper accounts only, paused and archived ones go nowhere. Lists left empty allow all.
+    Testing goes to paper accounts only; what is in development, paused or archived goes nowhere. Lists left empty
+    allow all. Category and timeframes only say what it is.
     """
 
     OWNER_PATH = "owner"
 
     class Status(models.TextChoices):
+        DEVELOPMENT = "development", "In development"
         TESTING = "testing", "Testing"
         LIVE = "live", "Live"
         PAUSED = "paused", "Paused"
@@ -69,7 +77,13 @@ class Strategy(OwnedModel):
     )
     key = models.CharField(max_length=60, validators=[KEY], help_text="What signals call it")
     name = models.CharField(max_length=120, blank=True)
-    status = models.CharField(max_length=10, choices=Status, default=Status.TESTING)
+    status = models.CharField(max_length=12, choices=Status, default=Status.TESTING)
+    category = models.CharField(
+        max_length=60, blank=True, help_text="As mean reversion, breakout, carry"
+    )
+    timeframes = models.JSONField(
+        default=list, blank=True, validators=[check_timeframes], help_text="Of the bars it reads"
+    )
     instruments = models.ManyToManyField(
         Instrument, blank=True, help_text="What it may trade; none means anything"
     )

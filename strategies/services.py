@@ -19,7 +19,9 @@ from tradershub.core.validation import cleaned
 
 Status = Strategy.Status
 FIXED = ("key", "owner")
-RISING = (Status.ARCHIVED, Status.PAUSED, Status.TESTING, Status.LIVE)  # towards real money
+RISING = (  # towards real money
+    Status.ARCHIVED, Status.PAUSED, Status.DEVELOPMENT, Status.TESTING, Status.LIVE,
+)  # fmt: skip
 
 
 @transaction.atomic

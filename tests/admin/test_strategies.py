@@ -14,10 +14,12 @@ LIST = "admin:strategies_strategy_changelist"
 
 
 def test_a_strategy_is_added_and_edited(trader):
-    answer = trader.send(reverse(ADD), key="mr-1", size="0.5", weekdays=["Mon", "Tue"])
+    about = {"category": "Mean reversion", "timeframes": ["M15", "H1"]}
+    answer = trader.send(reverse(ADD), key="mr-1", size="0.5", weekdays=["Mon", "Tue"], **about)
     assert answer.status_code == 302, trader.said(answer)
     mine = Strategy.objects.get(owner=trader.user)
     assert (mine.status, mine.weekdays) == ("testing", ["Mon", "Tue"])
+    assert {name: getattr(mine, name) for name in about} == about
 
     page = reverse("admin:strategies_strategy_change", args=[mine.pk])
     trader.send(page, status="live", weekdays=["Mon"])

@@ -13,8 +13,11 @@ def strategy(**fields):
 
 
 @pytest.mark.parametrize(
-    ("status", "may"), [("testing", True), ("live", True), ("paused", False), ("archived", False)]
-)
+    ("status", "may"),
+    [
+        ("development", False), ("testing", True), ("live", True), ("paused", False), ("archived", False),
+    ],
+)  # fmt: skip
 def test_only_testing_and_live_strategies_trade(status, may):
     assert strategy(status=status).may_trade is may
 

@@ -49,6 +49,8 @@ def test_a_key_is_one_strategy_whatever_its_letters():
         {"platforms": ["nowhere"]},
         {"platforms": "paper"},
         {"weekdays": ["Someday"]},
+        {"timeframes": ["M7"]},
+        {"category": "x" * 61},
         {"trades_from": dt.time(9)},
         {"time_zone": "Mars/Olympus"},
     ],

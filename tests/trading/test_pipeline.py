@@ -444,7 +444,7 @@ def test_a_source_may_be_bound_to_its_strategy(charts):
     assert charts.send(strategy="other").code == "NO_ROUTE"
 
 
-@pytest.mark.parametrize("status", ["paused", "archived"])
+@pytest.mark.parametrize("status", ["development", "paused", "archived"])
 def test_a_strategy_that_does_not_trade_may_still_close(charts, status):
     charts.send()
     charts.strategy.status = status
