@@ -1,5 +1,5 @@
 /* Parts marked data-live (seconds, and an id) are kept as the page would now be: asked for anew, and only
-   what changed is replaced. A part in which the focus, a selection or an opened detail stands is left alone. */
+   what changed is changed, in its place. What a person opened, chose, typed or holds the focus of stands. */
 (function () {
   "use strict";
 
@@ -30,26 +30,75 @@
   }
 
   function swap(fresh) {
+    const focused = document.activeElement;
     parts().forEach((part) => {
       const now = fresh.getElementById(part.id);
-      if (!now || part.innerHTML === now.innerHTML) {
-        if (now) part.dataset.live = now.dataset.live || "0";
-        return;
-      }
-      if (isInUse(part)) return;
-      const before = Array.from(part.querySelectorAll("td, dd"), (cell) => cell.textContent);
-      part.innerHTML = now.innerHTML;
-      part.dataset.live = now.dataset.live || "0";
-      part.querySelectorAll("td, dd").forEach((cell, n) => {
-        if (before[n] !== cell.textContent) cell.classList.add("is-changed");
-      });
+      if (now) renew(part, now);
+    });
+    if (focused.isConnected && focused !== document.activeElement) focused.focus({ preventScroll: true });
+  }
+
+  function renew(node, now) {
+    if (node.nodeType !== Node.ELEMENT_NODE) {
+      if (node.nodeValue !== now.nodeValue) node.nodeValue = now.nodeValue;
+      return;
+    }
+    if (node.matches("form[data-sent]")) return; /* Its answer is on the way. */
+    const before = node.matches("td, dd") ? node.textContent : null;
+    renewAttributes(node, now);
+    renewChildren(node, now);
+    if (before !== null && before !== node.textContent) flash(node);
+  }
+
+  function renewAttributes(node, now) {
+    const isOpened = node.classList.contains("is-open");
+    Array.from(node.attributes).forEach(({ name }) => {
+      if (!now.hasAttribute(name) && !isPersons(node, name)) node.removeAttribute(name);
+    });
+    Array.from(now.attributes).forEach(({ name, value }) => {
+      if (node.getAttribute(name) !== value && !isPersons(node, name)) node.setAttribute(name, value);
+    });
+    if (isOpened) node.classList.add("is-open");
+  }
+
+  function isPersons(node, name) {
+    return name === "open" && node.matches("details");
+  }
+
+  function renewChildren(node, now) {
+    const wanted = named(now.childNodes);
+    const kept = new Map();
+    named(node.childNodes).forEach((child, name) => {
+      if (wanted.has(name)) kept.set(name, child);
+      else child.remove();
+    });
+    let here = node.firstChild;
+    wanted.forEach((fresh, name) => {
+      const child = kept.get(name);
+      if (child && child === here) here = child.nextSibling;
+      else node.insertBefore(child || document.importNode(fresh, true), here);
+      if (child) renew(child, fresh);
     });
   }
 
-  function isInUse(part) {
-    const selection = window.getSelection();
-    const isSelected = selection && !selection.isCollapsed && part.contains(selection.anchorNode);
-    return part.contains(document.activeElement) || isSelected || part.querySelector("details[open], tr.is-open") !== null;
+  /* Nodes by what tells each from its sisters: its id, where a row leads to; else the how many-th of its kind. */
+  function named(nodes) {
+    const found = new Map();
+    const counts = new Map();
+    nodes.forEach((node) => {
+      const link = node.nodeName === "TR" ? node.querySelector("a[href]") : null;
+      const kind = [node.nodeName, node.id || (link ? link.getAttribute("href") : "")].join(" ");
+      const n = (counts.get(kind) || 0) + 1;
+      counts.set(kind, n);
+      found.set([kind, n].join(" "), node);
+    });
+    return found;
+  }
+
+  function flash(cell) {
+    cell.classList.remove("is-changed");
+    void cell.offsetWidth; /* Else the browser would not begin anew what it has just shown. */
+    cell.classList.add("is-changed");
   }
 
   document.addEventListener("DOMContentLoaded", () => later(0));

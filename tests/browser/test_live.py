@@ -1,0 +1,39 @@
+"""Pages that follow: what changed is shown in its place, whatever a person has clicked, opened or typed there."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser import test_ticket
+from tests.browser.conftest import PHONE
+from tests.browser.test_ticket import quoted
+
+account, symbol, position = test_ticket.account, test_ticket.symbol, test_ticket.position
+SOON = 9_000  # milliseconds: a look each five seconds, and some patience
+
+
+def test_a_table_clicked_into_goes_on_and_keeps_what_is_opened(open_page, position, symbol):
+    page = open_page("/reports/positions/")
+    row = page.locator("#live-table tbody tr")
+    row.locator("td[data-label=Lots]").click()
+    page.locator("#live-table summary", has_text="Columns").click()
+    page.locator("#live-table [name='positions.cols'][value=broker]").check()
+    quoted(symbol, "1.11", "1.1101")
+    expect(row.locator("td[data-label='Price now']")).to_have_text("1.11000", timeout=SOON)
+    expect(page.locator("#live-table [name='positions.cols'][value=broker]")).to_be_checked()
+    row.focus()
+    quoted(symbol, "1.12", "1.1201")
+    expect(row.locator("td[data-label='Price now']")).to_have_text("1.12000", timeout=SOON)
+    expect(row.locator("td[data-label='Price now']")).to_have_class(re.compile("is-changed"))
+    expect(row).to_be_focused()
+
+
+def test_an_opened_card_goes_on_and_stays_open(open_page, position, symbol):
+    page = open_page("/reports/positions/", size=PHONE)
+    row = page.locator("#live-table tbody tr")
+    row.locator("td[data-label=Lots]").click()
+    quoted(symbol, "1.11", "1.1101")
+    expect(row.locator("td[data-label='Price now']")).to_have_text("1.11000", timeout=SOON)
+    expect(row.locator("td[data-label='Price now']")).to_be_visible()
