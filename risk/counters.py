@@ -141,7 +141,7 @@ def consume(reservation: Reservation, *, share: Decimal) -> bool:
 
     A share is rounded up to what the database keeps, so that three thirds are the whole.
     """
-    share = _up(share)
+    share = min(_up(share), ONE)
     consumed = min(reservation.consumed + share, ONE)
     for hold in _held(reservation):
         part = hold.left if consumed == ONE else min(hold.left, _down(hold.amount * share))
@@ -152,6 +152,11 @@ def consume(reservation: Reservation, *, share: Decimal) -> bool:
     over_at = timezone.now() if consumed == ONE else None
     Reservation.objects.filter(pk=reservation.pk).update(consumed=consumed, over_at=over_at)
     return consumed == ONE
+
+
+def share_of(part: Decimal, whole: Decimal) -> Decimal:
+    """As it is kept of what was consumed."""
+    return min(_up(part / whole), ONE)
 
 
 def give_back(reservation: Reservation) -> None:
@@ -180,8 +185,11 @@ def _lock_held_by(client_order_id: str) -> QuerySet[Usage]:
 
 def _held_by(theirs: Q) -> QuerySet[Usage]:
     """The counters of their reservations, locked as they are read."""
-    holds = Hold.objects.filter(theirs, reservation__over_at=None).order_by()
-    rows = Usage.objects.filter(pk__in=holds.values("usage")).order_by("scope", "key")
+    return _counters_of(Hold.objects.filter(theirs, reservation__over_at=None))
+
+
+def _counters_of(holds: QuerySet[Hold]) -> QuerySet[Usage]:
+    rows = Usage.objects.filter(pk__in=holds.order_by().values("usage")).order_by("scope", "key")
     return rows.select_for_update().only("pk")
 
 

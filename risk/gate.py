@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import structlog
 from django.db import OperationalError, connection, transaction
@@ -32,7 +33,7 @@ from risk.facts import (
     Verdict,
 )
 from risk.kinds import KINDS, Kind
-from risk.measures import ask_of, covers, money_limit
+from risk.measures import ask_of, covers, larger, money_limit
 from risk.models import Limit, Reservation, RiskEvent, Usage
 from risk.rules import RULES, Rule, over_allowance, passed, refused, within_allowance
 from tradershub.core.prepared import first, prepared
@@ -95,19 +96,21 @@ def hold_larger(facts: OrderFacts) -> bool:
     return True
 
 
-def consume(client_order_id: str, *, share: Decimal) -> bool:
-    """A part of the order was filled: that share (of its whole size, 0 to 1) is used, no longer reserved.
+def consume(client_order_id: str, *, lots: Decimal) -> bool:
+    """So many more lots of the order were filled: they are used, no longer reserved.
 
     Returns whether that was the last of it: it holds nothing any more.
 
-    Call it in the transaction that books the deal, or after it: before, others could see neither. Shares
-    add up; what is beyond the whole is ignored, as is an id that holds nothing.
+    Call it in the transaction that books the deal, or after it: before, others could see neither. Lots add up
+    to the most that the order was to have; what is beyond is ignored, as is an id that holds nothing.
     """
-    if share <= 0:
+    if lots <= 0:
         return False
     with transaction.atomic(savepoint=False):
         reservation = counters.locked_reservation(client_order_id)
-        return reservation is not None and counters.consume(reservation, share=share)
+        if reservation is None:
+            return False
+        return counters.consume(reservation, share=lots / reservation.lots)
 
 
 def release(client_order_id: str) -> None:
@@ -224,8 +227,8 @@ def _hold_larger(facts: OrderFacts) -> None:
                 counters.seed(usage, _held_before(allowance, question))
             held = counters.own_hold(usage, reservation)
             counters.top_up(usage, allowance.amount, reservation=reservation, held=held)
-        reservation.lots, reservation.ask = facts.lots, situation.ask_json(question.ask)
-        reservation.save(update_fields=["lots", "ask"])
+        grown = _larger(reservation, question)
+        Reservation.objects.filter(pk=reservation.pk).update(**grown)
 
 
 def _sized(need: Need, question: Question) -> list[Allowance]:
@@ -464,7 +467,9 @@ def _lowered(question: Question, usage: Usage, limit: LimitFact) -> Check:
 
 
 def _reservation(question: Question) -> Reservation:
-    """The order's row: a new one, or that of the order which is amended."""
+    """The order's row: a new one, or that of the order which is amended, of the larger of both: the broker has
+    not agreed to the other yet.
+    """
     order = question.order
     asked = {
         "account_id": order.account_id,
@@ -485,12 +490,23 @@ def _reservation(question: Question) -> Reservation:
     row = first(_own(order.client_order_id))
     if row is None:
         return Reservation.objects.create(client_order_id=order.client_order_id, **asked)
+    asked |= _larger(row, question)
     for name, value in asked.items():
         setattr(row, name, value)
     row.save(update_fields=list(asked))
     if row.over_at is not None:
         raise ValueError(f"The reservation of {order.client_order_id} is over: expected a new id")
     return row
+
+
+def _larger(row: Reservation, question: Question) -> dict[str, Any]:
+    """Of the order as it was reserved and as it is in question, the more; what was consumed is of that whole."""
+    most = max(row.lots, question.order.lots)
+    return {
+        "lots": most,
+        "consumed": counters.share_of(row.consumed * row.lots, most),
+        "ask": situation.ask_json(larger(situation.ask_from(row.ask), question.ask)),
+    }
 
 
 @prepared

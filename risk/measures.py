@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -78,6 +79,27 @@ def ask_of(order: OrderFacts, ages: Ages) -> Ask:
         margin=order.margin,
         legs=_or_none(lambda: legs(order)),
     )
+
+
+def larger(one: Ask, other: Ask) -> Ask:
+    """The more of both in each figure, else as the other; what is not known of one is known of neither."""
+    return replace(
+        other,
+        lots=max(one.lots, other.lots),
+        notional=_more(one.notional, other.notional),
+        risk=_more(one.risk, other.risk),
+        margin=_more(one.margin, other.margin),
+        legs=None
+        if one.legs is None or other.legs is None
+        else {
+            code: max(one.legs.get(code, ZERO), other.legs.get(code, ZERO), key=abs)
+            for code in {**one.legs, **other.legs}
+        },
+    )
+
+
+def _more(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else max(one, other)
 
 
 def money_limit(limit: LimitFact, question: Question) -> Decimal:

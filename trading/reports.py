@@ -248,8 +248,7 @@ def _use(order: Order, after: Standing) -> bool:
     """What filled is used at risk, no longer reserved; whether nothing is held any more."""
     if after.filled <= order.filled:
         return False
-    share = min((after.filled - order.filled) / order.lots, Decimal(1))
-    return gate.consume(order.client_order_id, share=share)
+    return gate.consume(order.client_order_id, lots=after.filled - order.filled)
 
 
 def _why(report: OrderReport | None, before: Standing) -> tuple[str, str]:

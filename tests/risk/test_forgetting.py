@@ -37,7 +37,7 @@ def test_what_an_order_took_and_gave_back_long_ago_is_forgotten(desk):
     lots = desk.limit(Kind.SYMBOL_LOTS, 5, Unit.LOTS)
     order = desk.order(lots=d(1), parent="whole", parent_lots=d(1))
     assert gate.authorise(order).passed
-    gate.consume(order.client_order_id, share=d(1))
+    gate.consume(order.client_order_id, lots=d(1))
     before = counters()
     assert tasks.forget() == 0
     age(Usage, Reservation)

@@ -198,7 +198,7 @@ def test_parts_of_one_order_never_exceed_it(desk):
     first = desk.order(**part)
     assert code_of(first) == ""
     assert code_of(desk.order(**part, price=d("1.1"))) == "PARENT"
-    gate.consume(first.client_order_id, share=d(1))
+    gate.consume(first.client_order_id, lots=d(1))
     assert code_of(desk.order(**part, price=d("1.1"))) == "PARENT"
 
 
@@ -218,11 +218,11 @@ def test_fills_use_and_the_end_frees_the_rest(desk):
     limit = desk.limit(Kind.SYMBOL_LOTS, 10, Unit.LOTS)
     order = desk.order(lots=d(3))
     asked(order)
-    gate.consume(order.client_order_id, share=d("0.5"))
+    gate.consume(order.client_order_id, lots=d("1.5"))
     assert (counter(limit).used, counter(limit).reserved) == (d("1.5"), d("1.5"))
     gate.release(order.client_order_id)
     gate.release(order.client_order_id)
-    gate.consume(order.client_order_id, share=d(1))
+    gate.consume(order.client_order_id, lots=d(1))
     assert (counter(limit).used, counter(limit).reserved) == (d("1.5"), 0)
 
 
@@ -231,8 +231,8 @@ def test_thirds_leave_nothing_behind(desk):
     order = desk.order(lots=d(1))
     asked(order)
     for _ in range(2):
-        gate.consume(order.client_order_id, share=d(1) / 3)
-    gate.consume(order.client_order_id, share=1 - 2 * (d(1) / 3))
+        gate.consume(order.client_order_id, lots=d(1) / 3)
+    gate.consume(order.client_order_id, lots=1 - 2 * (d(1) / 3))
     assert (counter(limit).used, counter(limit).reserved) == (1, 0)
     assert Reservation.objects.get().over_at
 
@@ -246,6 +246,29 @@ def test_an_amendment_holds_the_larger_of_both(desk):
     assert code_of(replace(order, lots=d(2))) == ""
     assert counter(limit).reserved == 3
     assert code_of(replace(order, lots=d("3.01"))) == "SYMBOL_LOTS"
+
+
+def test_an_order_made_larger_once_in_part_filled_holds_what_is_left_of_it(desk):
+    limit = desk.limit(Kind.SYMBOL_LOTS, 3, Unit.LOTS)
+    order = desk.order(lots=d(1))
+    asked(order)
+    gate.consume(order.client_order_id, lots=d("0.5"))
+    assert code_of(replace(order, lots=d(2))) == ""
+    assert counter(limit).reserved == d("1.5")
+    assert not gate.consume(order.client_order_id, lots=d(1))
+    assert counter(limit).reserved == d("0.5")
+    assert gate.consume(order.client_order_id, lots=d("0.5"))
+    assert counter(limit).reserved == 0
+
+
+def test_an_order_to_become_smaller_counts_as_it_was_until_it_is_over(desk):
+    order = desk.order(lots=d(2), margin=d(900), stop_loss=d("1.09"))
+    asked(order)
+    before = Reservation.objects.get()
+    assert code_of(replace(order, lots=d(1), margin=d(450))) == ""
+    now = Reservation.objects.get()
+    assert (now.lots, now.ask) == (before.lots, before.ask)
+    assert not gate.consume(order.client_order_id, lots=d(1))
 
 
 def test_used_and_reserved_stay_within_the_limit_whatever_happens(desk):
@@ -269,7 +292,7 @@ def test_used_and_reserved_stay_within_the_limit_whatever_happens(desk):
         else:
             name = chance.choice(sorted(working))
             with transaction.atomic():
-                gate.consume(name, share=d(1))
+                gate.consume(name, lots=working[name])
                 desk.position(open_volume=working[name])
             held += working.pop(name)
         row = Usage.objects.filter(limit=limit).first()
@@ -310,7 +333,7 @@ def test_closed_in_part_leaves_the_rest_to_close(desk):
     order = desk.close(position_ref="77", lots=d("0.5"))
     asked(order)
     with transaction.atomic():
-        gate.consume(order.client_order_id, share=d(1))
+        gate.consume(order.client_order_id, lots=d("0.5"))
         position.open_volume = d("0.5")
         position.save()
     assert code_of(desk.close(position_ref="77", lots=d("0.5"))) == ""

@@ -83,8 +83,8 @@ class LenientRisk:
         self.larger[facts.client_order_id] = facts.lots
         return True
 
-    def consume(self, client_order_id, *, share):
-        self.used[client_order_id] = self.used.get(client_order_id, 0) + share
+    def consume(self, client_order_id, *, lots):
+        self.used[client_order_id] = self.used.get(client_order_id, 0) + lots
 
     def release(self, client_order_id):
         self.held.discard(client_order_id)

@@ -318,7 +318,7 @@ def test_fills_arrive_as_deals_twice_and_late(desk, working, risk):
     sync.book_reports(desk.account, deals)
     reports.take_deals(desk.account, deals)
     assert (desk.state(working), working.filled) == ("filled", D(3))
-    assert round(risk.used[working.client_order_id], 6) == 1
+    assert risk.used[working.client_order_id] == D(3)
 
 
 def test_an_order_that_ended_at_the_broker_is_found_by_the_mirror(desk, working):

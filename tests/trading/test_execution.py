@@ -37,7 +37,7 @@ def test_an_order_at_the_market_is_sent_filled_and_booked(desk, risk):
     assert story(order) == ["T1", "T3", "T5", "T6"]
     assert Deal.objects.get().client_order_id == order.client_order_id
     assert Position.objects.get().open_volume == D(2)
-    assert risk.used == {order.client_order_id: D(1)}
+    assert risk.used == {order.client_order_id: D(2)}
     assert not order.holds
     assert order.received_at <= order.decided_at <= order.claimed_at <= order.sent_at
     assert order.sent_at <= order.answered_at <= order.done_at

@@ -125,7 +125,7 @@ def test_a_change_that_is_judged_and_a_fill_that_comes_in_never_lock_each_other(
 
     @transaction.atomic
     def fill():
-        gate.consume(order.client_order_id, share=D("0.5"))
+        gate.consume(order.client_order_id, lots=D("0.5"))
         time.sleep(LONG_ENOUGH)
         journal.amend(order, filled=D("0.5"))
 
