@@ -167,6 +167,16 @@ def give_back(reservation: Reservation) -> None:
     Reservation.objects.filter(pk=reservation.pk).update(over_at=timezone.now())
 
 
+def hold_again(reservation: Reservation) -> None:
+    """What was given back and has not filled is reserved once more, whether there is room or not."""
+    for hold in Hold.objects.filter(reservation=reservation).order_by("usage_id"):
+        left = _up(hold.amount * (ONE - reservation.consumed))
+        more = exact(left - hold.left)
+        Usage.objects.filter(pk=hold.usage_id).update(reserved=F("reserved") + more)
+        Hold.objects.filter(pk=hold.pk).update(left=left)
+    Reservation.objects.filter(pk=reservation.pk).update(over_at=None)
+
+
 def lock_held(client_order_ids: Collection[str]) -> None:
     """Lock the counters of which these orders hold a part, in the order of everybody."""
     list(_held_by(Q(reservation__client_order_id__in=client_order_ids)))
@@ -176,6 +186,15 @@ def locked_reservation(client_order_id: str) -> Reservation | None:
     """The reservation that still holds something, its counters locked; None where there is none."""
     _lock_held_by(client_order_id)
     return first(_reserved(client_order_id))
+
+
+def locked_over(client_order_id: str) -> Reservation | None:
+    """The reservation that holds nothing any more and has not filled whole, its counters locked."""
+    mine = Reservation.objects.filter(
+        client_order_id=client_order_id, over_at__isnull=False, consumed__lt=ONE
+    )
+    list(_counters_of(Hold.objects.filter(reservation__in=mine)))
+    return mine.select_for_update().first()
 
 
 @prepared

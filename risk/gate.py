@@ -121,6 +121,18 @@ def release(client_order_id: str) -> None:
             counters.give_back(reservation)
 
 
+def hold_again(client_order_id: str) -> bool:
+    """An order that was believed to be over works at its broker: what it held and has not filled is held again.
+
+    Whatever the limits say: it is there. Returns whether it has a reservation, else nothing is held.
+    """
+    with transaction.atomic(savepoint=False):
+        reservation = counters.locked_over(client_order_id)
+        if reservation is not None:
+            counters.hold_again(reservation)
+    return reservation is not None
+
+
 def hold_still(client_order_ids: Collection[str]) -> None:
     """Lock the counters of these orders until the caller's transaction ends.
 

@@ -30,7 +30,7 @@ from trading import journal, telling
 from trading.ids import is_client_order_id
 from trading.models import Lane, Order
 from trading.queries import executions_of
-from trading.states import OPEN, PENDING, SAID, Standing, State, after_report
+from trading.states import OPEN, OVER, PENDING, SAID, Standing, State, after_report
 
 log = structlog.get_logger("trading.reports")
 TRIES = 5
@@ -211,6 +211,8 @@ def _apply(
     if after.state in OPEN and not (order.broker_order_id or broker_order_id):
         after = Standing(state=before.state, filled=after.filled, resume=before.resume)
     changes = _changes(order, after, filled, number) | besides
+    if before.state in OVER and after.state not in OVER:  # before what filled of it is used
+        changes["holds"] = gate.hold_again(order.client_order_id)
     if _use(order, after):
         changes["holds"] = False
     if after.state != before.state:

@@ -47,6 +47,8 @@ def moved(order: Order, origin: State, target: State) -> None:
     elif target in (State.REJECTED, State.EXPIRED, State.NOT_SENT):
         if order.code not in BY_A_PERSON:
             _say(Topic.REJECTED, order, target, lambda: _lost(order))
+    elif origin == State.NOT_SENT and target in OPEN:
+        _say(Topic.UNKNOWN, order, target, lambda: _works(order))
     elif target == State.UNKNOWN:
         after = float(settings.UNKNOWN_SECONDS)
         _say(Topic.UNKNOWN, order, target, lambda: _unknown(order), after=after)
@@ -135,6 +137,10 @@ def _quarantined(order: Order) -> Words:
         "Nobody knows whether the broker has this order. Look there, then settle it on the order's page.",
         _where(order),
     )
+
+
+def _works(order: Order) -> Words:
+    return _words(f"It works after all: {_asked(order)}", order.reason, _where(order))
 
 
 def _settled(order: Order, origin: State, target: State) -> None:

@@ -271,6 +271,22 @@ def test_an_order_to_become_smaller_counts_as_it_was_until_it_is_over(desk):
     assert not gate.consume(order.client_order_id, lots=d(1))
 
 
+def test_an_order_that_comes_back_is_held_again_whatever_the_limits_say(desk):
+    limit = desk.limit(Kind.SYMBOL_LOTS, 3, Unit.LOTS)
+    order = desk.order(lots=d(2))
+    asked(order)
+    gate.consume(order.client_order_id, lots=d("0.5"))
+    gate.release(order.client_order_id)
+    asked(desk.order(lots=d(3), price=d("1.09")))
+    assert gate.hold_again(order.client_order_id)
+    assert not gate.hold_again(order.client_order_id)  # it is held
+    assert counter(limit).reserved == d("4.5")
+    assert code_of(desk.order(lots=d("0.01"), price=d("1.08"))) == "SYMBOL_LOTS"
+    gate.release(order.client_order_id)
+    assert counter(limit).reserved == 3
+    assert not gate.hold_again("nowhere")
+
+
 def test_used_and_reserved_stay_within_the_limit_whatever_happens(desk):
     """The counter against a ledger that shares no code with it; 150 moves, seeded."""
     chance = random.Random(7)

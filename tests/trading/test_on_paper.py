@@ -10,13 +10,17 @@ from django.utils import timezone
 
 from accounts.models import Account, Position
 from accounts.services import switch_trading
+from brokers.adapters.messages import OrderReport, Status
+from brokers.adapters.messages import Kind as OrderKind
 from brokers.connecting import note_error, platform_row, switch_platform
 from risk import kill_switch
-from risk.models import Blackout, Limit, Reservation
+from risk.kinds import Kind, Scope, Unit
+from risk.models import Blackout, Hold, Limit, Reservation
 from tests.accounts.books import assert_derived
 from tests.trading.paper import Paper
 from tradershub.core.errors import Conflict
-from trading import execution, services
+from trading import execution, journal, reports, services
+from trading.states import State
 
 pytestmark = pytest.mark.django_db
 
@@ -193,3 +197,39 @@ def test_a_platform_that_a_person_switched_off_gets_no_closing_either(paper, off
     assert (closing.state, closing.code) == ("blocked", "PLATFORM_ENABLED")
     services.cancel(resting, actor=paper.owner)
     assert paper.pump(resting).state == "working"
+
+
+def stated(order, status, **said):
+    return OrderReport(
+        broker_order_id="9", client_id=order.client_order_id, symbol="EURUSD", side="buy",
+        lots=order.lots, kind=OrderKind.LIMIT, status=status, placed_at=timezone.now(),
+        price=D("1.05"), **said,
+    )  # fmt: skip
+
+
+def reserved():
+    return sum(Hold.objects.filter(usage__limit__isnull=False).values_list("left", flat=True))
+
+
+@pytest.fixture
+def limited(paper):
+    Limit.objects.create(
+        kind=Kind.SYMBOL_LOTS, value=D("0.15"), unit=Unit.LOTS, scope=Scope.ACCOUNT,
+        owner=paper.owner, account=paper.account,
+    )  # fmt: skip
+    return services.place_by_hand(
+        paper.account, actor=paper.owner, symbol="EURUSD", side="buy", lots=D("0.1"),
+        kind="limit", price=D("1.05"),
+    )  # fmt: skip
+
+
+def test_an_order_that_comes_late_takes_its_room_again(paper, limited):
+    journal.move(limited, State.NOT_SENT, code="PROVED_ABSENT", text="not there")
+    assert (reserved(), limited.holds) == (0, False)
+    reports.take_order(paper.account, stated(limited, Status.WORKING))
+    limited.refresh_from_db()
+    assert (limited.state, limited.holds, reserved()) == ("working", True, D("0.1"))
+    other = paper.place("0.12", kind="limit", price=D("1.04"))
+    assert (other.state, other.code) == ("blocked", "SYMBOL_LOTS")
+    reports.take_order(paper.account, stated(limited, Status.CANCELLED))
+    assert reserved() == 0

@@ -107,6 +107,17 @@ def test_what_is_settled_before_it_was_told_is_not_told(desk, chat):
     assert Notification.objects.get().state == "dropped"
 
 
+def test_an_order_said_to_be_unsent_that_works_after_all_is_told(desk, chat):
+    telegram(desk.owner)
+    order = desk.place("0.5", kind="limit", price=D("1.05"))
+    journal.move(order, State.NOT_SENT, code="PROVED_ABSENT", text="not there")
+    journal.move(order, State.WORKING, broker_order_id="77", code="LATE", text="It is there")
+    send_all(rounds=2)
+    now, before = texts(chat)  # what needs a person comes first
+    assert before.startswith("Not sent: ")
+    assert now.startswith("It works after all: buy 0.50 EURUSD") and "It is there" in now
+
+
 def test_a_quarantined_order_is_told_at_once(desk, chat):
     telegram(desk.owner, topics=["unknown"])
     journal.move(unknown_order(desk), State.QUARANTINED, code="NO_PROOF", text="No proof")
