@@ -66,7 +66,8 @@ def move(
     elif origin in OVER:
         changes["done_at"] = None
     # Before the order is moved: counters are locked before orders by everybody.
-    if target in OVER and changes.get("holds", order.holds):
+    is_held = changes.get("holds", order.holds)
+    if target in OVER and is_held and not waits_for_deals(order, target, **changes):
         gate.release(order.client_order_id)
         changes["holds"] = False
     _update(order, state=target.value, **changes)
@@ -76,6 +77,12 @@ def move(
     telling.moved(order, origin, target)
     if target in SETTLED:
         _wake_waiting(order)
+
+
+def waits_for_deals(order: Order, target: State, *, filled: Any = None, **_: Any) -> bool:
+    """Whether an entry is called filled before its deals are booked: until then it is all that counts it."""
+    known = order.filled if filled is None else filled
+    return target == State.FILLED and not order.reduces and known < order.lots
 
 
 @transaction.atomic(savepoint=False)

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -91,9 +92,11 @@ def _give_up(order: Order) -> None:
 
 
 def _over() -> list[Order]:
-    """Orders that many at once were ended still hold what they had reserved."""
+    """Orders that many at once were ended still hold what they had reserved; one that filled, for its deals."""
     over = Order.objects.filter(holds=True, state__in=Order.OVER)
-    return list(over.order_by("id")[:500])
+    comes = over.filter(state=State.FILLED, reduces=False, filled__lt=F("lots"))
+    awaited = comes.filter(done_at__gt=timezone.now() - GIVEN_UP)
+    return list(over.exclude(pk__in=awaited.values("pk")).order_by("id")[:500])
 
 
 def _by_hand() -> list[Order]:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Account, Position
 from accounts.services import switch_trading
-from brokers.adapters.messages import OrderReport, Status
+from brokers.adapters.messages import DealKind, DealReport, Entry, OrderReport, Status
 from brokers.adapters.messages import Kind as OrderKind
 from brokers.connecting import note_error, platform_row, switch_platform
 from risk import kill_switch
@@ -19,7 +19,8 @@ from risk.models import Blackout, Hold, Limit, Reservation
 from tests.accounts.books import assert_derived
 from tests.trading.paper import Paper
 from tradershub.core.errors import Conflict
-from trading import execution, journal, reports, services
+from trading import execution, journal, reports, services, sweeper, sync
+from trading.models import Order
 from trading.states import State
 
 pytestmark = pytest.mark.django_db
@@ -233,3 +234,29 @@ def test_an_order_that_comes_late_takes_its_room_again(paper, limited):
     assert (other.state, other.code) == ("blocked", "SYMBOL_LOTS")
     reports.take_order(paper.account, stated(limited, Status.CANCELLED))
     assert reserved() == 0
+
+
+def test_an_order_called_filled_before_its_deals_holds_its_room_until_they_are_booked(
+    paper, limited
+):
+    reports.take_order(paper.account, stated(limited, Status.FILLED))
+    limited.refresh_from_db()
+    sweeper.sweep()
+    assert (limited.state, limited.holds, reserved()) == ("filled", True, D("0.1"))
+    deal = DealReport(
+        deal_id="d9", kind=DealKind.TRADE, at=timezone.now(), currency="USD", symbol="EURUSD",
+        side="buy", entry=Entry.IN, lots=D("0.1"), price=D("1.05"), position_ref="p9",
+        client_id=limited.client_order_id, broker_order_id="9",
+    )  # fmt: skip
+    sync.book_reports(paper.account, [deal])
+    reports.take_deals(paper.account, [deal])
+    limited.refresh_from_db()
+    assert (limited.filled, limited.holds, reserved()) == (D("0.1"), False, 0)
+
+
+def test_deals_that_never_come_hold_no_room_for_ever(paper, limited):
+    reports.take_order(paper.account, stated(limited, Status.FILLED))
+    Order.objects.update(done_at=timezone.now() - dt.timedelta(hours=1))
+    sweeper.sweep()
+    limited.refresh_from_db()
+    assert (limited.holds, reserved()) == (False, 0)
