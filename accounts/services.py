@@ -36,10 +36,17 @@ def open_account(
 ) -> Account:
     """A new account; with leverage or levels given, its first terms hold from its opening.
 
-    Raises Conflict where the broker is closed, BadInput where a field is wrong or the number is taken.
+    Raises Conflict where the broker is closed, BadInput where a field is wrong or the number is taken, and for
+    levels without a leverage.
     """
     if not broker.is_open:
         raise Conflict(f"{broker} is closed: reopen it before you open an account there")
+    terms = {
+        "leverage": leverage,
+        "margin_call_level": margin_call_level,
+        "stop_out_level": stop_out_level,
+    }
+    check_first_terms(**terms)
     fields.setdefault("opened_on", timezone.now().date())
     account = cleaned(
         Account(
@@ -47,14 +54,19 @@ def open_account(
         )
     )
     account.save()
-    terms = {
-        "leverage": leverage,
-        "margin_call_level": margin_call_level,
-        "stop_out_level": stop_out_level,
-    }
     _first_terms(account, **{name: value for name, value in terms.items() if value is not None})
     record("account.open", actor=actor, target=account, summary=f"Opened {account}", owner=owner)
     return account
+
+
+def check_first_terms(*, leverage: int | None, **levels: Any) -> None:
+    """Raises BadInput for levels without a leverage, which would otherwise be assumed."""
+    if leverage is None and any(level is not None for level in levels.values()):
+        raise BadInput(
+            "Expected a leverage with the levels of margin call and stop-out, found none: enter all three, or "
+            "the levels once the platform has said the leverage",
+            param="leverage",
+        )
 
 
 def _first_terms(account: Account, **terms: Any) -> None:

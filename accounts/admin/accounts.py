@@ -45,24 +45,38 @@ class CheckedForm(forms.ModelForm):
         cleaned(self.instance)
 
 
+LEVELS = ("margin_call_level", "stop_out_level")
+
+
 class OpenAccountForm(CheckedForm):
-    """Leverage and levels are the account's first terms."""
+    """Leverage and levels are the account's first terms; without a leverage there are none yet."""
 
     leverage = forms.IntegerField(
         min_value=1,
         max_value=LARGEST_LEVERAGE,
         initial=30,
-        help_text="30 means 1:30",
+        required=False,
+        help_text="30 means 1:30. Leave it empty where the platform will say it",
         widget=UnfoldAdminIntegerFieldWidget,
     )
     margin_call_level = ExactNumber(initial=Decimal(100), help_text="Percent")
     stop_out_level = ExactNumber(initial=Decimal(50), help_text="Percent")
+
+    def clean(self) -> dict[str, Any]:
+        """Levels that nobody has typed are not stated without a leverage."""
+        given = super().clean() or self.cleaned_data
+        if given.get("leverage") is None and not {*LEVELS} & {*self.changed_data}:
+            given |= dict.fromkeys(LEVELS)
+        return given
 
     def check_with_books(self) -> None:
         broker: Broker = self.cleaned_data["broker"]
         if not broker.is_open:
             message = f"{broker} is closed: reopen it before you open an account there"
             raise Conflict(message, param="broker")
+        services.check_first_terms(
+            **{name: self.cleaned_data[name] for name in ("leverage", *LEVELS)}
+        )
         self.instance.owner = self.user
         super().check_with_books()
 

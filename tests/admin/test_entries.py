@@ -48,6 +48,16 @@ def test_an_account_is_opened_with_its_first_terms(trader):
     assert AuditEntry.objects.filter(action="account.open", owner_id=trader.user.pk).count() == 1
 
 
+def test_without_a_leverage_an_account_has_no_terms_until_its_platform_says_them(trader):
+    broker = make_broker()
+    given = {"broker": broker.pk, "number": "4712", "currency": "USD", "leverage": ""}
+    answer = trader.send(at("account_add"), **given, stop_out_level="80")
+    assert "Expected a leverage with the levels" in trader.said(answer)
+    answer = trader.send(at("account_add"), **given)
+    assert answer.status_code == 302, trader.said(answer)
+    assert not AccountTerms.objects.filter(account__number="4712").exists()
+
+
 def test_a_closed_broker_is_refused_beside_its_field_and_what_was_typed_stays(trader):
     broker = make_broker(status="closed")
     answer = trader.send(at("account_add"), broker=broker.pk, number="4711", currency="USD")
