@@ -67,6 +67,8 @@ def test_terms_are_shown_before_they_are_taken_over(trader, viewer):
 
 # -- The form ----------------------------------------------------------------------------------
 def test_a_connection_is_opened_by_the_form_of_its_platform(trader):
+    back = trader.client.get(NEW, follow=True)
+    assert "an administrator adds one under Brokers first" in trader.said(back)
     broker = make_broker()
     assert NEW in trader.said(trader.client.get("/connections/new/"))
     shown = trader.shown(NEW)

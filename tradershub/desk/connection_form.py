@@ -22,7 +22,7 @@ from brokers.models import Broker, Connection
 from brokers.platforms import PLATFORMS
 from brokers.secrets import PREFIX
 from tradershub.core.entries import EntryForm, ExactNumber
-from tradershub.core.errors import HubError
+from tradershub.core.errors import Conflict, HubError
 from tradershub.core.persons import is_administrator
 
 SETTING, SECRET = "setting_", "secret_"
@@ -56,7 +56,10 @@ class ConnectionForm(EntryForm):
         max_length=80, help_text="What you call it", widget=UnfoldAdminTextInputWidget
     )
     broker = forms.ModelChoiceField(
-        queryset=Broker.objects.none(), empty_label=None, widget=UnfoldAdminSelectWidget
+        queryset=Broker.objects.none(),
+        empty_label=None,
+        help_text="An administrator adds it under Brokers first",
+        widget=UnfoldAdminSelectWidget,
     )
 
     def __init__(
@@ -176,6 +179,12 @@ class ConnectionForm(EntryForm):
             if name.startswith(prefix)
         )
         return {name: self.cleaned_data[box] for name, box in found}
+
+    def check_possible(self) -> None:
+        if "broker" in self.fields and not self.fields["broker"].queryset.exists():
+            raise Conflict(
+                "There is no open broker to connect to: an administrator adds one under Brokers first"
+            )
 
     def carry_out(self) -> Connection:
         given = self.cleaned_data
