@@ -21,6 +21,7 @@ from brokers.models import (
     VenueEvent,
     VenueSnapshot,
 )
+from tradershub.core.clock import is_due
 from tradershub.core.prepared import prepared
 from tradershub.finance.trading_day import trading_day
 from tradershub.finance.venue.codec import Plain, event_from_plain, event_to_plain
@@ -28,6 +29,7 @@ from tradershub.finance.venue.events import Event
 from tradershub.finance.venue.market import Market
 
 LOCK = "lock "
+APART = dt.timedelta(seconds=5)  # the clocks of two hosts may be; more is a clock that was set back
 TOLD = ("seq", "kind", "at", "payload")
 
 
@@ -63,7 +65,7 @@ class DatabaseSession:
         names = {"connection": self.connection, "account": self.account, "key": key}
         AdapterState.objects.update_or_create(**names, defaults={"value": value})
 
-    def take(self, bucket: str, *, per_second: float, burst: int) -> float:
+    def take(self, bucket: str, *, per_second: float, burst: int, longest: float) -> float:
         """The token is taken at once; who comes too early waits for it to be due, in turn."""
         now = timezone.now()
         with transaction.atomic():
@@ -73,10 +75,13 @@ class DatabaseSession:
             )
             row = TokenBucket.objects.select_for_update().get(**names)
             passed = max((now - row.counted_at).total_seconds(), 0.0)
-            row.tokens = min(row.tokens + passed * per_second, float(burst)) - 1
-            row.counted_at = max(now, row.counted_at)
+            tokens = min(row.tokens + passed * per_second, float(burst))
+            wait = max((1 - tokens) / per_second, 0.0)
+            row.tokens = tokens if wait > longest else tokens - 1
+            if is_due(row.counted_at, now, beyond=now + APART):
+                row.counted_at = now
             row.save()
-        return max(-row.tokens / per_second, 0.0)
+        return wait
 
     def _states(self, key: str) -> QuerySet[AdapterState]:
         return AdapterState.objects.filter(

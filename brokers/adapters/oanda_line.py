@@ -216,7 +216,9 @@ class OandaLine:
 
     def _take_turn(self) -> None:
         try:
-            wait = self._session.take("rest", per_second=PER_SECOND, burst=BURST)
+            wait = self._session.take(
+                "rest", per_second=PER_SECOND, burst=BURST, longest=LONGEST_WAIT
+            )
         except Exception as error:
             text = f"The hub's own memory failed: {type(error).__name__}"
             raise Unavailable(text, code="memory") from error

@@ -18,5 +18,8 @@ class Session(Protocol):
     def store(self, key: str, value: Any) -> None:
         """Keep plain data that JSON can hold."""
 
-    def take(self, bucket: str, *, per_second: float, burst: int) -> float:
-        """Take one token of a rate limit that all processes share: seconds to wait first, 0 for none."""
+    def take(self, bucket: str, *, per_second: float, burst: int, longest: float) -> float:
+        """Take one token of a rate limit that all processes share: seconds to wait first, 0 for none.
+
+        None is taken where that would be longer than `longest`.
+        """

@@ -30,7 +30,7 @@ class Memory:
     def store(self, key, value):
         self.kept[key] = value
 
-    def take(self, bucket, *, per_second, burst):
+    def take(self, bucket, *, per_second, burst, longest):
         return self.wait
 
 

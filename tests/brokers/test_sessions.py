@@ -54,15 +54,36 @@ def test_who_takes_tokens_too_fast_waits_for_them_in_turn(line, monkeypatch):
     now = timezone.now()
     monkeypatch.setattr("brokers.sessions.timezone.now", lambda: now)
     session, other = DatabaseSession(line, "1"), DatabaseSession(line, "2")
-    waits = [one.take("orders", per_second=2, burst=2) for one in (session, other) * 2]
+    waits = [one.take("orders", per_second=2, burst=2, longest=9) for one in (session, other) * 2]
     assert waits == [0, 0, 0.5, 1.0]
-    assert session.take("history", per_second=2, burst=2) == 0
+    assert session.take("history", per_second=2, burst=2, longest=9) == 0
     now += dt.timedelta(seconds=1.5)
-    waits = [session.take("orders", per_second=2, burst=2) for _ in range(3)]
+    waits = [session.take("orders", per_second=2, burst=2, longest=9) for _ in range(3)]
     assert waits == [0, 0.5, 1]
     now += dt.timedelta(hours=1)
-    waits = [session.take("orders", per_second=2, burst=2) for _ in range(3)]
+    waits = [session.take("orders", per_second=2, burst=2, longest=9) for _ in range(3)]
     assert waits == [0, 0, 0.5]
+
+
+def test_who_would_wait_too_long_takes_none(line, monkeypatch):
+    now = timezone.now()
+    monkeypatch.setattr("brokers.sessions.timezone.now", lambda: now)
+    session = DatabaseSession(line, "1")
+    waits = [session.take("orders", per_second=2, burst=2, longest=1) for _ in range(9)]
+    assert waits == [0, 0, 0.5, 1, 1.5, 1.5, 1.5, 1.5, 1.5]
+    now += dt.timedelta(seconds=0.5)
+    assert session.take("orders", per_second=2, burst=2, longest=1) == 1
+
+
+def test_tokens_come_again_after_the_clock_is_set_back(line, monkeypatch):
+    now = timezone.now()
+    monkeypatch.setattr("brokers.sessions.timezone.now", lambda: now)
+    session = DatabaseSession(line, "1")
+    session.take("orders", per_second=2, burst=2, longest=1)
+    now -= dt.timedelta(hours=1)
+    for _ in range(30):
+        now += dt.timedelta(seconds=1)
+        assert session.take("orders", per_second=2, burst=2, longest=1) == 0
 
 
 def test_a_number_that_is_taken_is_refused(line):
