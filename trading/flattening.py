@@ -30,6 +30,7 @@ from brokers.services import symbol_for
 from risk import gate, kill_switch
 from risk.kill_switch import Scope, ScopeKind
 from tradershub.core.audit import record
+from tradershub.core.clock import due as moment_due
 from tradershub.core.clock import is_due
 from tradershub.core.errors import BadInput, Conflict, HubError
 from tradershub.finance.sides import OPPOSITE
@@ -100,7 +101,9 @@ def withdraw(row: Flattening, *, actor: Any) -> None:
 # -- A round -----------------------------------------------------------------------------------
 def due() -> list[Flattening]:
     """Rows whose next round is due, with their accounts."""
-    rows = Flattening.objects.filter(state__in=Flattening.OPEN, next_at__lte=timezone.now())
+    now, longest = timezone.now(), dt.timedelta(seconds=LONGEST_PAUSE * settings.FLATTEN_SECONDS)
+    come = moment_due("next_at", now, beyond=now + longest)
+    rows = Flattening.objects.filter(come, state__in=Flattening.OPEN)
     return list(
         rows.select_related("account__connection", "account__broker", "account__owner").order_by(
             "id"

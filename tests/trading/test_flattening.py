@@ -322,6 +322,17 @@ def test_another_round_takes_longer_while_nothing_changes(held, settings):
     assert len(flattening.due()) == 1  # a person need not wait
 
 
+def test_a_round_is_due_also_after_the_clock_is_set_back(held, settings, monkeypatch):
+    settings.FLATTEN_SECONDS = 1
+    row = asked(held)
+    held.ledger.plan("reject", "reject")
+    flattening.work(row)
+    assert flattening.due() == []
+    an_hour_ago = timezone.now() - dt.timedelta(hours=1)
+    monkeypatch.setattr(timezone, "now", lambda: an_hour_ago)
+    assert flattening.due() == [row]
+
+
 def test_a_closing_that_is_refused_with_the_same_word_waits_longer_each_time(
     held, settings, monkeypatch
 ):
