@@ -13,22 +13,35 @@ import uuid
 from collections.abc import Sequence
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.channels import CHANNELS
-from accounts.channels.base import ChannelError, ChannelKind, Later, NotTaken, Part, Refused
+from accounts.channels.base import (
+    LONGEST_REST,
+    ChannelError,
+    ChannelKind,
+    Later,
+    NotTaken,
+    Part,
+    Refused,
+)
 from accounts.channels.telegram import Moved
 from accounts.models import Channel, Notification, Topic
 from accounts.notify import Words, forget, tell
 from accounts.subscribing import line_of
+from tradershub.core import clock
 from tradershub.core.audit import record
 from tradershub.core.crypto import Unreadable
 
 HOLD = dt.timedelta(seconds=60)  # longer than any send may take
 LATE = dt.timedelta(seconds=90)  # from then on a message says when it was true
 LONGEST_PAUSE = 60.0
+LONGEST_PACE = dt.timedelta(seconds=LONGEST_PAUSE)  # of a service, between two messages
+LONGEST_ASKED = dt.timedelta(seconds=LONGEST_REST)
+LONGEST_DELAY = dt.timedelta(minutes=1)  # in which what is told may be taken back
 APART = 3  # so many that wait are sent one by one; more become one message
 TOGETHER = 30
 State = Notification.State
@@ -38,7 +51,7 @@ log = structlog.get_logger("accounts.outbox")
 def due() -> list[int]:
     """Ids of the channels that have something to send now and may."""
     now = timezone.now()
-    waiting = Notification.objects.filter(state__in=Notification.OPEN, next_at__lte=now)
+    waiting = Notification.objects.filter(_come(now), state__in=Notification.OPEN)
     ids = waiting.values_list("channel_id", flat=True).distinct()
     return list(_free(now).filter(pk__in=list(ids)).values_list("pk", flat=True))
 
@@ -67,9 +80,17 @@ def work(pk: int) -> None:
 
 
 def _free(now: dt.datetime) -> QuerySet[Channel]:
-    may = Q(not_before=None) | Q(not_before__lte=now)
-    idle = Q(busy_until=None) | Q(busy_until__lt=now)
-    return Channel.objects.filter(may, idle, enabled=True)
+    """Those that rest no more. Only one that failed may have been asked to rest for long."""
+    rests = clock.due("not_before", now, beyond=now + LONGEST_ASKED)
+    paces = Q(fault="") & clock.due("not_before", now, beyond=now + LONGEST_PACE)
+    idle = clock.due("busy_until", now, beyond=now + HOLD)
+    return Channel.objects.filter(rests | paces, idle, enabled=True)
+
+
+def _come(now: dt.datetime) -> Q:
+    """Messages that may leave."""
+    longest = max(LONGEST_DELAY, dt.timedelta(seconds=settings.UNKNOWN_SECONDS))
+    return clock.due("next_at", now, beyond=now + longest)
 
 
 def _send_next(channel: Channel, now: dt.datetime) -> None:
@@ -82,9 +103,7 @@ def _send_next(channel: Channel, now: dt.datetime) -> None:
     except (Unreadable, KeyError) as error:
         switch_off(channel, f"Its secrets cannot be read: {error}")
         return
-    waiting = list(
-        rows.filter(state=State.DUE, next_at__lte=now).order_by("-urgent", "id")[:TOGETHER]
-    )
+    waiting = list(rows.filter(_come(now), state=State.DUE).order_by("-urgent", "id")[:TOGETHER])
     batch = _together(waiting, kind)
     ids = [row.pk for row in batch]
     claimed = rows.filter(pk__in=ids, state=State.DUE)

@@ -12,6 +12,7 @@ import httpx
 from brokers.adapters.base import Settings
 from tradershub.core import net
 
+LONGEST_REST = 3600.0  # seconds that a service may ask us to wait
 UNEXPECTED = "an answer that is none of this service"
 
 
@@ -140,7 +141,7 @@ def post(
 def seconds_asked(text: Any) -> float | None:
     """What a service says in a "retry after", bounded to an hour."""
     try:
-        return min(max(float(text), 0.0), 3600.0)
+        return min(max(float(text), 0.0), LONGEST_REST)
     except (TypeError, ValueError):
         return None
 

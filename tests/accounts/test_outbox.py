@@ -98,6 +98,24 @@ def test_a_message_a_second_and_what_is_urgent_first(owner, chat, clock):
     assert texts(chat) == ["Stop", "One", "Two"]
 
 
+def test_a_clock_that_is_set_back_shuts_no_channel(owner, chat, clock):
+    telegram(owner)
+    say(owner, "One", "Two")
+    outbox.send_all()
+    clock.wait(-3600)
+    say(owner, "Stop", topic=Topic.STOP)
+    outbox.send_all()
+    clock.wait(1.1)
+    outbox.send_all()
+    assert texts(chat) == ["One", "Stop", "Two"]
+    chat.fail("429", seconds=7)
+    say(owner, "Filled")
+    clock.wait(1.1)
+    outbox.send_all()
+    clock.wait(2)
+    assert outbox.due() == []  # it was asked to rest
+
+
 def test_a_group_is_written_to_more_slowly(owner, chat, clock):
     telegram(owner, chat=-100)
     say(owner, "One", "Two")
