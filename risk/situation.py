@@ -357,6 +357,10 @@ def _twins(
     return rows.exclude(over_at__isnull=False, consumed=0).values_list("at", flat=True)
 
 
+# What is ahead of an order was entered before the clock was set back; farther ahead nobody can say when.
+SET_BACK = dt.timedelta(days=1)
+
+
 def entries_in(order: OrderFacts, limits: Collection[LimitFact]) -> dict[int, int]:
     """Automatic entries within each limit's window, whatever became of them."""
     return {limit.id: _entries(limit, order) for limit in limits if limit.kind == Kind.ENTRIES}
@@ -365,7 +369,7 @@ def entries_in(order: OrderFacts, limits: Collection[LimitFact]) -> dict[int, in
 def _entries(limit: LimitFact, order: OrderFacts) -> int:
     since = order.at - dt.timedelta(seconds=limit.seconds or 0)
     rows = Reservation.objects.filter(
-        automatic=True, intent="entry", at__gt=since, at__lte=order.at
+        automatic=True, intent="entry", at__gt=since, at__lt=order.at + SET_BACK
     )
     rows = rows.exclude(client_order_id=order.client_order_id)
     if limit.owner_id is not None:

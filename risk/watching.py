@@ -11,19 +11,22 @@ from decimal import Decimal
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts.models import Account, Topic
 from accounts.notify import Words, tell
 from risk import counters, situation
 from risk.counters import Counter
-from risk.facts import LimitFact, Missing
+from risk.facts import AHEAD, LimitFact, Missing
 from risk.kinds import Basis, Kind, Trail
 from risk.models import LastEquity, Limit, RiskEvent, Usage
 from risk.results import equity_near, losses_of, result_of, window_of
 from risk.rules import lost_and_allowed
 from tradershub.core.audit import record
+from tradershub.core.clock import is_due
 from tradershub.core.formats import money
 
+NOW = dt.timedelta(seconds=float(AHEAD))  # as exactly as hosts agree on it
 OF_LOSS = (Kind.LOSS, Kind.DRAWDOWN)
 
 
@@ -32,7 +35,8 @@ def observe(account: Account, *, equity: Decimal, at: dt.datetime) -> list[Limit
     """The account is worth that much at that moment; returns the limits of loss that it breaks first now.
 
     Keeps the high of trailing losses and the equity with which a day begins. Moments that are older than the
-    last one seen change nothing. Takes no lock and no query beyond one where the account has no such limit.
+    last one seen change nothing, unless the clock was set back meanwhile. Takes no lock and no query beyond one
+    where the account has no such limit.
     """
     limits = list(
         Limit.objects.filter(situation.of_account(account), kind__in=OF_LOSS, enabled=True)
@@ -42,7 +46,7 @@ def observe(account: Account, *, equity: Decimal, at: dt.datetime) -> list[Limit
     if not limits:
         return []
     last = LastEquity.objects.filter(account=account).first()
-    if last is not None and last.at > at:
+    if last is not None and not is_due(last.at, at, beyond=timezone.now() + NOW):
         return []
     result = result_of(account, equity)
     broken = [limit for limit in limits if _is_newly_broken(limit, account, result=result, at=at)]

@@ -441,6 +441,15 @@ def test_legs_of_one_origin_and_retries_after_a_refusal_are_no_duplicates(desk):
     assert code_of(desk.order(lots=d("0.7"), origin="signal:3")) == ""
 
 
+def test_entries_are_counted_also_after_the_clock_is_set_back(desk):
+    """R11."""
+    desk.limit(Kind.ENTRIES, 2, Unit.COUNT, seconds=60)
+    codes = [code_of(desk.order(automatic=True)) for _ in range(2)]
+    Reservation.objects.update(at=AT + dt.timedelta(hours=1))
+    codes.append(code_of(desk.order(automatic=True)))
+    assert codes == ["", "", "TOO_MANY_ENTRIES"]
+
+
 def test_too_many_automatic_entries_stop_until_a_person_lets_them_go_on(desk):
     """R11."""
     limit = desk.limit(Kind.ENTRIES, 2, Unit.COUNT, scope=Scope.STRATEGY, strategy="mr", seconds=60)

@@ -6,6 +6,7 @@ import datetime as dt
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from accounts import manual
 from risk import gate, services
@@ -283,6 +284,15 @@ def test_the_high_within_a_day_only_rises_and_a_late_report_changes_nothing(prop
     assert observe(prop.account, equity=d(1), at=AT) == []
     assert code_of(with_equity(prop, 101001)) == ""
     assert code_of(with_equity(prop, 101000)) == "DRAWDOWN"
+
+
+def test_equity_is_seen_also_after_the_clock_is_set_back(prop, monkeypatch):
+    limit = prop.limit(Kind.DRAWDOWN, 5, Unit.PERCENT, trail=Trail.INTRADAY, capital=d(100000))
+    observe(prop.account, equity=d(100000), at=AT + dt.timedelta(hours=1))
+    monkeypatch.setattr(timezone, "now", lambda: AT)
+    observe(prop.account, equity=d(106000), at=AT)
+    assert Usage.objects.get(limit=limit).reference == 6000
+    assert observe(prop.account, equity=d(100500), at=AT + dt.timedelta(seconds=1)) == [limit]
 
 
 def test_equity_at_the_days_start_is_remembered(prop):
