@@ -7,7 +7,7 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import Case, F, Q, Sum, When
+from django.db.models import Case, F, Min, Q, QuerySet, Sum, When
 
 from accounts.calendar import Calendar
 from accounts.models import Account, Deal, Position
@@ -72,41 +72,96 @@ def _share(strategy: str, position: Position) -> Holding:
     orders = Order.objects.filter(
         strategy=strategy, account=position.account_id, symbol=position.symbol_id
     )
-    named = orders.exclude(broker_order_id="").values("broker_order_id")
-    own_deals = Q(client_order_id__in=orders.values("client_order_id"))
-    own_deals |= Q(client_order_id="", broker_order_id__in=named)
     deals = Deal.objects.filter(
-        own_deals,
+        _deals_of(orders),
         account=position.account_id,
         symbol=position.symbol_id,
         kind=Deal.Kind.TRADE,
         at__gte=position.opened_at,
     )
-    signed = Case(
-        When(side="buy", then=F("volume")), default=-F("volume"), output_field=LotsField()
-    )
-    total = deals.aggregate(total=Sum(signed, output_field=LotsField()))["total"] or ZERO
+    total = deals.aggregate(total=Sum(SIGNED, output_field=LotsField()))["total"] or ZERO
     own = total if position.side == "buy" else -total
     return Holding(position, position.side, min(max(own, ZERO), position.open_volume))
+
+
+SIGNED = Case(When(side="buy", then=F("volume")), default=-F("volume"), output_field=LotsField())
+
+
+def _deals_of(orders: QuerySet[Order]) -> Q:
+    """The deals of these orders: by our id, or by the broker's number where it told them without."""
+    named = orders.exclude(broker_order_id="").values("broker_order_id")
+    ours = Q(client_order_id__in=orders.values("client_order_id"))
+    return ours | Q(client_order_id="", broker_order_id__in=named)
 
 
 def result_of_day(strategy: str, account: Account, *, at: dt.datetime) -> Decimal | None:
     """The strategy's profit and loss of the account's trading day, in the account's currency.
 
-    What its orders' deals booked, with closings that the broker made of its positions, and the whole
-    floating result of what it still holds; None where that is not known.
+    What its orders' deals booked, with what others closed of its positions (a stop at the broker, a person),
+    and the whole floating result of what it still holds; None where that is not known.
     """
     calendar = Calendar.of(account)
     since = calendar.bounds(calendar.day_of(at))[0]
-    ids = Order.objects.filter(account=account, strategy=strategy).values("client_order_id")
     trades = Deal.objects.filter(account=account, kind=Deal.Kind.TRADE)
-    own = Q(client_order_id__in=ids)
+    own = _deals_of(Order.objects.filter(account=account, strategy=strategy))
+    by_others = ZERO
     if account.mode == Account.Mode.HEDGING:
         refs = trades.filter(own).exclude(position_ref="").values("position_ref")
         own |= Q(position_ref__in=refs)
+    else:
+        by_others = _closed_by_others(account, trades, own, since=since)
     booked = trades.filter(own, at__gte=since).aggregate(total=Sum("amount"))["total"] or ZERO
     floating = _floating(strategy, account, at=at)
-    return None if floating is None else booked + floating
+    return None if floating is None else booked + by_others + floating
+
+
+def _closed_by_others(
+    account: Account, trades: QuerySet[Deal], own: Q, *, since: dt.datetime
+) -> Decimal:
+    """What deals of others booked since then on lots that the strategy held, on a netting account."""
+    held = Position.objects.filter(account=account)
+    held = held.filter(Q(closed_at__isnull=True) | Q(closed_at__gte=since)).order_by()
+    spans = held.values_list("symbol").annotate(Min("opened_at"), lots=Sum(OPEN))
+    marked = trades.filter(reverses=None, reversed_by=None).annotate(
+        own=Case(When(own, then=True), default=False)
+    )
+    found = ZERO
+    for symbol, begins, lots in spans:
+        deals = marked.filter(symbol=symbol, at__gte=begins).order_by("at", "id")
+        rows = list(deals.annotate(lots=SIGNED).values_list("at", "own", "lots", "amount"))
+        found += _taken(rows, open_now=lots, since=since)
+    return found
+
+
+OPEN = Case(
+    When(side="buy", then=F("open_volume")), default=-F("open_volume"), output_field=LotsField()
+)
+
+
+def _taken(
+    rows: Collection[tuple[dt.datetime, bool, Decimal, Decimal]],
+    *,
+    open_now: Decimal,
+    since: dt.datetime,
+) -> Decimal:
+    """Of deals of others (at, own, signed lots, amount; in order), the parts of the lots that were the strategy's.
+
+    Others' own lots are closed first, as `_share` has it: the strategy holds what it bought, at most all.
+    """
+    whole, mine, found = open_now - sum((row[2] for row in rows), ZERO), ZERO, ZERO
+    for at, is_own, lots, amount in rows:
+        was, before = whole, mine
+        whole += lots
+        mine = _at_most(mine + lots if is_own else mine, whole)
+        lost = abs(before) - abs(mine)
+        if not is_own and lost > ZERO and at >= since:
+            found += amount * lost / min(abs(lots), abs(was))
+    return found
+
+
+def _at_most(lots: Decimal, whole: Decimal) -> Decimal:
+    """The lots where they are on the side of the whole, and no more than it; else none. Signed."""
+    return max(min(lots, whole), ZERO) if whole > ZERO else min(max(lots, whole), ZERO)
 
 
 def _floating(strategy: str, account: Account, *, at: dt.datetime) -> Decimal | None:
