@@ -315,6 +315,7 @@ def strategy_loss(question: Question, limit: LimitFact) -> Check:
     order = question.order
     if not order.strategy:
         return passed("strategy_loss", {})
+    _fresh_equity(question)
     currency = measures.currency_of(limit, question)
     result = _converted(known(order.strategy_result, "strategy_result"), currency, question)
     most = measures.money_limit(limit, question)

@@ -443,6 +443,13 @@ def test_strategy_loss(strategy, result, expected):
     assert code(rules.strategy_loss(question(asked), bound)) == expected
 
 
+def test_a_strategys_loss_at_old_prices_is_missed():
+    old = Figure(d(10000), AT - dt.timedelta(seconds=31))
+    asked = order(strategy="mr", strategy_result=d(0), equity=old)
+    with pytest.raises(Missing, match="equity of the last 30 s"):
+        rules.strategy_loss(question(asked), limit(Kind.STRATEGY_LOSS, 500, Unit.MONEY))
+
+
 @pytest.mark.parametrize(
     ("today", "earlier", "expected"),
     [
