@@ -272,7 +272,8 @@ class Losses:
     """Where an account stands against one limit of loss, in its currency.
 
     result: equity less all money that came from outside, now. reference: the result that the loss is
-    counted from. base: what a percent is of where the limit names no capital. None is not known.
+    counted from. base: what a percent is of where the limit names no capital: the reference and the money from
+    outside. None is not known.
     """
 
     result: Decimal | None

@@ -400,13 +400,20 @@ RULES: tuple[Rule, ...] = (
 def lost_and_allowed(limit: LimitFact, found: Losses) -> tuple[Decimal, Decimal]:
     """What is lost by a limit of loss, and what may be, in the account's currency. Raises Missing."""
     result = known(found.result, "equity")
-    lost = known(found.reference, "result at the start of the window") - result
+    high = known(found.reference, "result at the start of the window")
+    lost = high - result
     allowed = limit.value
     if limit.unit == Unit.PERCENT:
         base = limit.capital if limit.capital is not None else found.base
         allowed = limit.value * known(base, "capital") / HUNDRED
-    if limit.lock_at is not None and limit.kind == Kind.DRAWDOWN and limit.trail != Trail.STATIC:
+    if limit.kind != Kind.DRAWDOWN:
+        return lost, allowed
+    if limit.lock_at is not None and limit.trail != Trail.STATIC:
         lost = _locked(limit, lost, allowed=allowed, result=result)
+    floor = _fixed_floor(limit, high=high, allowed=allowed)
+    if floor is not None:
+        equity = result + known(found.base, "capital") - high
+        lost = max(lost, floor + allowed - equity)
     return lost, allowed
 
 
@@ -508,6 +515,19 @@ def _locked(limit: LimitFact, lost: Decimal, *, allowed: Decimal, result: Decima
     lock = known(limit.lock_at, "lock") - known(limit.capital, "capital")
     floor = min(result + lost - allowed, lock)
     return floor + allowed - result
+
+
+def _fixed_floor(limit: LimitFact, *, high: Decimal, allowed: Decimal) -> Decimal | None:
+    """The equity, as a firm states it, that a payout may not go below either; None where there is none.
+
+    high: the result from which the loss is counted.
+    """
+    if limit.capital is None:
+        return None
+    if limit.trail == Trail.STATIC:
+        return limit.capital - allowed
+    is_locked = limit.lock_at is not None and high - allowed >= limit.lock_at - limit.capital
+    return limit.lock_at if is_locked else None
 
 
 def _fresh_equity(question: Question) -> Decimal:

@@ -206,6 +206,44 @@ def test_a_withdrawal_is_no_loss(prop):
     assert code_of(with_equity(prop, 52000)) == ""
 
 
+def test_a_payout_leaves_a_firms_static_floor_where_it_is(desk):
+    """100,000 and 10 % static: 90,000, whatever was won before and paid out."""
+    by = {"actor": desk.owner}
+    manual.deposit(desk.account, amount="100000", at=AT - 9 * DAY, **by)
+    manual.charge(desk.account, amount="8000", kind="interest", at=AT - 8 * DAY, **by)
+    manual.withdrawal(desk.account, amount="8000", at=AT - 7 * DAY, **by)
+    services.apply_preset(desk.account, "static", capital=d(100000), actor=desk.owner)
+    manual.charge(desk.account, amount="-9000", kind="fee", at=AT - 2 * DAY, **by)
+    assert code_of(with_equity(desk, 90001)) == ""
+    assert code_of(with_equity(desk, 90000)) == "DRAWDOWN"
+
+
+def test_a_firms_static_floor_holds_for_books_that_begin_below_the_capital(desk):
+    manual.deposit(desk.account, amount="92000", at=AT - 3 * DAY, actor=desk.owner)
+    services.apply_preset(desk.account, "static", capital=d(100000), actor=desk.owner)
+    assert code_of(with_equity(desk, 90001)) == ""
+    assert code_of(with_equity(desk, 90000)) == "DRAWDOWN"
+
+
+def test_money_that_is_paid_in_makes_a_firms_floor_no_lower(desk):
+    manual.deposit(desk.account, amount="200000", at=AT - 3 * DAY, actor=desk.owner)
+    desk.limit(Kind.DRAWDOWN, 10, Unit.PERCENT, capital=d(100000))
+    assert code_of(with_equity(desk, 190001)) == ""
+    assert code_of(with_equity(desk, 190000)) == "DRAWDOWN"
+
+
+def test_a_payout_leaves_a_floor_where_it_was_locked(desk):
+    by = {"actor": desk.owner}
+    manual.deposit(desk.account, amount="100000", at=AT - 9 * DAY, **by)
+    services.apply_preset(desk.account, "intraday", capital=d(100000), actor=desk.owner)
+    observe(desk.account, equity=d(104000), at=AT - 9 * DAY)
+    manual.charge(desk.account, amount="8000", kind="interest", at=AT - 8 * DAY, **by)
+    assert code_of(with_equity(desk, 100001)) == ""
+    manual.withdrawal(desk.account, amount="7000", at=AT - 7 * DAY, **by)
+    assert code_of(with_equity(desk, 100001)) == ""
+    assert code_of(with_equity(desk, 100000)) == "DRAWDOWN"
+
+
 def test_the_firms_day_is_not_the_brokers(prop):
     """Midnight in Prague is 23:00 UTC in March; the broker's in Athens is 22:00."""
     at = dt.datetime(2024, 3, 5, 22, 30, tzinfo=dt.UTC)
