@@ -52,8 +52,14 @@ PRESETS: dict[str, Preset] = {
         "Loss trails the highest end of day: 3 % a day, 10 % in all, best day 50 % (as FTMO 1-step)",
         (
             _daily("3", **PRAGUE),
-            _most("10", Trail.END_OF_DAY),
-            {"kind": Kind.BEST_DAY, "unit": Unit.PERCENT, "value": Decimal(50), "target": "10"},
+            _most("10", Trail.END_OF_DAY, **PRAGUE),
+            {
+                "kind": Kind.BEST_DAY,
+                "unit": Unit.PERCENT,
+                "value": Decimal(50),
+                "target": "10",
+                **PRAGUE,
+            },
         ),
     ),
     "intraday": Preset(

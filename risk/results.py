@@ -55,13 +55,14 @@ def result_before(account: Account, moment: dt.datetime) -> Decimal:
     return balance_at(account, moment - JUST_BEFORE) - outside_money(account, until=moment)
 
 
-def days_made(account: Account, *, before: dt.date) -> dict[dt.date, Decimal]:
-    """What each trading day of the broker made, by its deals, oldest first."""
+def days_made(account: Account, *, before: dt.date, calendar: Calendar) -> dict[dt.date, Decimal]:
+    """What each trading day of the calendar made, oldest first: by the books' own figures where it is the broker's."""
+    if calendar != Calendar.of(account):
+        return _days_by_deals(account, before=before, calendar=calendar)
     days: dict[dt.date, Decimal] = defaultdict(lambda: ZERO)
     rows = DayFigures.objects.filter(account=account, day__lt=before).order_by("day")
     made = rows.values_list("day").annotate(made=Sum(MADE, output_field=MoneyField()))
     days.update(made)
-    calendar = Calendar.of(account)
     beginnings = Deal.objects.filter(account=account, kind__in=BEGINNINGS)
     for at, amount in beginnings.values_list("at", "amount"):
         if (day := calendar.day_of(at)) < before:
@@ -69,10 +70,25 @@ def days_made(account: Account, *, before: dt.date) -> dict[dt.date, Decimal]:
     return dict(sorted(days.items()))
 
 
-def highest_day_end(account: Account, *, before: dt.date) -> Decimal:
+def _days_by_deals(
+    account: Account, *, before: dt.date, calendar: Calendar
+) -> dict[dt.date, Decimal]:
+    deals = Deal.objects.filter(account=account, at__lt=calendar.bounds(before)[0])
+    deals = deals.exclude(kind__in=(*OUTSIDE, *BEGINNINGS, Deal.Kind.CREDIT)).order_by("at")
+    days: dict[dt.date, Decimal] = {}
+    day, ends_at = before, None
+    for at, amount in deals.values_list("at", "amount").iterator():
+        if ends_at is None or at >= ends_at:
+            day = calendar.day_of(at)
+            ends_at = calendar.bounds(day)[1]
+        days[day] = days.get(day, ZERO) + amount
+    return days
+
+
+def highest_day_end(account: Account, *, before: dt.date, calendar: Calendar) -> Decimal:
     """The highest result at the end of a day before that one; never below the start, zero."""
-    made = days_made(account, before=before).values()
-    return max(accumulate(made), default=ZERO) if made else ZERO
+    made = days_made(account, before=before, calendar=calendar).values()
+    return max(accumulate(made, initial=ZERO))
 
 
 # -- A limit's figures ---------------------------------------------------------------------------
@@ -160,7 +176,8 @@ def _drawdown(
 ) -> Losses:
     high = ZERO
     if limit.trail != Trail.STATIC:
-        high = highest_day_end(account, before=calendar_of(limit, account).day_of(at))
+        calendar = calendar_of(limit, account)
+        high = highest_day_end(account, before=calendar.day_of(at), calendar=calendar)
     if limit.trail == Trail.INTRADAY:
         seen = [usage.reference if usage else None, result]
         high = max([high, *(one for one in seen if one is not None)])
@@ -173,7 +190,7 @@ def best_day_of(
     """Profit of the limit's day so far, and the sum of the profitable days before."""
     calendar = calendar_of(limit, account)
     today = calendar.day_of(at)
-    made = days_made(account, before=today).values()
+    made = days_made(account, before=today, calendar=calendar).values()
     start = result_before(account, calendar.bounds(today)[0])
     return BestDay(
         today=None if result is None else result - start,

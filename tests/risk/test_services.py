@@ -9,11 +9,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import manual
+from accounts.calendar import Calendar
 from risk import gate, services
 from risk.facts import Figure
 from risk.kinds import Basis, Kind, Scope, Trail, Unit, Window
 from risk.models import Limit, RiskEvent, Usage
-from risk.results import highest_day_end
+from risk.results import _days_by_deals, best_day_of, days_made, highest_day_end
 from risk.watching import observe
 from tests.factories import make_owner
 from tests.risk.orders import AT, Desk, d
@@ -257,6 +258,67 @@ def test_the_firms_day_is_not_the_brokers(prop):
     assert code_of(with_equity(prop, 99000)) == ""
 
 
+@pytest.fixture
+def won_and_lost(desk):
+    """6,000 won at 22:30 UTC of Monday, lost on Tuesday noon: Prague's Monday ended with 106,000, none of Athens."""
+    by = {"actor": desk.owner}
+    manual.deposit(desk.account, amount="100000", at=AT - 9 * DAY, **by)
+    won, lost = AT - DAY - dt.timedelta(hours=11.5), AT - DAY + dt.timedelta(hours=2)
+    manual.charge(desk.account, amount="6000", kind="interest", at=won, **by)
+    manual.charge(desk.account, amount="-6000", kind="fee", at=lost, **by)
+    return desk
+
+
+def test_a_loss_that_trails_the_ends_of_days_trails_those_of_the_firm(won_and_lost):
+    """Midnights in Prague: 106,000 and 100,000 leave the floor at 96,000."""
+    desk = won_and_lost
+    services.apply_preset(desk.account, "end_of_day", capital=d(100000), actor=desk.owner)
+    Limit.objects.filter(kind=Kind.LOSS).delete()
+    assert code_of(with_equity(desk, 96001)) == ""
+    assert code_of(with_equity(desk, 96000)) == "DRAWDOWN"
+
+
+def test_the_high_of_a_trailing_loss_is_never_below_the_start(desk):
+    """FTMO 1-step: 97,000 at the first midnight leaves the floor at 90,000."""
+    by = {"actor": desk.owner}
+    manual.deposit(desk.account, amount="100000", at=AT - 9 * DAY, **by)
+    manual.charge(desk.account, amount="-3000", kind="fee", at=AT - 8 * DAY, **by)
+    desk.limit(Kind.DRAWDOWN, 10, Unit.PERCENT, trail=Trail.END_OF_DAY, capital=d(100000))
+    assert code_of(with_equity(desk, 90001)) == ""
+    assert code_of(with_equity(desk, 90000)) == "DRAWDOWN"
+
+
+def test_without_a_zone_the_ends_are_those_of_the_brokers_days(won_and_lost):
+    won_and_lost.limit(Kind.DRAWDOWN, 10, Unit.PERCENT, trail=Trail.END_OF_DAY, capital=d(100000))
+    assert code_of(with_equity(won_and_lost, 90001)) == ""
+    assert code_of(with_equity(won_and_lost, 90000)) == "DRAWDOWN"
+
+
+def test_the_best_day_is_one_of_the_firms_days(won_and_lost):
+    limit = won_and_lost.limit(
+        Kind.BEST_DAY,
+        50,
+        Unit.PERCENT,
+        capital=d(10000),
+        zone="Europe/Prague",
+        resets_at=dt.time(0),
+    )
+    found = {"at": AT, "result": d(0)}
+    assert best_day_of(limit, won_and_lost.account, **found).earlier == 6000
+    limit.zone, limit.resets_at = "", None
+    assert best_day_of(limit, won_and_lost.account, **found).earlier == 0
+
+
+def test_days_by_deals_are_those_of_the_figures(won_and_lost):
+    """The firm's way of counting, on the broker's own days."""
+    account, theirs = won_and_lost.account, Calendar.of(won_and_lost.account)
+    manual.withdrawal(account, amount="500", at=AT - 2 * DAY, actor=won_and_lost.owner)
+    of = {"before": AT.date(), "calendar": theirs}
+    by_deals = _days_by_deals(account, **of)
+    by_figures = {day: made for day, made in days_made(account, **of).items() if made}
+    assert {day: made for day, made in by_deals.items() if made} == by_figures
+
+
 @pytest.mark.parametrize(("window", "expected"), [("day", ""), ("week", "LOSS"), ("month", "LOSS")])
 def test_longer_windows_hold_the_days_together(prop, window, expected):
     manual.charge(
@@ -277,7 +339,8 @@ def test_the_high_is_the_same_in_whatever_order_the_days_were_booked():
             kind = "interest" if d(amount) > 0 else "fee"
             at = AT - days * DAY
             manual.charge(desk.account, amount=amount, kind=kind, at=at, actor=desk.owner)
-        highs.append(highest_day_end(desk.account, before=AT.date()))
+        of = {"before": AT.date(), "calendar": Calendar.of(desk.account)}
+        highs.append(highest_day_end(desk.account, **of))
     assert highs == [4000, 4000, 4000]
 
 
