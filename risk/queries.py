@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts.models import Account
-from accounts.valuation import AccountState, states_of
+from accounts.valuation import AccountState
 from risk import situation
 from risk.facts import Missing
 from risk.kinds import KINDS, Kind, Unit
@@ -69,16 +68,18 @@ def events_of(user: Any) -> QuerySet[RiskEvent]:
     return RiskEvent.objects.for_user(user).select_related("account__broker", "limit")
 
 
-def uses(user: Any, accounts: Collection[Account], *, at: dt.datetime | None = None) -> list[Use]:
+def uses(user: Any, states: Iterable[AccountState], *, at: dt.datetime | None = None) -> list[Use]:
     """Each limit in force with how much of it is used, one line for each account or counter of it.
+
+    states: of the accounts that are asked about.
 
     Losses are computed now; what orders share is as it was when the last order was judged.
     """
     at = at or timezone.now()
     limits = list(limits_seen_by(user).filter(enabled=True))
-    states = {state.account.pk: state for state in states_of(accounts, at=at, base="EUR")}
+    by_account = {state.account.pk: state for state in states}
     counted = _counted(limits)
-    return [use for limit in limits for use in _uses(limit, states, counted, at)]
+    return [use for limit in limits for use in _uses(limit, by_account, counted, at)]
 
 
 def _uses(

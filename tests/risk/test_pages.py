@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import manual
+from accounts.valuation import states_of
 from risk import gate, kill_switch
 from risk.facts import Figure, Price
 from risk.kinds import KINDS, Kind, Unit, Window
@@ -17,6 +18,7 @@ from risk.queries import uses
 from tests.factories import make_owner
 from tests.risk.orders import AT, Desk, d
 from tradershub.core.api_keys import SCOPES, create_key
+from tradershub.reports.needs import what_needs
 from tradershub.roles import set_up_groups
 
 pytestmark = pytest.mark.django_db
@@ -81,10 +83,13 @@ def test_the_use_of_a_loss_is_computed_now(desk):
     manual.deposit(desk.account, amount="10000", at=AT, actor=desk.owner)
     limit = desk.limit(Kind.LOSS, 5, Unit.PERCENT, window=Window.DAY)
     manual.charge(desk.account, amount="-400", kind="fee", at=timezone.now(), actor=desk.owner)
-    (use,) = uses(desk.owner, [desk.account])
+    states = states_of([desk.account], base="USD")
+    (use,) = uses(desk.owner, states)
     assert (use.limit, use.used, use.most, use.share) == (limit, 400, 500, 80)
     assert use.is_near
     assert uses(make_owner(), []) == []
+    told = [need.text for need in what_needs(desk.owner, states)]
+    assert any(text.endswith("the limit is used to 80 %.") for text in told), told
 
 
 # -- The admin --------------------------------------------------------------------------------------

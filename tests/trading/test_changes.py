@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Account, Position
+from accounts.valuation import states_of
 from brokers.adapters.messages import DealReport
 from brokers.models import Quote
 from risk import kill_switch
@@ -600,6 +601,6 @@ def test_what_only_a_person_can_settle_is_on_the_dashboard(desk, settings):
     order = desk.place()
     desk.pump()
     reports.halt(desk.account, because="a test")
-    told = [need.text for need in what_needs(desk.owner, [desk.account.pk])]
+    told = [need.text for need in what_needs(desk.owner, states_of([desk.account], base="USD"))]
     assert any(order.client_order_id in text for text in told)
     assert any("No order of" in text and "a test" in text for text in told)

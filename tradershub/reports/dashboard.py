@@ -40,7 +40,7 @@ class Dashboard(Report):
         self.code = self.filters.base_currency
         self.states = states_of(self.filters.accounts, base=self.code)
         self.nets = self._nets()
-        user, ids = self.filters.user, self.filters.account_ids
+        user = self.filters.user
         held = book_tables.open_rows(self.states)
         return Content(
             figures=self._figures(),
@@ -57,7 +57,7 @@ class Dashboard(Report):
             context={
                 "cards": self._cards(),
                 "more_accounts": max(0, len(self.states) - CARDS_AT_MOST),
-                "needs": what_needs(user, ids),
+                "needs": what_needs(user, self.states),
                 "imports": last_imports(user),
                 "import_to": import_address(),
                 "failing": failing_parts(),

@@ -1,4 +1,4 @@
-"""What the person should look at: orders in doubt, Breaks, unmapped symbols, files that wait, health."""
+"""What the person should look at: orders in doubt, limits near, Breaks, unmapped symbols, files that wait, health."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Channel, StatementImport
+from accounts.valuation import AccountState
 from brokers.connecting import expiring
 from brokers.models import Connection, Platform
+from risk.kinds import KINDS, Kind
+from risk.queries import Use, uses
 from tradershub import health
 from tradershub.reports.parts import breaks_address, open_breaks, unmapped_symbols
 from tradershub.reports.tables import Row
@@ -38,10 +41,12 @@ class Need:
     tone: str = "warning"
 
 
-def what_needs(user: Any, account_ids: Collection[int]) -> list[Need]:
-    """Everything that waits for this person; empty when all is well."""
+def what_needs(user: Any, states: Collection[AccountState]) -> list[Need]:
+    """Everything that waits for this person, of these accounts; empty when all is well."""
+    account_ids = [state.account.pk for state in states]
     return [
         *_orders(user),
+        *_limits(user, states),
         *_connections(user),
         *_channels(user),
         *_breaks(account_ids),
@@ -86,6 +91,19 @@ def _halt(lane: Lane) -> Need:
 def _not_flat(row: Flattening) -> Need:
     text = f"{row.account} is not flat yet: {row.in_words()}"
     return Need(text, reverse("desk:flattening"), "See how far it is", "bad")
+
+
+def _limits(user: Any, states: Collection[AccountState]) -> list[Need]:
+    near = [use for use in uses(user, states) if use.is_near]
+    return [_near(use) for use in near[:AT_MOST]]
+
+
+def _near(use: Use) -> Need:
+    label = KINDS[Kind(use.limit.kind)].label
+    standing = "is broken" if use.broken_at else f"is used to {use.share:.0f} %"
+    link = reverse("reports:page", args=["risk"])
+    tone = "bad" if use.broken_at else "warning"
+    return Need(f"{label}, {use.of}: the limit {standing}.", link, "See its figures", tone)
 
 
 def _connections(user: Any) -> list[Need]:

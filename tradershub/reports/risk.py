@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import reverse
 
+from accounts.valuation import states_of
 from risk import kill_switch, queries
 from risk.kinds import KINDS, Kind
 from risk.models import RiskEvent
@@ -27,7 +28,8 @@ class Risk(Report):
     def build(self) -> Content:
         user = self.filters.user
         standing = kill_switch.engaged_for(user)
-        found = queries.uses(user, self.filters.accounts)
+        states = states_of(self.filters.accounts, base=self.filters.base_currency)
+        found = queries.uses(user, states)
         events = list(self._events()[:EVENTS_SHOWN])
         return Content(
             notices=[] if found else [NO_LIMITS],
