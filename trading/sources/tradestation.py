@@ -15,7 +15,7 @@ begin
         + "," + DoubleQuote + "symbol" + DoubleQuote + ":" + DoubleQuote + Symbol + DoubleQuote
         + "," + DoubleQuote + "action" + DoubleQuote + ":" + DoubleQuote + action + DoubleQuote
         + "," + DoubleQuote + "size" + DoubleQuote + ":" + DoubleQuote + NumToStr(lots, 2) + DoubleQuote
-        + "," + DoubleQuote + "fired_at" + DoubleQuote + ":" + DoubleQuote
+        + "," + DoubleQuote + "bar_at" + DoubleQuote + ":" + DoubleQuote
         + NumToStr(Date, 0) + " " + NumToStr(Time, 0) + DoubleQuote + "}";
     if GetAppInfo(aiRealTimeCalc) = 1 then client.UploadString("ADDRESS", body);
 end;"""

@@ -2,12 +2,14 @@
 
 import datetime as dt
 import json
+import re
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from brokers.adapters.messages import Duration, Kind
+from trading.receiving import key_of
 from trading.sources import SOURCES
 from trading.sources.draft import Habits, Intent, Level, LevelIn, Size, SizeIn, Unreadable
 from trading.sources.strict import PLACEHOLDER
@@ -299,6 +301,20 @@ def test_a_size_that_names_its_unit_is_in_that_unit_whatever_the_source_says(nam
 
 def test_a_line_may_name_the_kind_with_the_side():
     assert read("comma", "1,selllimit,EURUSD,price=1.2,lots=1").kind is Kind.LIMIT
+
+
+def test_what_the_template_of_tradestation_sends_can_be_told_from_another():
+    """The object that its EasyLanguage builds; it has no id, and live mode refuses what cannot be told."""
+    template = SOURCES.load("tradestation").TEMPLATE
+    quote, values = "DoubleQuote", {"action": "buy", "size": "0.10", "bar_at": "1260302 915"}
+    names = [*re.findall(rf'{quote} \+ "(\w+)" \+ {quote} \+ ":"', template)]
+    draft = read(
+        "tradestation", {name: values.get(name, "EURUSD") for name in names if name != "strategy"}
+    )
+
+    assert draft.symbol == "EURUSD" and key_of(draft, "")
+    later = read("tradestation", {"symbol": "EURUSD", **values, "bar_at": "1260302 930"})
+    assert key_of(later, "") != key_of(draft, "")
 
 
 @pytest.mark.parametrize("dialect", ["tradestation", "multicharts"])
