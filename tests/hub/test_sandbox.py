@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -30,8 +31,8 @@ def four_free_ports():
         first = free_port()
         try:
             for port in range(first, first + 4):
-                command.hub.claim_port("127.0.0.1", port)
-        except CommandError:
+                command.hub.bind("127.0.0.1", port)
+        except OSError:
             continue
         return first
 
@@ -118,6 +119,21 @@ def test_it_does_not_start_without_its_guard(settings, monkeypatch):
     monkeypatch.setattr("tradershub.checks.reaches", lambda address: True)
     with pytest.raises(CommandError, match="would connect to"):
         command.refuse_without_guard()
+
+
+@pytest.mark.parametrize("which", [0, 1, 3])
+def test_where_a_port_is_in_use_four_free_ones_in_a_row_are_named(settings, which):
+    settings.SANDBOX = True
+    first = four_free_ports()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", first + which))
+        taken.listen()
+        with pytest.raises(CommandError, match=f"Port {first + which} is in use") as refusal:
+            command.Command().handle(port=first)
+        found = int(re.search(r'make sandbox ARGS="--port (\d+)"$', str(refusal.value))[1])
+        assert found > first + which
+        for port in range(found, found + 4):
+            command.hub.bind("127.0.0.1", port)
 
 
 def test_it_does_not_touch_the_books_of_another_hub(settings, tmp_path):

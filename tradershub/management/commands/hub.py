@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -26,6 +27,8 @@ from tradershub.watchdog import Pulse, Watchdog
 WEB = "web"
 KEEPER = "keeper"
 PARTS = (WEB, *CLUSTERS, KEEPER)
+AGAIN = "make run PORT={port}"
+NEAR = 100  # ports that are tried for one that is free
 HEAD_START = 1.0  # seconds by which the page comes before the workers
 
 
@@ -53,7 +56,7 @@ class Command(BaseCommand):
         if options["web_workers"] < 1:
             raise CommandError(f"--web-workers was {options['web_workers']}; expected 1 or more.")
         if WEB in parts:
-            claim_port(options["host"], options["port"])
+            claim_ports(options["host"], [options["port"]], again=AGAIN)
         tighten()
         self.log_in = io.StringIO()
         try:
@@ -129,18 +132,42 @@ def refuse_without_pages() -> None:
         )
 
 
-def claim_port(host: str, port: int) -> None:
-    """Raises CommandError in one sentence when nothing can listen there."""
-    if not 1 <= port <= 65535:
-        raise CommandError(f"{port} is not a port; expected 1 to 65535.")
+def claim_ports(host: str, ports: Sequence[int], *, again: str) -> None:
+    """Raises CommandError in one sentence when nothing can listen at one of these ports in a row.
+
+    again: the command that starts it elsewhere, with {port} for the first.
+    """
+    for port in ports:
+        if not 1 <= port <= 65535:
+            raise CommandError(f"{port} is not a port; expected 1 to 65535.")
+        try:
+            bind(host, port)
+        except OSError as error:
+            raise CommandError(
+                refusal(error, host, port, _elsewhere(host, ports, again))
+            ) from error
+
+
+def bind(host: str, port: int) -> None:
+    """Take the port and give it back. Raises OSError where it cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         if sys.platform != "win32":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+
+
+def _elsewhere(host: str, ports: Sequence[int], again: str) -> str:
+    """ ": COMMAND" with the next port from which as many are free; empty where none is near."""
+    begin, count = ports[0] + 1, len(ports)
+    for first in range(begin, min(begin + NEAR, 65537 - count)):
         try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise CommandError(refusal(error, host, port)) from error
+            for port in range(first, first + count):
+                bind(host, port)
+        except OSError:
+            continue
+        return f": {again.format(port=first)}"
+    return ""
 
 
 def second_hub(part: str) -> str:
@@ -152,12 +179,9 @@ def second_hub(part: str) -> str:
     )
 
 
-def refusal(error: OSError, host: str, port: int) -> str:
+def refusal(error: OSError, host: str, port: int, elsewhere: str) -> str:
     if error.errno == errno.EADDRINUSE:
-        return (
-            f"Port {port} is in use by another program; stop that one or choose another port: "
-            f"make run PORT={port + 1}"
-        )
+        return f"Port {port} is in use by another program; stop that one or choose another port{elsewhere}"
     return f"Cannot listen on {host}, port {port}: {error.strerror or error}."
 
 

@@ -18,6 +18,7 @@ from tradershub.management.sandbox_books import Sandbox, furnish
 from tradershub.sandbox import LOOPBACK, PORT, Ports
 from tradershub.supervisor import Member
 
+AGAIN = 'make sandbox ARGS="--port {port}"'
 MARKER = "sandbox.marker"
 BODY = (
     '{"id": "1", "symbol": "EURUSD", "action": "buy", "size": "0.5", "size_in": "percent_risk", '
@@ -39,8 +40,7 @@ class Command(hub.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_without_guard()
         self.ports = Ports.from_first(options["port"])
-        for port in self.ports[1:]:
-            hub.claim_port(LOOPBACK, port)
+        hub.claim_ports(LOOPBACK, self.ports, again=AGAIN)
         shape = {"host": LOOPBACK, "web_workers": 1, "only": ",".join(hub.PARTS)}
         super().handle(*args, **options, **shape, prepare=True, no_demo=True)
 
