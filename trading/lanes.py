@@ -26,6 +26,8 @@ from brokers.adapters.messages import OrderTicket
 from brokers.connecting import why_shut
 from risk import gate, kill_switch
 from risk.facts import Verdict
+from tradershub.core.clock import due
+from tradershub.core.clock import is_due as is_due_at
 from tradershub.core.failpoints import failpoint
 from tradershub.core.prepared import first, prepared
 from trading import journal, tickets
@@ -37,6 +39,7 @@ from trading.states import OPEN, OVER, State
 Action, Outcome = OrderAttempt.Action, OrderAttempt.Outcome
 BUSY = "BUSY"
 MOST_TRIES = 3  # of a request that could not be written
+LONGEST_PAUSE = dt.timedelta(minutes=10)  # between two looks at what is quarantined
 # What a rule says of an order that is sound but too late: it ends as not sent, the others as blocked.
 STOPPED = {"KILL_SWITCH", "STALE"}
 
@@ -83,12 +86,17 @@ def take(account: Account) -> Held | None:
 
 
 def _seize(account: Account, holder: str) -> bool:
-    free = Lane.objects.filter(Q(holder="") | Q(until__lt=Now()), account=account)
+    free = Lane.objects.filter(is_free(), account=account)
     ours = {"holder": holder, "fence": F("fence") + 1, "until": _later()}
     if free.update(**ours):
         return True
     _, is_new = Lane.objects.get_or_create(account=account)
     return is_new and bool(free.update(**ours))
+
+
+def is_free() -> Q:
+    """Lanes that nobody works, by the database's clock, which may have been set back since one was taken."""
+    return Q(holder="") | due("until", Now(), beyond=_later())
 
 
 def lane_of(account: Account) -> Lane:
@@ -170,23 +178,30 @@ def at_work(account: Account) -> QuerySet[Any]:
 
 def _left_open(account: Account) -> OrderAttempt | None:
     """What a worker that is gone left under way."""
-    free = Lane.objects.filter(Q(holder="") | Q(until__lt=Now()), account=account)
+    free = Lane.objects.filter(is_free(), account=account)
     left = OrderAttempt.objects.filter(account=account, outcome=Outcome.OPEN)
     return left.first() if free.exists() else None
 
 
-def _ready(at: dt.datetime) -> Q:
-    return Q(not_before__isnull=True) | Q(not_before__lte=at)
+def _longest_wait() -> dt.timedelta:
+    """Of what waits for another try."""
+    return dt.timedelta(seconds=settings.RETRY_SECONDS * MOST_TRIES)
 
 
 def unsettled(account: Account) -> list[OrderAttempt]:
     """Requests whose answer is lost and that may be looked for now, oldest first."""
-    return _unknown(account, timezone.now())
+    now, pause = timezone.now(), dt.timedelta(seconds=settings.ABSENCE_SECONDS)
+    return _unknown(account, now, now + pause, now + max(pause, LONGEST_PAUSE))
 
 
 @prepared
-def _unknown(account: Account, now: dt.datetime) -> QuerySet[OrderAttempt]:
-    rows = OrderAttempt.objects.filter(_ready(now), account=account, outcome=Outcome.UNKNOWN)
+def _unknown(
+    account: Account, now: dt.datetime, soon: dt.datetime, late: dt.datetime
+) -> QuerySet[OrderAttempt]:
+    """soon, late: how far ahead a look can be, and that at what is quarantined."""
+    quarantined = Q(order__isnull=False, order__state=State.QUARANTINED)
+    come = due("not_before", now, beyond=late) | Q(not_before__gt=soon) & ~quarantined
+    rows = OrderAttempt.objects.filter(come, account=account, outcome=Outcome.UNKNOWN)
     return rows.select_related("order__account", "order__symbol").order_by("id")
 
 
@@ -199,21 +214,28 @@ def _next_request(account: Account) -> OrderAttempt | None:
 
     One of an order of which another request is unsettled waits for that, and holds up nothing else.
     """
-    return first(_requests(account, timezone.now()))
+    now = timezone.now()
+    return first(_requests(account, now, now + _longest_wait()))
+
+
+def _next_cancel(account: Account) -> OrderAttempt | None:
+    now = timezone.now()
+    return first(_cancels(account, now, now + _longest_wait()))
 
 
 @prepared
-def _requests(account: Account, now: dt.datetime) -> QuerySet[OrderAttempt]:
-    return _waiting(account, now)[:1]
+def _requests(account: Account, now: dt.datetime, beyond: dt.datetime) -> QuerySet[OrderAttempt]:
+    return _waiting(account, now, beyond)[:1]
 
 
 @prepared
-def _cancels(account: Account, now: dt.datetime) -> QuerySet[OrderAttempt]:
-    return _waiting(account, now).filter(action="cancel")[:1]
+def _cancels(account: Account, now: dt.datetime, beyond: dt.datetime) -> QuerySet[OrderAttempt]:
+    return _waiting(account, now, beyond).filter(action="cancel")[:1]
 
 
-def _waiting(account: Account, now: dt.datetime) -> QuerySet[OrderAttempt]:
-    rows = OrderAttempt.objects.filter(_ready(now), account=account, outcome=Outcome.WAITING)
+def _waiting(account: Account, now: dt.datetime, beyond: dt.datetime) -> QuerySet[OrderAttempt]:
+    ready = due("not_before", now, beyond=beyond)
+    rows = OrderAttempt.objects.filter(ready, account=account, outcome=Outcome.WAITING)
     possible = Q(order__isnull=True) | Q(order__state__in=OPEN | OVER)
     unsettled = OrderAttempt.objects.filter(
         order=OuterRef("order"), outcome__in=[Outcome.OPEN, Outcome.UNKNOWN]
@@ -226,13 +248,18 @@ def _waiting(account: Account, now: dt.datetime) -> QuerySet[OrderAttempt]:
 def _next_queued(account: Account) -> Order | None:
     """The order whose turn it is. One that may be at the broker holds up others of its symbol, not exits.
 
-    A lane that is halted lets exits pass, too. An order that waits for another try holds up all behind it, but
-    an entry no exit.
+    A lane that is halted lets exits pass, too. An order that waits for another try holds up the entries behind
+    it, and no exit.
     """
     order, now = first(_queue(account)), timezone.now()
-    if order is None or order.not_before is None or order.not_before <= now:
+    if order is None or is_due_at(order.not_before, now, beyond=now + _longest_wait()):
         return order
-    return None if order.reduces else first(_queued_exits(account, now))
+    return _next_exit(account)
+
+
+def _next_exit(account: Account) -> Order | None:
+    now = timezone.now()
+    return first(_queued_exits(account, now, now + _longest_wait()))
 
 
 @prepared
@@ -247,8 +274,9 @@ def _queue(account: Account) -> QuerySet[Order]:
 
 
 @prepared
-def _queued_exits(account: Account, now: dt.datetime) -> QuerySet[Order]:
-    exits = Order.objects.filter(_ready(now), account=account, state="queued", reduces=True)
+def _queued_exits(account: Account, now: dt.datetime, beyond: dt.datetime) -> QuerySet[Order]:
+    ready = due("not_before", now, beyond=beyond)
+    exits = Order.objects.filter(ready, account=account, state="queued", reduces=True)
     return exits.select_related("account", "symbol").order_by("lane_seq")[:1]
 
 
@@ -282,13 +310,8 @@ def _claim(held: Held, until: float, watermark: str) -> Any:
     )
     if found is not HELD_UP:
         return found
-    now = timezone.now()
     found = _claim_either(
-        held,
-        first(_cancels(held.account, now)),
-        lambda account: first(_queued_exits(account, now)),
-        until=until,
-        watermark=watermark,
+        held, _next_cancel(held.account), _next_exit, until=until, watermark=watermark
     )
     return None if found is HELD_UP else found
 

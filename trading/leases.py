@@ -9,12 +9,13 @@ from django.db.models import DateTimeField, DurationField, ExpressionWrapper, Q,
 from django.db.models.functions import Now
 
 from brokers.models import Connection
+from tradershub.core.clock import due
 from trading.models import Lease
 
 
 def hold(connection: Connection, holder: str) -> bool:
     """Take or renew the hold for LEASE_SECONDS; False while somebody else has it."""
-    free = Q(holder=holder) | Q(until__lt=Now())
+    free = Q(holder=holder) | due("until", Now(), beyond=_end())
     mine = Lease.objects.filter(free, connection=connection)
     if mine.update(holder=holder, until=_end()):
         return True

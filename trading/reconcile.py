@@ -27,7 +27,6 @@ LOOKS_AT_CHANGE = 2  # and that a change of an order or of stops did not happen
 KEPT = 20  # lines of evidence a request keeps
 # Of what is quarantined: looked for more and more seldom, a tenth of its age apart.
 AGE_BY_PAUSE = 10
-LONGEST_PAUSE = dt.timedelta(minutes=10)
 PLACED = (Action.PLACE, Action.CLOSE)
 
 
@@ -37,6 +36,7 @@ def look(attempt: OrderAttempt, adapter: Adapter | None) -> None:
     adapter: freshly opened, its account checked; None where it cannot be had, which proves nothing.
     """
     now = timezone.now()
+    _count_from(attempt, now)
     if adapter is not None and now >= _visible_at(attempt, adapter):
         try:
             _ask(attempt, adapter)
@@ -46,6 +46,13 @@ def look(attempt: OrderAttempt, adapter: Adapter | None) -> None:
     attempt.refresh_from_db()
     if attempt.outcome == Outcome.UNKNOWN:
         _wait(attempt, now, nears_proof=_nears_proof(attempt, adapter))
+
+
+def _count_from(attempt: OrderAttempt, now: dt.datetime) -> None:
+    """What went out later than now went out before the clock was set back: its time is counted anew."""
+    if attempt.opened_at and attempt.opened_at > now:
+        attempt.opened_at = now
+        attempt.save(update_fields=["opened_at"])
 
 
 def _visible_at(attempt: OrderAttempt, adapter: Adapter) -> dt.datetime:
@@ -147,7 +154,7 @@ def _proves(
     """Count a complete read without it; whether so many, a pause apart, have now followed each other."""
     now, since = timezone.now(), attempt.looked_at
     pause = dt.timedelta(seconds=settings.ABSENCE_SECONDS)
-    if attempt.looks and since and now < since + pause:
+    if attempt.looks and since and since <= now < since + pause:
         return False
     in_row = attempt.looks + 1 if unmoved else 1
     _saw(attempt, looks=in_row, line=f"{now:%H:%M:%S} {line}", watermark=watermark)
@@ -176,7 +183,7 @@ def _wait(attempt: OrderAttempt, now: dt.datetime, *, nears_proof: bool = False)
     opened: dt.datetime = attempt.opened_at or attempt.made_at
     pause = dt.timedelta(seconds=settings.ABSENCE_SECONDS)
     if order and order.state == Order.State.QUARANTINED:
-        pause = max(pause, min((now - opened) / AGE_BY_PAUSE, LONGEST_PAUSE))
+        pause = max(pause, min((now - opened) / AGE_BY_PAUSE, lanes.LONGEST_PAUSE))
     OrderAttempt.objects.filter(pk=attempt.pk).update(not_before=now + pause)
     waited = now >= opened + dt.timedelta(seconds=settings.QUARANTINE_SECONDS)
     too_long = waited and not nears_proof

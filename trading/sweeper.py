@@ -12,7 +12,6 @@ from typing import TypeVar
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import Account
@@ -120,6 +119,6 @@ def _candidates() -> list[Account]:
     queued = Order.objects.filter(state=Order.State.QUEUED)
     asked = OrderAttempt.objects.filter(outcome__in=UNSETTLED)
     ids = {pk for rows in (queued, asked) for pk in rows.values_list("account_id", flat=True)}
-    held = Lane.objects.filter(account__in=ids, until__gte=Now()).exclude(holder="")
+    held = Lane.objects.filter(~lanes.is_free(), account__in=ids)
     ids -= set(held.values_list("account_id", flat=True))
     return list(Account.objects.filter(pk__in=ids).select_related("connection", "broker"))

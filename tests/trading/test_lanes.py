@@ -1,0 +1,128 @@
+"""What is next in a lane: waits end when they should, also where the clock was set back meanwhile."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Position
+from trading import lanes, leases, services, sweeper
+from trading.models import Lane, Lease, OrderAttempt
+
+D = Decimal
+HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture
+def set_back(monkeypatch):
+    def turn():
+        now = timezone.now
+        monkeypatch.setattr(timezone, "now", lambda: now() - HOUR)
+
+    return turn
+
+
+def test_a_try_that_waits_goes_out_although_the_clock_was_set_back(desk, settings, set_back):
+    settings.RETRY_SECONDS = 2
+    desk.ledger.plan("refuse")
+    order = desk.place("1")
+    desk.pump()
+    assert desk.state(order) == "queued"
+    assert not lanes.is_due(desk.account)
+    set_back()
+    desk.pump()
+    assert desk.state(order) == "filled"
+
+
+def test_a_change_that_waits_goes_out_although_the_clock_was_set_back(desk, settings, set_back):
+    settings.RETRY_SECONDS = 2
+    order = desk.place("1", kind="limit", price=D("1.05"))
+    desk.pump()
+    desk.state(order)
+    desk.ledger.plan("refuse")
+    services.cancel(order, actor=desk.owner)
+    desk.pump()
+    assert desk.state(order) == "working"
+    set_back()
+    desk.pump()
+    assert desk.state(order) == "cancelled"
+
+
+def test_what_is_unknown_is_asked_for_although_the_clock_was_set_back(desk, settings, set_back):
+    settings.SETTLE_SECONDS = settings.ABSENCE_SECONDS = 5
+    desk.ledger.plan("lose")
+    order = desk.place("1", kind="limit", price=D("1.05"))
+    desk.pump()
+    assert desk.state(order) == "unknown"
+    set_back()
+    desk.pump()  # its time is counted anew
+    assert OrderAttempt.objects.get().opened_at <= timezone.now()
+    settings.SETTLE_SECONDS = 0
+    OrderAttempt.objects.update(not_before=None)
+    desk.pump()
+    assert desk.state(order) == "working"
+
+
+def test_looks_that_prove_an_absence_go_on_although_the_clock_was_set_back(
+    desk, settings, set_back
+):
+    settings.ABSENCE_SECONDS = 5
+    desk.ledger.plan("drop")
+    order = desk.place("1")
+    desk.pump()
+    assert OrderAttempt.objects.get().looks == 1
+    set_back()
+    desk.pump()
+    desk.state(order)
+    assert OrderAttempt.objects.get().looks == 2
+
+
+def test_what_is_quarantined_keeps_its_long_pause(desk, settings):
+    settings.ABSENCE_SECONDS = 5
+    desk.ledger.plan("drop")
+    order = desk.place("1")
+    desk.pump()
+    in_a_while = timezone.now() + dt.timedelta(minutes=9)
+    OrderAttempt.objects.update(not_before=in_a_while)
+    assert lanes.unsettled(desk.account)
+    order.refresh_from_db()
+    type(order).objects.update(state="quarantined")
+    assert not lanes.unsettled(desk.account)
+    OrderAttempt.objects.update(not_before=in_a_while + HOUR)
+    assert lanes.unsettled(desk.account)
+
+
+def test_an_exit_that_waits_holds_up_entries_and_no_other_exit(desk, settings):
+    settings.RETRY_SECONDS = 60
+    for lots in ("1", "2"):
+        desk.place(lots)
+        desk.pump()
+    one, two = Position.objects.order_by("id")
+    desk.ledger.plan("refuse")
+    first = services.close_position(one, actor=desk.owner)
+    entry = desk.place("3")
+    desk.pump()
+    second = services.close_position(two, actor=desk.owner)
+    desk.pump()
+    states = [desk.state(order) for order in (first, entry, second)]
+    assert states == ["queued", "queued", "filled"]
+
+
+def test_a_lane_whose_worker_ended_is_free_although_the_clock_was_set_back(desk):
+    order = desk.place("1")
+    assert lanes.take(desk.account)
+    assert lanes.take(desk.account) is None
+    Lane.objects.update(until=timezone.now() + HOUR)
+    assert sweeper.sweep() == 1
+    desk.pump()
+    assert desk.state(order) == "filled"
+
+
+def test_a_connection_whose_keeper_ended_is_taken_although_the_clock_was_set_back(desk):
+    assert leases.hold(desk.account.connection, "one")
+    assert not leases.hold(desk.account.connection, "other")
+    Lease.objects.update(until=timezone.now() + HOUR)
+    assert leases.hold(desk.account.connection, "other")
