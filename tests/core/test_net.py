@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -243,16 +244,18 @@ def test_an_answer_too_large_or_packed_is_refused(settings, server):
         assert len(client.get(at(server, "/large")).content) == 200_000
 
 
-def test_an_answer_that_drips_is_given_up_in_time(settings):
+@pytest.fixture
+def dripping(settings):
+    """A server that sends what it was told at once, then a byte now and then; its address."""
     settings.OUTGOING_ALLOWED = ["127.0.0.0/8"]
+    stop, said = threading.Event(), []
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        port, stop = listening.getsockname()[1], threading.Event()
 
         def drip():
             taken, _ = listening.accept()
             with taken:
                 taken.recv(1000)
-                taken.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+                taken.sendall(said[0])
                 while not stop.wait(0.05):
                     try:
                         taken.sendall(b"x")
@@ -261,15 +264,34 @@ def test_an_answer_that_drips_is_given_up_in_time(settings):
 
         thread = threading.Thread(target=drip)
         thread.start()
-        try:
-            with (
-                net.client(timeout=0.3) as client,
-                pytest.raises(net.AnswerTooLarge, match="did not end in time"),
-            ):
-                client.get(f"http://127.0.0.1:{port}/")
-        finally:
-            stop.set()
-            thread.join()
+
+        def begin(begins: bytes) -> str:
+            said.append(begins)
+            return f"http://127.0.0.1:{listening.getsockname()[1]}/"
+
+        yield begin
+        stop.set()
+        thread.join()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n"
+
+
+@pytest.mark.parametrize("begins", [HEAD + b"\r\n", HEAD + b"X-Slow: ", b"HTTP/1.1 200 "])
+def test_an_answer_that_drips_is_given_up_in_time(dripping, begins):
+    address = dripping(begins)
+    with (
+        net.client(timeout=0.3) as client,
+        pytest.raises(httpx.ReadTimeout, match=r"did not end in time|timed out"),
+    ):
+        client.get(address)
+
+
+def test_a_request_may_be_given_less_time_than_the_others(dripping):
+    address, began = dripping(HEAD + b"X-Slow: "), time.monotonic()
+    with net.client(timeout=30.0) as client, pytest.raises(httpx.ReadTimeout):
+        client.post(address, timeout=0.3)
+    assert time.monotonic() - began < 10
 
 
 def test_no_address_stands_in_the_log(settings, server, caplog):

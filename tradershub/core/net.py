@@ -12,6 +12,7 @@ import ipaddress
 import os
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Collection, Iterable, Iterator
 from functools import cache
@@ -37,7 +38,7 @@ class AddressRefused(httpx.ConnectError):
 
 
 class AnswerTooLarge(httpx.ReadError):
-    """The answer went on beyond what is taken, in size or in time; what was sent was sent."""
+    """The answer went on beyond what is taken; what was sent was sent."""
 
 
 def client(
@@ -51,16 +52,15 @@ def client(
 ) -> httpx.Client:
     """An HTTP client that follows no redirect, uses no proxy of the environment and keeps no cookie log.
 
-    timeout: seconds of each answer as a whole. ports: of public hosts. trusted: hosts, as "vault:8200",
-    which the operator named in the settings. largest: bytes of an answer; None for a stream, which may
-    also last. `options` go to httpx.Client.
+    timeout: seconds of each request and its answer as a whole; a request may name its own. ports: of public
+    hosts. trusted: hosts, as "vault:8200", which the operator named in the settings. largest: bytes of an
+    answer; None for a stream, which may also last. `options` go to httpx.Client.
     """
     return kind(
         transport=_Transport(
             ports=frozenset(ports),
             trusted=frozenset(trusted),
             largest=largest,
-            seconds=timeout if largest is not None else None,
         ),
         timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_TIMEOUT)),
         headers={"Accept-Encoding": "identity", "User-Agent": "TradersHub"},
@@ -178,18 +178,63 @@ def _names(allowed: str, address: Address, host: str, port: int) -> bool:
 
 
 # -- Transport ---------------------------------------------------------------------------------
+class _End(threading.local):
+    """When the request under way in this thread is given up, by time.monotonic(); None for never."""
+
+    at: float | None = None
+
+    def left(self, timeout: float | None, late: type[Exception]) -> float | None:
+        """Seconds that one more step may take. Raises `late` where there are none."""
+        if self.at is None:
+            return timeout
+        left = self.at - time.monotonic()
+        if left <= 0:
+            raise late("The answer did not end in time")
+        return left if timeout is None else min(timeout, left)
+
+
+class _Timed(httpcore.NetworkStream):
+    """A connection on which every step ends with the request: a server that drips could else take for ever."""
+
+    def __init__(self, plain: httpcore.NetworkStream, end: _End) -> None:
+        self._plain, self._end = plain, end
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._plain.read(max_bytes, self._end.left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._plain.write(buffer, self._end.left(timeout, httpcore.WriteTimeout))
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        left = self._end.left(timeout, httpcore.ConnectTimeout)
+        return _Timed(self._plain.start_tls(ssl_context, server_hostname, left), self._end)
+
+    def close(self) -> None:
+        self._plain.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._plain.get_extra_info(info)
+
+
 class _Vetting(httpcore.NetworkBackend):
     """Connects to the vetted address; TLS and the Host header keep the name."""
 
-    def __init__(self, *, ports: frozenset[int], trusted: frozenset[str]) -> None:
-        self._ports, self._trusted = ports, trusted
+    def __init__(self, *, ports: frozenset[int], trusted: frozenset[str], end: _End) -> None:
+        self._ports, self._trusted, self._end = ports, trusted, end
         self._plain = httpcore.SyncBackend()
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, **options: Any
     ) -> httpcore.NetworkStream:
         address = vetted(host, port, ports=self._ports, trusted=self._trusted)
-        return self._plain.connect_tcp(address, port, timeout=timeout, **options)
+        left = self._end.left(timeout, httpcore.ConnectTimeout)
+        plain = self._plain.connect_tcp(address, port, timeout=left, **options)
+        return _Timed(plain, self._end)
 
     def connect_unix_socket(self, path: str, *_: Any, **__: Any) -> httpcore.NetworkStream:
         raise AddressRefused(f"The hub does not connect to the socket {path}")
@@ -208,27 +253,26 @@ class _Transport(httpx.HTTPTransport):
         ports: frozenset[int],
         trusted: frozenset[str],
         largest: int | None,
-        seconds: float | None,
     ) -> None:
         super().__init__(verify=_certificates(), trust_env=False)
+        self._end = _End()
         self._pool = httpcore.ConnectionPool(
             ssl_context=_certificates(),
-            network_backend=_Vetting(ports=ports, trusted=trusted),
+            network_backend=_Vetting(ports=ports, trusted=trusted, end=self._end),
             keepalive_expiry=20,
         )
-        self._trusted, self._largest, self._seconds = trusted, largest, seconds
+        self._trusted, self._largest = trusted, largest
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         self._check(request.url)
-        began = time.monotonic()
+        self._end.at = None if self._largest is None else _end_of(request)
         response = super().handle_request(request)
         if self._largest is None:
             return response
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             response.close()
             raise AnswerTooLarge(f"{request.url.host} answered packed, which was not asked for")
-        ends_at = began + self._seconds if self._seconds else None
-        stream = _Bounded(response.stream, request.url.host, largest=self._largest, ends_at=ends_at)
+        stream = _Bounded(response.stream, request.url.host, largest=self._largest)
         return httpx.Response(
             response.status_code,
             headers=response.headers,
@@ -249,12 +293,16 @@ class _Transport(httpx.HTTPTransport):
             raise AddressRefused(f"The hub does not speak to {url.host} without TLS")
 
 
-class _Bounded(httpx.SyncByteStream):
-    """An answer that ends with an error beyond its size or time."""
+def _end_of(request: httpx.Request) -> float | None:
+    seconds = request.extensions.get("timeout", {}).get("read")
+    return None if seconds is None else time.monotonic() + seconds
 
-    def __init__(self, stream: Any, host: str, *, largest: int, ends_at: float | None) -> None:
-        self._stream, self._host = stream, host
-        self._largest, self._ends_at = largest, ends_at
+
+class _Bounded(httpx.SyncByteStream):
+    """An answer that ends with an error beyond its size."""
+
+    def __init__(self, stream: Any, host: str, *, largest: int) -> None:
+        self._stream, self._host, self._largest = stream, host, largest
 
     def __iter__(self) -> Iterator[bytes]:
         taken = 0
@@ -264,8 +312,6 @@ class _Bounded(httpx.SyncByteStream):
                 raise AnswerTooLarge(
                     f"The answer of {self._host} has more than {self._largest} bytes"
                 )
-            if self._ends_at is not None and time.monotonic() > self._ends_at:
-                raise AnswerTooLarge(f"The answer of {self._host} did not end in time")
             yield chunk
 
     def close(self) -> None:
