@@ -18,7 +18,7 @@ from tradershub.core.audit import plain, record
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.spans import span
 from trading import journal, services, telling
-from trading.gates import GATES, SINCE, SignalFacts, Word, normalise
+from trading.gates import GATES, SINCE, SignalFacts, Word, is_in_time, normalise
 from trading.ids import Origin
 from trading.models import Gate, Order, Route, Signal, SignalSource
 from trading.routing import Leg, Plan, route
@@ -102,11 +102,14 @@ def _asked(facts: SignalFacts) -> tuple[Check | None, list[Gate]]:
         if word.code or not facts.signal.waits:
             rows.append(_note(facts.signal, name, word, facts.at))
         if word.code:
-            said = Check(
-                rule=name, passed=False, code=word.code, text=word.text, figures=word.figures or {}
-            )
-            return said, rows
+            return _refusal(name, word), rows
     return None, rows
+
+
+def _refusal(gate: str, word: Word) -> Check:
+    return Check(
+        rule=gate, passed=False, code=word.code, text=word.text, figures=word.figures or {}
+    )
 
 
 def _still_closes(facts: SignalFacts, refusal: Check) -> bool:
@@ -343,6 +346,19 @@ def _row(signal: Signal, leg: Leg, place: int) -> Order:
     )
 
 
+def expire(signal: Signal) -> None:
+    """End an entry that nobody approved in time; an exit waits on. Safe to run twice."""
+    facts = normalise(signal, draft_from_plain(signal.draft), at=timezone.now())
+    word = is_in_time(facts)
+    if word.code:
+        end(
+            facts,
+            State.REFUSED,
+            _refusal("age", word),
+            gates=[_note(signal, "age", word, facts.at)],
+        )
+
+
 def give_up(signal: Signal) -> None:
     """End a signal at which the hub itself fails at every try: it is told, and not tried for ever."""
     text = "The hub failed to carry it out again and again; its log says why"
@@ -396,6 +412,8 @@ def _ended(
     if not Signal.objects.filter(pk=signal.pk, state=signal.state).update(**changes):
         return False
     Gate.objects.bulk_create(gates)
+    if signal.state == State.WAITING:
+        telling.approval_over(signal)
     for name, value in changes.items():
         setattr(signal, name, value)
     return True
@@ -407,6 +425,8 @@ def _tell(signal: Signal, state: Signal.State, why: Check, *, by: str) -> None:
     nothing_left = signal.rest_of_id is not None and why.code == "NOTHING_TO_CLOSE"
     if state == State.REFUSED and not nothing_left:
         telling.signal_refused(signal, why)
+    elif state == State.WAITING:
+        telling.approval_wanted(signal)
 
 
 def _note_down(signal: Signal, became: str, words: str, *, actor: str, code: str = "") -> None:

@@ -33,6 +33,12 @@ def halted_lanes(user: Any) -> QuerySet[Lane]:
     return Lane.objects.for_user(user).filter(halted=True).select_related("account__broker")
 
 
+def for_approval(user: Any) -> QuerySet[Signal]:
+    """The person's signals that wait for a person's word."""
+    rows = Signal.objects.for_user(user).filter(state=Signal.State.WAITING)
+    return rows.select_related("source").order_by("id")
+
+
 def not_flat(user: Any) -> QuerySet[Flattening]:
     """The person's accounts that are to become flat and are not."""
     rows = Flattening.objects.for_user(user).filter(state__in=Flattening.OPEN)

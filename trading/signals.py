@@ -22,7 +22,7 @@ from tradershub.core.step_up import Kind as Step
 from tradershub.core.step_up import demand
 from tradershub.core.validation import cleaned
 from tradershub.finance.decimals import ZERO
-from trading import pipeline
+from trading import pipeline, telling
 from trading.models import Route, Signal, SignalSource
 from trading.receiving import TASK
 from trading.sealing import seal_secrets, signing_secrets
@@ -205,6 +205,7 @@ def decline(signal: Signal, *, actor: Any) -> Signal:
     if not mine.update(state=Signal.State.DECLINED, code="", reason="", **by):
         signal.refresh_from_db()
         raise Conflict(f"{signal}: nothing waits for approval. Its state: {signal.state_in_words}")
+    telling.approval_over(signal)
     record("signal.declined", actor=actor, target=signal, owner=signal.source.owner)
     signal.refresh_from_db()
     return signal

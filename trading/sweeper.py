@@ -19,6 +19,7 @@ from brokers.platforms import is_by_hand
 from risk import gate
 from tradershub.core.queue import EXECUTION, enqueue, is_full
 from trading import journal, lanes, pipeline, reports, services
+from trading.gates import ENTRIES
 from trading.models import Lane, Order, OrderAttempt, Signal
 from trading.queries import waiting_signals
 from trading.states import State
@@ -36,6 +37,7 @@ def sweep() -> int:
     """Wake every lane with something to do, decide what was left undecided; returns how many woke."""
     _each(_unread(), pipeline.run, give_up=pipeline.give_up)
     _each(waiting_signals()[:MOST_WAITING], pipeline.run, give_up=pipeline.give_up)
+    _each(_unapproved(), pipeline.expire)
     _each(_undecided(), services.decide, give_up=_give_up)
     _each(_by_hand(), reports.take_booked)
     _each(_over(), _let_go)
@@ -73,6 +75,14 @@ def _unread() -> list[Signal]:
     rows = Signal.objects.filter(state=Signal.State.RECEIVED, received_at__lt=since)
     rows = rows.exclude(code=Signal.WAITS)
     return list(rows.select_related("source__owner", "source__strategy").order_by("id")[:100])
+
+
+def _unapproved() -> list[Signal]:
+    """Entries whose time for a person's word is over."""
+    rows = Signal.objects.filter(ENTRIES, state=Signal.State.WAITING).order_by("received_at")
+    waiting = rows.select_related("source__owner", "source__strategy")[:MOST_WAITING]
+    now = timezone.now()
+    return [signal for signal in waiting if signal.approve_until and signal.approve_until < now]
 
 
 def _undecided() -> list[Order]:

@@ -173,6 +173,30 @@ def request_settled(attempt: OrderAttempt, before: str) -> None:
 
 
 # -- Signals -----------------------------------------------------------------------------------
+def approval_wanted(signal: Signal) -> None:
+    """It is a person's turn, for an entry not for long."""
+
+    def words() -> Words:
+        until = signal.approve_until
+        what = "Approve or decline it on its page"
+        return _words(
+            f"Waits for approval: {signal.source.name}, number {signal.pk}",
+            *signal.planned,
+            f"{what} until {until:%H:%M:%S} UTC." if until else f"{what}: it closes, and waits.",
+        )
+
+    tell(Topic.APPROVAL, _approval_key(signal), words, owner_id=signal.source.owner_id)
+
+
+def approval_over(signal: Signal) -> None:
+    """Somebody has decided, or the time has."""
+    drop(_approval_key(signal), owner_id=signal.source.owner_id)
+
+
+def _approval_key(signal: Signal) -> str:
+    return f"signal:{signal.pk}:approval"
+
+
 def signal_refused(signal: Signal, why: Check) -> None:
     """No order comes of the signal."""
 

@@ -17,6 +17,7 @@ class Topic(models.TextChoices):
 
     ENTRY = "entry", "Entries filled"
     EXIT = "exit", "Exits filled, with their profit"
+    APPROVAL = "approval", "Signals that wait for approval"
     REFUSED = "refused", "Refused by a rule"
     REJECTED = "rejected", "Rejected, expired or not sent"
     UNKNOWN = "unknown", "Outcome unknown, and settled"
@@ -29,7 +30,15 @@ class Topic(models.TextChoices):
 
 
 CHOSEN = tuple(topic.value for topic in Topic if topic is not Topic.REPLY)
-URGENT = (Topic.UNKNOWN, Topic.STOP, Topic.LIMIT, Topic.LINK, Topic.SYSTEM, Topic.REPLY)
+URGENT = (
+    Topic.APPROVAL,
+    Topic.UNKNOWN,
+    Topic.STOP,
+    Topic.LIMIT,
+    Topic.LINK,
+    Topic.SYSTEM,
+    Topic.REPLY,
+)
 
 
 def kind_choices() -> list[tuple[str, str]]:

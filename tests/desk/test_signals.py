@@ -1,5 +1,6 @@
 """A person reads a signal's story, lets it through or not, and keeps the secrets of its source."""
 
+import datetime as dt
 import re
 
 import pytest
@@ -9,6 +10,7 @@ from django.utils import timezone
 
 from brokers.models import Instrument, SymbolTerms
 from tests.factories import make_account, make_broker, make_owner, make_strategy, make_symbol
+from tradershub.reports.needs import what_needs
 from tradershub.roles import set_up_groups
 from trading import signals
 from trading.ids import Origin
@@ -18,6 +20,7 @@ from trading.services import new_order
 pytestmark = pytest.mark.django_db
 
 TERMS = {"tick_size": "0.00001", "valid_from": "2020-01-01"}
+DRAFT = {"symbol": "EURUSD", "intent": "buy", "kind": "market", "duration": "gtc"}
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -39,7 +42,7 @@ class Person:
         given = {
             "key": f"id:{SCRIPT}", "body": SCRIPT, "body_hash": "x", "mode": source.mode,
             "received_at": now, "last_delivery_at": now, "state": "waiting",
-            "planned": ["Paper: buy 1 EURUSD"], "draft": {"intent": "buy", "comment": SCRIPT},
+            "planned": ["Paper: buy 1 EURUSD"], "draft": {**DRAFT, "comment": SCRIPT},
         }  # fmt: skip
         return Signal.objects.create(source=source, **{**given, **fields})
 
@@ -51,6 +54,20 @@ class Person:
 @pytest.fixture
 def ada():
     return Person()
+
+
+def test_what_waits_for_approval_needs_the_person_and_says_how_long(ada):
+    source, _ = ada.source()
+    came = timezone.now() - dt.timedelta(seconds=source.approve_within - 200)
+    entry = ada.signal(source, received_at=came)
+    leave = ada.signal(source, key="id:2", draft={**DRAFT, "intent": "close"})
+    ada.signal(source, key="id:3", state="declined")
+    needs = what_needs(ada.user, [])
+    assert [need.link for need in needs] == [f"/signals/{s.pk}/" for s in (entry, leave)]
+    assert "waits for approval: Paper: buy 1 EURUSD. 3 min left." in needs[0].text
+    assert "waits as long as you like" in needs[1].text
+    assert "It can be approved for another 3 minutes" in ada.page(needs[0].link)
+    assert "It closes, and can be approved at any time" in ada.page(needs[1].link)
 
 
 def test_the_story_tells_body_gates_and_reason_and_runs_nothing_of_it(ada):

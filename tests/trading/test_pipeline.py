@@ -476,12 +476,43 @@ def test_a_person_has_a_quarter_of_an_hour_to_approve_an_entry(charts, words, mi
     came = timezone.now() - dt.timedelta(minutes=minutes)
     Signal.objects.filter(pk=waiting.pk).update(received_at=came)
     waiting.refresh_from_db()
-    assert (waiting.state, waiting.approve_until) == ("waiting", came + dt.timedelta(minutes=15))
+    until = None if words else came + dt.timedelta(minutes=15)
+    assert (waiting.state, waiting.approve_until) == ("waiting", until)
 
     approved = signals.approve(waiting, actor=charts.desk.owner)
     assert (approved.state, approved.code) == (became, "STALE" if became == "refused" else "")
     if became == "ordered":
         assert timezone.now() - Order.objects.latest("id").signal_at < dt.timedelta(seconds=60)
+
+
+def waiting_since(charts, minutes, **words):
+    """A signal that has waited for a person's word that long."""
+    SignalSource.objects.update(mode="approval")
+    charts.source.refresh_from_db()
+    signal = charts.send(**words)
+    came = timezone.now() - dt.timedelta(minutes=minutes)
+    Signal.objects.filter(pk=signal.pk).update(received_at=came)
+    signal.refresh_from_db()
+    return signal
+
+
+def test_an_entry_that_nobody_approved_in_time_ends_by_itself(charts):
+    charts.send()
+    over, late_exit = (
+        waiting_since(charts, 16),
+        waiting_since(charts, 16, action="close", size=None),
+    )
+    in_time = waiting_since(charts, 14)
+    for _ in range(2):
+        sweeper.sweep()
+    for signal in (over, late_exit, in_time):
+        signal.refresh_from_db()
+
+    assert refused(over) == "STALE"
+    assert "waited 960 s for approval; at most 900 s" in over.reason
+    assert [late_exit.state, in_time.state] == ["waiting", "waiting"]
+    assert (late_exit.approve_until, over.approve_until) == (None, None)
+    assert Gate.objects.filter(signal=over, code="STALE").count() == 1
 
 
 def test_a_signal_from_the_future_is_refused_unless_it_closes(charts):

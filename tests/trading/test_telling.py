@@ -13,7 +13,8 @@ from accounts import notify, outbox
 from accounts.channels import base
 from accounts.models import Channel, Notification, Topic
 from tests.accounts.chats import chat_server, send_all, slack, telegram, texts
-from trading import journal, telling
+from tests.trading.test_pipeline import Charts
+from trading import journal, receiving, signals, telling
 from trading.models import Order
 from trading.states import State
 
@@ -75,6 +76,42 @@ def test_a_refusal_is_the_sentence_of_the_rule_and_says_it_once(desk, chat, risk
     [said] = texts(chat)
     assert said.startswith("Refused: buy 0.50 EURUSD\n3 lots, allowed 2")
     assert "lots: 3" not in said
+
+
+@pytest.fixture
+def asking(desk, monkeypatch):
+    """A source whose signals wait for approval."""
+    for module in (receiving, signals):
+        monkeypatch.setattr(module, "enqueue", lambda *args, **kwargs: "")
+    return Charts(desk, mode="approval")
+
+
+def test_a_signal_that_waits_for_approval_is_told_with_its_time(desk, chat, asking):
+    telegram(desk.owner)
+    entry = asking.send()
+    send_all()
+    [said] = texts(chat)
+    assert said.startswith(f"Waits for approval: charts, number {entry.pk}\n")
+    assert "buy 1 EURUSD" in said
+    assert f"until {entry.approve_until:%H:%M:%S} UTC" in said
+
+
+def test_an_exit_that_waits_for_approval_has_no_end(desk, chat, asking):
+    desk.place()
+    desk.pump()
+    telegram(desk.owner)
+    Order.objects.update(strategy="mr")
+    asking.send(action="close", size=None)
+    send_all()
+    assert "on its page: it closes, and waits." in texts(chat)[-1]
+
+
+@pytest.mark.parametrize("decide", [signals.approve, signals.decline])
+def test_what_was_decided_before_it_was_told_is_not_told(desk, chat, asking, decide):
+    telegram(desk.owner)
+    decide(asking.send(), actor=desk.owner)
+    send_all(rounds=3)
+    assert not [said for said in texts(chat) if "Waits" in said]
 
 
 def unknown_order(desk):

@@ -1,4 +1,4 @@
-"""What the person should look at: orders in doubt, limits near, Breaks, unmapped symbols, files that wait, health."""
+"""What the person should look at: signals, orders in doubt, limits near, Breaks, unmapped symbols, files, health."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tradershub import health
 from tradershub.reports.parts import breaks_address, open_breaks, unmapped_symbols
 from tradershub.reports.tables import Row
 from trading import queries
-from trading.models import Flattening, Lane, Order
+from trading.models import Flattening, Lane, Order, Signal
 
 State = StatementImport.State
 OVER = (State.REFUSED, State.FAILED)
@@ -45,6 +45,7 @@ def what_needs(user: Any, states: Collection[AccountState]) -> list[Need]:
     """Everything that waits for this person, of these accounts; empty when all is well."""
     account_ids = [state.account.pk for state in states]
     return [
+        *_signals(user),
         *_orders(user),
         *_limits(user, states),
         *_connections(user),
@@ -65,6 +66,23 @@ def failing_parts() -> list[str]:
     checks = {name: check for name, check in health.CHECKS.items() if name != "migrations"}
     found = {name: health.outcome(check) for name, check in checks.items()}
     return [f"{name}: {words}" for name, words in found.items() if words != health.OK]
+
+
+def _signals(user: Any) -> list[Need]:
+    """Signals that wait for a person's word."""
+    return [_approval(signal) for signal in queries.for_approval(user)[:AT_MOST]]
+
+
+def _approval(signal: Signal) -> Need:
+    until = signal.approve_until
+    left = f"{_left(until)} left" if until else "It closes, and waits as long as you like"
+    text = f"{signal} waits for approval: {'; '.join(signal.planned)}. {left}."
+    return Need(text, reverse("desk:signal", args=[signal.pk]), "Approve or decline")
+
+
+def _left(until: dt.datetime) -> str:
+    minutes = int((until - timezone.now()).total_seconds() // 60)
+    return "Less than a minute" if minutes < 1 else f"{minutes} min"
 
 
 def _orders(user: Any) -> list[Need]:

@@ -132,7 +132,7 @@ class SignalAdmin(FactsAdmin):
     exclude = ["body", "draft", "planned"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Signal]:
-        return with_orders(super().get_queryset(request).defer("body", "draft"))
+        return with_orders(super().get_queryset(request).defer("body"))
 
     @display(description="Signal", ordering="id")
     def story(self, signal: Signal) -> str:

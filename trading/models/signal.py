@@ -22,6 +22,7 @@ from tradershub.core.validators import above_zero, check_zone
 from tradershub.finance.sizing import SizeIn
 from trading.sources import SOURCES
 from trading.sources.draft import Habits, LevelIn
+from trading.sources.plain import draft_from_plain
 from trading.sources.proof import networks
 
 
@@ -237,6 +238,7 @@ class Signal(OwnedModel):
         indexes = [
             models.Index(fields=["source", "received_at"], name="signal_source_received"),
             models.Index(fields=["state"], name="signal_undone", condition=Q(state="received")),
+            models.Index(fields=["state"], name="signal_asks", condition=Q(state="waiting")),
         ]
         constraints = [
             models.UniqueConstraint(fields=["source", "key"], name="signal_key_unique"),
@@ -271,8 +273,8 @@ class Signal(OwnedModel):
 
     @property
     def approve_until(self) -> dt.datetime | None:
-        """Of one that waits for a person: until when an entry may be approved; an exit always may."""
-        if self.state != self.State.WAITING:
+        """Of an entry that waits for a person: until when it may be approved; an exit always may."""
+        if self.state != self.State.WAITING or draft_from_plain(self.draft).is_exit:
             return None
         return self.received_at + dt.timedelta(seconds=self.source.approve_within)
 
