@@ -7,6 +7,7 @@ import time
 
 import pytest
 from django_otp.oath import TOTP
+from playwright.sync_api import expect
 
 from risk import kill_switch
 from tests.browser import test_ticket
@@ -90,3 +91,12 @@ def test_who_sets_up_an_app_on_its_page_releases_with_its_code(
     assert not kill_switch.engaged_for(owner).engaged
     assert len(faults) == 2 and all("403 (Forbidden)" in fault for fault in faults)
     faults.clear()  # the browser's word for a page that asks for the code
+
+
+@pytest.mark.parametrize("width", [1024, 1280, 1366, 1600])
+def test_stop_is_on_the_screen_beside_many_actions(open_page, account, width):
+    page = open_page(f"/accounts/account/{account.pk}/change/", size=(width, 800))
+    expect(page.get_by_role("link", name="Close the account")).to_be_in_viewport(ratio=1)
+    expect(page.locator(".trading-stop button")).to_be_in_viewport(ratio=1)
+    assert page.locator(".trading-stop button").bounding_box()["y"] < 40
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= width
