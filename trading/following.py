@@ -155,7 +155,7 @@ class Following:
         self.feed = self.feed or feed_of(self.connection)
         if self.feed:
             return self.feed.quotes(timezone.now())
-        symbols = _symbols_in_use(self.accounts)
+        symbols = _symbols_in_use(self.accounts) if self.accounts else []
         return self.adapter(self.accounts[0]).quotes(symbols) if symbols else []
 
     def _look_at(self, account: Account) -> None:

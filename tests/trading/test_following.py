@@ -111,6 +111,13 @@ def test_prices_of_the_pairs_that_convert_what_is_traded_are_kept(account, platf
     assert kept == {"USDJPY", "EURUSD", "EURJPY"}
 
 
+def test_a_connection_whose_last_account_is_closed_has_no_fault(account, followed):
+    account.status = account.Status.CLOSED
+    account.save()
+    followed.turn()
+    assert link(account).fault == ""
+
+
 def test_what_an_adapter_raises_is_told_and_passes(account, platform, followed):
     platform.failing = ZeroDivisionError("a secret")
     followed.turn()
