@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from risk.allowances import Allowance
 from risk.models import Hold, Reservation, Usage
-from tradershub.core.fields import SCALE, RateField
+from tradershub.core.fields import SCALE, RateField, largest
 from tradershub.core.prepared import first, prepared
 from tradershub.finance.decimals import ONE, ZERO
 
@@ -74,7 +74,10 @@ def take(
     amount = _up(allowance.amount)
     more = _missing(amount, held)
     used = _up(allowance.used)
-    room = Usage.objects.filter(pk=usage.pk, reserved__lte=_down(allowance.ceiling) - used - more)
+    most = _down(allowance.ceiling) - used - more
+    if most < ZERO:  # nothing fits, and the part may be more than the database could keep
+        return False
+    room = Usage.objects.filter(pk=usage.pk, reserved__lte=min(most, largest(connection.vendor)))
     if not room.update(used=used, reserved=F("reserved") + exact(more)):
         return False
     _hold_more(usage, amount, reservation=reservation, held=held)

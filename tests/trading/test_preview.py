@@ -13,6 +13,7 @@ from risk.models import Limit, Reservation, RiskEvent, Usage
 from tests.desk.papers import PaperTrader
 from tradershub.core.errors import BadInput
 from tradershub.finance.sizing import SizeIn
+from trading import services
 from trading.models import Order
 from trading.preview import preview
 from trading.sources.draft import Size
@@ -89,6 +90,16 @@ def test_a_commission_in_the_quote_currency_is_converted_by_the_symbols_own_pric
     now = {"at": timezone.now(), "source": "test"}
     Quote.objects.update_or_create(symbol=yen, defaults={"bid": "150", "ask": "150", **now})
     assert seen(trader, symbol="USDJPY").facts.costs == D(100)
+
+
+def test_a_size_beyond_what_the_database_keeps_is_refused_with_its_figures(trader):
+    """999,999,999 lots of 100,000 at 1.1001, of which a hundredth is margin: 1,100 billion."""
+    refusal = seen(trader, "999999999").verdict.refusal
+    assert (refusal.code, refusal.figures["asked"]) == ("MARGIN", "1100099998899.9")
+    order = services.place_by_hand(
+        trader.account, actor=trader.user, symbol="EURUSD", side="buy", lots=D(999_999_999)
+    )
+    assert (order.state, order.code) == ("blocked", "MARGIN")
 
 
 def test_what_no_broker_has_is_refused(trader):
