@@ -1,4 +1,4 @@
-"""Limits and the kill switch over the API."""
+"""Limits, pauses for news and refusals over the API."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from ninja import Field, Query, Router, Schema, Status
 
 from accounts.models import Account
 from brokers.models import Instrument
-from risk import blackouts, kill_switch, queries, services
+from risk import blackouts, queries, services
 from risk.kinds import Basis, Kind, Scope, Trail
-from risk.models import Blackout, KillSwitch, Limit, RiskEvent
+from risk.models import Blackout, Limit, RiskEvent
 from tradershub.core.api import (
     GivenMoment,
     Input,
@@ -26,7 +26,6 @@ from tradershub.core.api import (
     one_of,
     page_of,
 )
-from tradershub.core.errors import BadInput
 
 router = Router(tags=["Risk"])
 
@@ -249,77 +248,3 @@ def list_risk_events(request: HttpRequest, query: Annotated[EventQuery, Query()]
     user = allow(request, "risk.view_riskevent")
     given = query.dict(exclude={"limit", "cursor"}, exclude_none=True)
     return page_of(RiskEvent.objects.for_user(user).filter(**given), query)
-
-
-ScopeName = Literal["all", "owner", "account", "strategy", "source"]
-
-
-class StopIn(Input):
-    scope: ScopeName = Field("owner", description="owner: all of your accounts")
-    account_id: int | None = None
-    key: str = Field("", max_length=100, description="Of the strategy or source")
-    reason: str = ""
-
-
-class SwitchOut(Schema):
-    scope: str
-    key: str
-    engaged: bool
-    epoch: int
-    reason: str
-    by: str
-    changed_at: Moment | None
-
-
-class StandingOut(Schema):
-    engaged: bool
-    scope: str
-    reason: str
-    switches: list[SwitchOut]
-
-
-@router.get("/kill-switch", response=StandingOut, summary="Say what is stopped")
-def read_kill_switch(request: HttpRequest) -> Any:
-    user = allow(request, "risk.view_killswitch")
-    return _standing(user)
-
-
-@router.post("/kill-switch/engage", response=StandingOut, summary="Stop trading")
-def engage_kill_switch(request: HttpRequest, body: StopIn) -> Any:
-    user = allow(request, "risk.change_killswitch")
-    kill_switch.engage(_scope(body, user), actor=user, reason=body.reason)
-    return _standing(user)
-
-
-@router.post("/kill-switch/release", response=StandingOut, summary="Let trading go on")
-def release_kill_switch(request: HttpRequest, body: StopIn) -> Any:
-    user = allow(request, "risk.change_killswitch")
-    kill_switch.release(_scope(body, user), actor=user, reason=body.reason)
-    return _standing(user)
-
-
-def _scope(body: StopIn, user: Any) -> kill_switch.Scope:
-    if body.scope == "all":
-        return kill_switch.ALL
-    if body.scope == "owner":
-        return kill_switch.of_owner(user)
-    if body.scope == "account":
-        if body.account_id is None:
-            raise BadInput("Expected the id of the account", param="account_id")
-        accounts = Account.objects.for_user(user)
-        return kill_switch.of_account(one(accounts, body.account_id, what="account"))
-    if not body.key:
-        raise BadInput(f"Expected the key of the {body.scope}", param="key")
-    of = kill_switch.of_strategy if body.scope == "strategy" else kill_switch.of_source
-    return of(user, body.key)
-
-
-def _standing(user: Any) -> dict[str, Any]:
-    standing = kill_switch.engaged_for(user)
-    switches: list[KillSwitch] = list(kill_switch.switches_of(user))
-    return {
-        "engaged": standing.engaged,
-        "scope": standing.scope,
-        "reason": standing.reason,
-        "switches": switches,
-    }

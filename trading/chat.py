@@ -23,12 +23,12 @@ from accounts.valuation import states_of
 from brokers.models import Connection
 from risk import kill_switch
 from risk.kill_switch import Scope
-from strategies.models import Strategy
+from strategies.queries import by_key
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput, Conflict, HubError, NotAllowed
 from tradershub.core.formats import lots, money, plain, signed
 from tradershub.core.persons import may_log_in
-from trading import flattening, queries
+from trading import flattening, queries, stops
 from trading.following import AWAY
 from trading.models import Order
 
@@ -277,8 +277,8 @@ def _scope(owner: Any, name: str, *, strategies: bool = False) -> Scope:
     for account in _open(owner):
         if wanted in (account.name.casefold(), account.number.casefold()):
             return kill_switch.of_account(account)
-    if strategies and Strategy.objects.for_user(owner).filter(key=name).exists():
-        return kill_switch.of_strategy(owner, name)
+    if strategies and by_key(owner, name):
+        return stops.named(owner, kill_switch.ScopeKind.STRATEGY, name)
     what = "account or strategy" if strategies else "account"
     known = ", ".join(account.name or account.number for account in _open(owner)[:10]) or "none"
     raise BadInput(f'There is no open {what} "{name[:40]}" of yours. Accounts: {known}.')

@@ -9,13 +9,16 @@ from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from accounts.notify import named
 from risk import kill_switch
 from risk.hooks import kill_switch_engaged
 from risk.models import KillSwitch
-from tests.factories import make_account, make_owner
+from tests.factories import make_account, make_owner, make_strategy
 from tradershub.core.errors import BadInput, NotAllowed
 from tradershub.core.models import AuditEntry
+from tradershub.reports.needs import what_needs
 from tradershub.roles import set_up_groups
+from trading.models import SignalSource
 
 pytestmark = pytest.mark.django_db
 REASON = "the news is over"
@@ -161,6 +164,37 @@ def test_the_command_stops_one_account_or_one_person(account):
             run("on", *words)
 
 
+def test_the_command_stops_and_releases_a_strategy_and_a_source(account):
+    make_strategy(account.owner, "mr")
+    source = SignalSource.objects.create(name="charts", owner=account.owner)
+    for option, key, words in (
+        ("--strategy", "mr", "strategy mr"),
+        ("--source", source.uid, "source charts"),
+    ):
+        assert words in run("on", option, key)
+        assert not kill_switch.file_is_there()
+        standing = kill_switch.standing(account, strategy="mr", source=source.uid)
+        assert standing.engaged
+        assert f"{words} of ada" in run("status")
+        run("off", option, key, "--owner", "ada", "--reason", REASON)
+        assert not kill_switch.standing(account, strategy="mr", source=source.uid).engaged
+        with pytest.raises(CommandError, match="nobody has"):
+            run("on", option, "nope")
+        with pytest.raises(CommandError, match="There is no"):
+            run("on", option, "nope", "--owner", "ada")
+    with pytest.raises(CommandError, match="Expected one of"):
+        run("on", "--strategy", "mr", "--source", source.uid)
+
+
+def test_a_strategy_of_two_persons_takes_its_owner(account):
+    for owner in (account.owner, make_owner(username="bob")):
+        make_strategy(owner, "mr")
+    with pytest.raises(CommandError, match="Expected --owner: several people have"):
+        run("on", "--strategy", "mr")
+    run("on", "--strategy", "mr", "--owner", "bob")
+    assert not kill_switch.standing(account, strategy="mr").engaged
+
+
 def test_the_file_stands_when_the_database_cannot_be_told(monkeypatch):
     from django.db import OperationalError
 
@@ -203,6 +237,33 @@ def test_releasing_takes_a_reason(account):
     assert not kill_switch.standing(account).engaged
 
 
+def test_the_page_names_each_stop_and_releases_it(account):
+    client = browser(account.owner)
+    for scope in (kill_switch.of_strategy(account.owner, "mr"), kill_switch.of_account(account)):
+        kill_switch.engage(scope, actor=account.owner)
+    page = client.get("/reports/risk/").content.decode()
+    assert "Strategy mr, since" in page
+    assert all(need in page for need in ("strategy mr</option>", f"{named(account)}</option>"))
+    row = KillSwitch.objects.get(scope="strategy")
+    said = client.post("/release", {"switch": row.pk, "reason": REASON}, follow=True)
+    assert "Released: strategy mr." in said.content.decode()
+    assert not kill_switch.standing(make_account(owner=account.owner), strategy="mr").engaged
+    assert kill_switch.standing(account).engaged
+
+    others = KillSwitch.objects.get(scope="account")
+    stranger = browser(member("bob"))
+    for pk in (others.pk, "file", "x", 9999):
+        stranger.post("/release", {"switch": pk, "reason": REASON})
+    assert kill_switch.standing(account).engaged
+
+
+def test_a_stop_of_something_alone_needs_the_person(account):
+    kill_switch.engage(kill_switch.of_strategy(account.owner, "mr"), actor=account.owner)
+    [need] = what_needs(account.owner, [])
+    assert need.text.startswith("Stopped: strategy mr, by ada.")
+    assert need.link == "/reports/risk/"
+
+
 def test_neither_a_link_nor_a_viewer_nor_a_stranger_stops_anything(account):
     assert browser(account.owner).get("/stop").status_code == 405
     assert browser(member("viewer", "Viewer")).post("/stop").status_code == 403
@@ -237,6 +298,19 @@ def test_the_api_says_engages_and_releases(account):
     def post(path, **body):
         return program.post(f"/api/v1/kill-switch/{path}", body, content_type="application/json")
 
+    make_strategy(account.owner, "mr")
+    source = SignalSource.objects.create(name="charts", owner=account.owner)
+    for scope, key in (("strategy", "mr"), ("source", source.uid)):
+        refused = post("engage", scope=scope, key="nope")
+        assert refused.status_code == 422 and key in refused.json()["error"]["message"]
+        assert not KillSwitch.objects.filter(scope=scope).exists()
+        assert post("engage", scope=scope, key=key).json()["scope"] == scope
+        assert post("release", scope=scope, key="nope", reason=REASON).status_code == 422
+        assert post("release", scope=scope, key=key, reason=REASON).json()["engaged"] is False
+    gone = kill_switch.of_strategy(account.owner, "gone")
+    kill_switch.engage(gone, actor=account.owner)
+    body = {"scope": "strategy", "key": "gone", "reason": REASON}
+    assert post("release", **body).json()["engaged"] is False
     assert post("engage", reason="news").json()["scope"] == "owner"
     assert post("engage", scope="account", account_id=make_account().pk).status_code == 404
     assert post("engage", scope="all").status_code == 403

@@ -11,8 +11,9 @@ from django.views.decorators.http import require_POST
 
 from accounts.models import Account
 from risk import kill_switch
-from risk.kill_switch import Scope
+from risk.kill_switch import Scope, ScopeKind
 from tradershub.core.errors import HubError
+from trading import stops
 
 MAY = "risk.change_killswitch"
 
@@ -43,11 +44,13 @@ def _switched(request: HttpRequest, *, engaged: bool) -> HttpResponse:
         messages.error(request, refusal.message)
     else:
         done = "Stopped. Nothing is sent but cancels and closes" if engaged else "Released"
-        messages.success(request, f"{done}: {_words(scope)}.")
+        messages.success(request, f"{done}: {stops.in_words(scope)}.")
     return HttpResponseRedirect(_back(request))
 
 
 def _scope(request: HttpRequest) -> Scope:
+    if pk := request.POST.get("switch"):
+        return _stopped(request, pk)
     kind = request.POST.get("scope", "owner")
     if kind == "all":
         return kill_switch.ALL
@@ -61,10 +64,15 @@ def _scope(request: HttpRequest) -> Scope:
     return kill_switch.of_owner(request.user)
 
 
-def _words(scope: Scope) -> str:
-    if scope.kind == "owner":
-        return "all of your accounts"
-    return "everybody's trading" if scope == kill_switch.ALL else "the account"
+def _stopped(request: HttpRequest, pk: str) -> Scope:
+    """What a switch stops; "file" is everything, with the file. Raises HubError."""
+    if pk == "file":
+        return kill_switch.ALL
+    mine = kill_switch.switches_of(request.user)
+    row = mine.filter(pk=int(pk)).first() if pk.isdecimal() and len(pk) < 19 else None
+    if row is None:
+        raise HubError("There is no such stop of yours")
+    return Scope(ScopeKind(row.scope), row.key)
 
 
 def _back(request: HttpRequest) -> str:

@@ -15,12 +15,14 @@ from accounts.models import Channel, StatementImport
 from accounts.valuation import AccountState
 from brokers.connecting import expiring
 from brokers.models import Connection, Platform
+from risk.kill_switch import Scope, ScopeKind
 from risk.kinds import KINDS, Kind
+from risk.models import KillSwitch
 from risk.queries import Use, uses
 from tradershub import health
 from tradershub.reports.parts import breaks_address, open_breaks, unmapped_symbols
 from tradershub.reports.tables import Row
-from trading import queries
+from trading import queries, stops
 from trading.models import Flattening, Lane, Order, Signal
 
 State = StatementImport.State
@@ -46,6 +48,7 @@ def what_needs(user: Any, states: Collection[AccountState]) -> list[Need]:
     account_ids = [state.account.pk for state in states]
     return [
         *_signals(user),
+        *_stops(user),
         *_orders(user),
         *_limits(user, states),
         *_connections(user),
@@ -83,6 +86,19 @@ def _approval(signal: Signal) -> Need:
 def _left(until: dt.datetime) -> str:
     minutes = int((until - timezone.now()).total_seconds() // 60)
     return "Less than a minute" if minutes < 1 else f"{minutes} min"
+
+
+def _stops(user: Any) -> list[Need]:
+    """What is stopped alone; a stop of all stands at the top of every page."""
+    rows = KillSwitch.objects.filter(owner_id=user.pk, engaged=True).exclude(scope=ScopeKind.OWNER)
+    return [_stop(row) for row in rows[:AT_MOST]]
+
+
+def _stop(row: KillSwitch) -> Need:
+    because = f" {row.reason}." if row.reason else ""
+    words = stops.in_words(Scope(ScopeKind(row.scope), row.key))
+    text = f"Stopped: {words}, by {row.by}.{because}"
+    return Need(text, reverse("reports:page", args=["risk"]), "Let it go on")
 
 
 def _orders(user: Any) -> list[Need]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.urls import reverse
 
 from accounts.valuation import states_of
 from risk import kill_switch, queries
+from risk.kill_switch import Scope, ScopeKind
 from risk.kinds import KINDS, Kind
-from risk.models import RiskEvent
+from risk.models import KillSwitch, RiskEvent
 from risk.queries import Use
 from tradershub.core import formats
 from tradershub.core.persons import is_administrator
 from tradershub.reports import tables
 from tradershub.reports.base import ACCOUNTS, BROKER, PERIOD, Content, Figure, Notice, Report
 from tradershub.reports.tables import Column, ListRows, Row, Table
+from trading import stops
 
 EVENTS_SHOWN = 200
 
@@ -50,7 +54,8 @@ class Risk(Report):
             context={
                 "uses": [use for use in found if use.share is not None or use.reason],
                 "standing": standing,
-                "switches": [s for s in kill_switch.switches_of(user) if s.engaged],
+                "stops": _stops(user),
+                "by_file": kill_switch.file_is_there(),
                 "own_accounts": self.filters.all_accounts,
                 "is_administrator": is_administrator(user),
             },
@@ -59,6 +64,12 @@ class Risk(Report):
     def _events(self):
         rows = queries.events_of(self.filters.user)
         return rows.filter(self.filters.moments("at"), account__in=self.filters.account_ids)
+
+
+def _stops(user: Any) -> list[tuple[KillSwitch, str]]:
+    """What is stopped, each with its name."""
+    rows = [row for row in kill_switch.switches_of(user) if row.engaged]
+    return [(row, stops.in_words(Scope(ScopeKind(row.scope), row.key))) for row in rows]
 
 
 NO_LIMITS = Notice(

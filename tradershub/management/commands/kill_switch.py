@@ -12,15 +12,19 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
+from django.db.models import Q
 
 from accounts.models import Account
 from risk import kill_switch
-from risk.kill_switch import ALL, Scope
+from risk.kill_switch import ALL, Scope, ScopeKind
 from risk.models import KillSwitch
+from strategies.models import Strategy
 from tradershub.core.errors import HubError
 from tradershub.core.logs import quietly
-from trading import flattening
-from trading.models import Flattening
+from trading import flattening, stops
+from trading.models import Flattening, SignalSource
+
+NARROW = ("account", "strategy", "source")
 
 
 class Command(BaseCommand):
@@ -31,6 +35,10 @@ class Command(BaseCommand):
         parser.add_argument("what", choices=["on", "off", "status"])
         parser.add_argument("--account", type=int, metavar="N", help="Only the account of this id")
         parser.add_argument("--owner", metavar="USER", help="Only the accounts of this user")
+        parser.add_argument("--strategy", metavar="KEY", help="Only the strategy of this key")
+        parser.add_argument(
+            "--source", metavar="ID", help="Only the source of signals with this id in its address"
+        )
         parser.add_argument("--reason", default="", metavar="TEXT", help="Needed to let it go on")
         parser.add_argument(
             "--flatten",
@@ -39,8 +47,9 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["account"] and options["owner"]:
-            raise CommandError("Expected --account or --owner, found both.")
+        given = [name for name in NARROW if options[name]]
+        if len(given) > 1 or options["account"] and options["owner"]:
+            raise CommandError("Expected one of --account, --owner, --strategy and --source.")
         if options["flatten"] and options["what"] != "on":
             raise CommandError("Expected --flatten with on.")
         try:
@@ -51,12 +60,12 @@ class Command(BaseCommand):
 
     def _on(self, options: dict[str, Any]) -> None:
         """The file first: it stops this machine even where the database cannot be reached."""
-        is_all = not options["account"] and not options["owner"]
+        is_all = not any(options[name] for name in (*NARROW, "owner"))
         reason = options["reason"] or "by command"
         if is_all:
             kill_switch.write_file(reason)
         try:
-            scope = _scope(options)
+            scope = _scope(options, stops.named)
             if options["flatten"]:
                 self._flatten(scope, reason)
                 return
@@ -79,7 +88,7 @@ class Command(BaseCommand):
         self.stdout.write("The running keeper does it. kill_switch status says how far it is.")
 
     def _off(self, options: dict[str, Any]) -> None:
-        scope = _scope(options)
+        scope = _scope(options, stops.stopped)
         epoch = kill_switch.release(scope, actor=_who(), reason=options["reason"])
         self.stdout.write(f"Released: {_words(scope)} (epoch {epoch}). What was stopped stays so.")
 
@@ -89,7 +98,7 @@ class Command(BaseCommand):
         rows = KillSwitch.objects.filter(engaged=True)
         for row in rows:
             why = f": {row.reason}" if row.reason else ""
-            words = _words(Scope(kill_switch.ScopeKind(row.scope), row.key))
+            words = _words(Scope(ScopeKind(row.scope), row.key))
             self.stdout.write(
                 f"stopped  {words}, since {row.changed_at:%Y-%m-%d %H:%M} UTC by {row.by}{why}"
             )
@@ -99,21 +108,45 @@ class Command(BaseCommand):
             self.stdout.write(f"{row}, {row.in_words()}")
 
 
-def _scope(options: dict[str, Any]) -> Scope:
+def _scope(options: dict[str, Any], by_key: stops.ByKey) -> Scope:
     if options["account"]:
         account = Account.objects.filter(pk=options["account"]).first()
         if account is None:
             raise CommandError(f"There is no account with the id {options['account']}.")
         return kill_switch.of_account(account)
+    for kind in (ScopeKind.STRATEGY, ScopeKind.SOURCE):
+        if key := options[kind.value]:
+            return by_key(_owner_of(kind, key, options), kind, key)
+    return kill_switch.of_owner(_person(options["owner"])) if options["owner"] else ALL
+
+
+def _person(name: str) -> Any:
+    found = get_user_model().objects.filter(username=name).first()
+    if found is None:
+        raise CommandError(f'There is no user "{name}".')
+    return found
+
+
+def _owner_of(kind: ScopeKind, key: str, options: dict[str, Any]) -> Any:
+    """Whose strategy or source it is: as named, else the only person who has it, or has it stopped."""
     if options["owner"]:
-        people = get_user_model().objects.filter(username=options["owner"])
-        if not people:
-            raise CommandError(f'There is no user "{options["owner"]}".')
-        return kill_switch.of_owner(people[0])
-    return ALL
+        return _person(options["owner"])
+    rows = {
+        ScopeKind.STRATEGY: Strategy.objects.filter(key__iexact=key),
+        ScopeKind.SOURCE: SignalSource.objects.filter(uid=key),
+    }
+    stopped = KillSwitch.objects.filter(scope=kind.value, key__endswith=f":{key}", engaged=True)
+    theirs = Q(pk__in=rows[kind].values("owner")) | Q(pk__in=stopped.values("owner_id"))
+    people = get_user_model().objects.filter(theirs)
+    if len(people) != 1:
+        found = "nobody has" if not people else "several people have"
+        raise CommandError(f'Expected --owner: {found} a {kind.value} "{key}".')
+    return people[0]
 
 
 def _words(scope: Scope) -> str:
+    if scope.kind in stops.OF:
+        return f"{stops.in_words(scope)} of {get_user_model().objects.get(pk=scope.owner_id)}"
     return "everything" if scope == ALL else f"{scope.kind.value} {scope.key}"
 
 
