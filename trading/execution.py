@@ -128,6 +128,8 @@ def way_to(account: Account) -> Way:
     if differs := _stranger(account, found):
         reports.halt(account, because=differs)
         return Way(None, fault=Unavailable(differs, code="WRONG_ACCOUNT"))
+    if otherwise := _other_mode(account, found):
+        reports.halt(account, because=otherwise)
     return Way(adapter, watermark=found.watermark)
 
 
@@ -141,6 +143,16 @@ def _stranger(account: Account, found: AccountReport) -> str:
     ]
     wrong = [f"{name} {theirs}, expected {ours}" for name, ours, theirs in pairs if ours != theirs]
     return f"The platform answered for another account: {', '.join(wrong)}" if wrong else ""
+
+
+def _other_mode(account: Account, found: AccountReport) -> str:
+    """How the platform keeps positions, where a person or a file said it otherwise; empty where it does not.
+
+    An assumed mode gives way when the account is looked at.
+    """
+    if account.mode_is_assumed or account.mode == found.mode:
+        return ""
+    return f"The account is {found.mode} at its platform, {account.mode} in the books: set its mode"
 
 
 # -- To the broker -----------------------------------------------------------------------------

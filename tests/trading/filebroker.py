@@ -86,6 +86,8 @@ class FileAdapter(Adapter):
         modes=frozenset(Mode), proof=Tier.A, finds_closed=True, refuses_repeats="never"
     )
 
+    mode = Mode.HEDGING
+
     def __init__(self, ledger: Ledger, *, number: str = NUMBER) -> None:
         super().__init__(Line(settings=None, number=NUMBER, live=False), session=None)
         self.ledger = ledger
@@ -219,7 +221,7 @@ class FileAdapter(Adapter):
 
     def account(self):
         return AccountReport(
-            number=self.number, currency="USD", mode=Mode.HEDGING, live=False,
+            number=self.number, currency="USD", mode=self.mode, live=False,
             balance=Decimal(100_000), at=now(), watermark=str(len(self.ledger.lines())),
         )  # fmt: skip
 

@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 
-from accounts.models import Deal, Position
+from accounts.models import Account, Deal, Position
 from brokers.adapters.errors import KeyRefused
 from risk import kill_switch
 from tests.trading.filebroker import FileAdapter
@@ -534,3 +534,24 @@ def test_the_mirror_takes_over_what_was_believed_not_sent(desk):
     desk.adapter.place(tickets.ticket_of(order))
     look(desk.account, desk.adapter)
     assert (desk.state(order), order.code) == ("working", "LATE")
+
+
+@pytest.mark.parametrize(
+    ("booked", "is_assumed", "is_held"),
+    [("netting", False, True), ("netting", True, False), ("hedging", False, False)],
+)
+def test_entries_are_held_where_the_platform_keeps_positions_in_another_way(
+    desk, booked, is_assumed, is_held
+):
+    desk.place("1")
+    desk.pump()
+    Account.objects.update(mode=booked, mode_is_assumed=is_assumed)
+    desk.account.refresh_from_db()
+    entry, leave = desk.place("2"), desk.place("1", side="sell", reduces=True)
+    desk.pump()
+    assert desk.state(leave) == "filled"
+    assert desk.state(entry) == ("queued" if is_held else "filled")
+    if is_held:
+        assert Lane.objects.get().halted_because == (
+            "The account is hedging at its platform, netting in the books: set its mode"
+        )

@@ -22,7 +22,7 @@ D = Decimal
 def charts(desk, monkeypatch):
     monkeypatch.setattr(receiving, "enqueue", lambda *args, **kwargs: "")
     monkeypatch.setattr(signals, "enqueue", lambda *args, **kwargs: "")
-    desk.account.mode = Account.Mode.NETTING
+    desk.account.mode = desk.adapter.mode = Account.Mode.NETTING
     desk.account.save()
     return Charts(desk)
 

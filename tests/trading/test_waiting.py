@@ -153,6 +153,7 @@ def test_a_closing_on_its_way_is_not_closed_again_and_its_rest_is_not_forgotten(
 
 def test_on_one_position_for_all_no_more_is_closed_than_nobody_closes_yet(charts, desk):
     Account.objects.update(mode="netting")
+    desk.account.mode = desk.adapter.mode = "netting"
     charts.send(size="3")
     order_row(charts, "unknown", side="sell", reduces=True, lots="1", strategy="")
     signal = charts.signal(action="close", size=None)
