@@ -19,6 +19,7 @@ from django.utils import timezone
 from accounts.models import Account, Position
 from brokers.adapters.base import Adapter
 from brokers.adapters.messages import Duration, Kind
+from brokers.contracts import terms_on
 from brokers.models import BrokerSymbol
 from brokers.platforms import PLATFORMS
 from risk import gate, kill_switch
@@ -411,7 +412,8 @@ def close_position(
     """Close it at the market, or `lots` of it; all closings together never take more than there is.
 
     Raises Conflict where it is closed, where closings under way take all of it, and for the same closing by hand
-    a moment ago where neither names a token: it was sent twice.
+    a moment ago where neither names a token: it was sent twice. BadInput for more than is left, and for a part
+    between two steps of the broker's terms; all that is left is none.
     """
     is_nameless = not token and origin is None
     origin = origin or Origin(HAND, token or new_token())
@@ -425,6 +427,8 @@ def close_position(
         raise Conflict(_why_not_closed(position))
     if lots is not None and lots > left:
         raise BadInput(f"Expected at most {plain(left)} lots, found {plain(lots)}", param="lots")
+    if lots is not None and lots != left:
+        _refuse_between_steps(position.symbol, lots)
     if is_nameless:
         _refuse_twin(position, left if lots is None else lots)
     return ask(
@@ -438,6 +442,14 @@ def close_position(
         reduces=True,
         **details,
     )
+
+
+def _refuse_between_steps(symbol: BrokerSymbol, lots: Decimal) -> None:
+    """The broker would; without terms nobody knows, and the broker says."""
+    terms = terms_on([symbol], timezone.now().date()).get(symbol.pk)
+    if terms and lots % terms.lot_step:
+        step = f"Expected lots in steps of {plain(terms.lot_step)}"
+        raise BadInput(f"{step}, or all that is open; found {plain(lots)}", param="lots")
 
 
 def _refuse_twin(position: Position, lots: Decimal) -> None:

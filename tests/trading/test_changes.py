@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import Account, Position
 from accounts.valuation import states_of
 from brokers.adapters.messages import DealReport
-from brokers.models import Quote
+from brokers.models import Quote, SymbolTerms
 from risk import kill_switch
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.once import once
@@ -410,6 +410,15 @@ def test_a_position_is_closed_and_never_turned_over(desk, position):
     assert position.open_volume == 0
     with pytest.raises(Conflict, match="closed already"):
         services.close_position(position, actor=desk.owner)
+
+
+def test_a_part_between_two_steps_is_not_sent_but_all_of_it_is(desk, position):
+    SymbolTerms.objects.filter(symbol=desk.symbol).update(lot_step=1, lot_min=1)
+    with pytest.raises(BadInput, match="lots in steps of 1, .* found 0.5") as refusal:
+        services.close_position(position, actor=desk.owner, lots=D("0.5"))
+    assert refusal.value.param == "lots" and not Order.objects.filter(reduces=True).exists()
+    Position.objects.update(open_volume=D("1.5"))
+    assert services.close_position(position, actor=desk.owner, lots=D("1.5")).lots == D("1.5")
 
 
 def test_the_same_closing_without_a_token_is_not_done_twice(desk, position):

@@ -115,6 +115,7 @@ class Broker(Exchange):
                 raise Refused("UNITS_INVALID", facts)
             if lots > abs(held):
                 raise Refused("CLOSE_TRADE_UNITS_EXCEED_TRADE_SIZE", facts)
+            reader.refuse_fractions(trade["instrument"], lots, facts)
             side: Side = "sell" if held > 0 else "buy"
             return _market(
                 trade["instrument"],
@@ -285,6 +286,7 @@ class Broker(Exchange):
                 raise Refused("UNITS_INVALID", facts)
             if lots > held:
                 raise Refused("CLOSEOUT_POSITION_UNITS_EXCEED_POSITION_SIZE", facts)
+            reader.refuse_fractions(instrument, lots, facts)
             away: Side = "sell" if side == "long" else "buy"
             return _market(instrument, away, lots, facts, reason="POSITION_CLOSEOUT")
 

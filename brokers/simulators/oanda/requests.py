@@ -154,13 +154,18 @@ class Reader:
         if not signed:
             raise Refused("UNITS_INVALID", facts)
         facts["units"] = units(signed)
-        if round_to_step(signed, Decimal(1).scaleb(-instrument.unit_digits)) != signed:
-            raise Refused("UNITS_PRECISION_EXCEEDED", facts)
+        self.refuse_fractions(instrument.name, signed, facts)
         if abs(signed) < instrument.least:
             raise Refused("UNITS_MIMIMUM_NOT_MET", facts)
         if abs(signed) > instrument.most:
             raise Refused("UNITS_LIMIT_EXCEEDED", facts)
         return signed
+
+    def refuse_fractions(self, name: str, signed: Decimal, facts: Plain) -> None:
+        """Raises Refused for more digits than the instrument's units have."""
+        step = Decimal(1).scaleb(-self.instruments[name].unit_digits)
+        if round_to_step(signed, step) != signed:
+            raise Refused("UNITS_PRECISION_EXCEEDED", facts)
 
     def _position_fill(
         self, fill: str, instrument: Instrument, side: Side, facts: Plain

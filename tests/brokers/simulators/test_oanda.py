@@ -236,6 +236,17 @@ def test_too_many_units_close_nothing(desk):
     assert answer.json()["errorCode"] == "CLOSE_TRADE_UNITS_EXCEED_TRADE_SIZE"
 
 
+def test_a_part_of_a_unit_is_refused_and_closes_nothing(desk):
+    trade = desk.filled("1000")["id"]
+    for path, units in (
+        (f"/trades/{trade}/close", "units"),
+        ("/positions/EUR_USD/close", "longUnits"),
+    ):
+        answer = desk.send("PUT", path, {units: "400.5"})
+        assert "UNITS_PRECISION_EXCEEDED" in answer.text
+    assert desk.get(f"/trades/{trade}")["trade"]["currentUnits"] == "1000"
+
+
 def test_dependent_orders_absent_stay_null_go_objects_come(desk):
     trade = desk.filled("1000")["id"]
 
