@@ -19,6 +19,7 @@ from brokers.connecting import open_adapter, open_connection
 from brokers.models import Broker, BrokerSymbol, Connection, Instrument, SymbolTerms
 from brokers.services import open_broker
 from tradershub.core.audit import record
+from tradershub.core.errors import BadInput
 from tradershub.finance.decimals import ZERO
 from tradershub.finance.money import currency_digits
 from tradershub.finance.venue.rules import AccountRules, Protection
@@ -51,6 +52,10 @@ def open_paper_venue(
     those of PaperSettings. Raises BadInput for a name that is taken or a wrong setting.
     """
     name = name.strip()
+    if Broker.objects.filter(name__iexact=f"Paper: {name}").exists():
+        raise BadInput(
+            f'There is a paper account "{name}" already: expected another name', param="name"
+        )
     copied = {field: getattr(like, field) for field in COPIED} if like else {}
     broker = open_broker(actor=actor, name=f"Paper: {name}", **copied)
     count = _copy_symbols(broker, like) if like else _starter_symbols(broker)

@@ -70,7 +70,11 @@ class Broker(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(Lower("name"), name="broker_name_unique"),
+            models.UniqueConstraint(
+                Lower("name"),
+                name="broker_name_unique",
+                violation_error_message="There is a broker of that name already",
+            ),
             models.CheckConstraint(
                 condition=models.Q(status="closed") | models.Q(closed_at__isnull=True),
                 name="broker_open_has_no_closing_time",

@@ -74,7 +74,7 @@ def test_what_is_wrong_leaves_nothing_behind(owner, wrong, param):
 
 
 def test_a_name_that_is_taken_is_refused(owner):
-    opened(owner)
-    with pytest.raises(BadInput):
+    name = opened(owner).name
+    with pytest.raises(BadInput, match=f'a paper account "{name}" already') as refusal:
         opened(owner)
-    assert Account.objects.count() == 1
+    assert refusal.value.param == "name" and Account.objects.count() == 1

@@ -54,7 +54,7 @@ def test_a_wrong_time_zone_is_refused_in_a_sentence(trader):
 
 
 def test_a_name_is_taken_whatever_its_case(trader, broker):
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInput, match="There is a broker of that name already"):
         open_broker(actor=trader, name="EXAMPLE markets")
 
 
