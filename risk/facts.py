@@ -165,12 +165,14 @@ class Check:
 class Verdict:
     """Every check in order. passed: all did, and what the order may use is reserved under its client id.
 
-    epoch: of the kill switch when it was asked; a later one means that somebody stopped meanwhile.
+    epoch: of the kill switch when it was asked; a later one means that somebody stopped meanwhile. collar: percent
+    that a price may lie from the market by the narrowest limit in force, None without one.
     """
 
     passed: bool
     checks: tuple[Check, ...]
     epoch: int
+    collar: Decimal | None = None
 
     @property
     def refusal(self) -> Check | None:

@@ -546,6 +546,10 @@ def _verdict(question: Question, checks: Sequence[Check]) -> Verdict:
         passed=bool(checks) and all(check.passed for check in checks),
         checks=tuple(checks),
         epoch=question.standing.epoch,
+        collar=min(
+            (limit.value for limit in question.limits if limit.kind == Kind.PRICE_COLLAR),
+            default=None,
+        ),
     )
 
 

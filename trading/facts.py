@@ -13,14 +13,16 @@ from accounts.margin import margin_used
 from accounts.market import Market, market_on
 from accounts.models import Account, AccountTerms, BrokerOrder, Position
 from brokers.connecting import platform_row
+from brokers.contracts import contracts_on
 from brokers.models import BrokerSymbol, Connection, Quote, SymbolTerms
 from risk.conversion import BrokerRates
 from risk.facts import Figure, Intent, OrderFacts, Price
 from risk.kinds import Kind
 from risk.situation import kinds_in_use
 from tradershub.core.prepared import first, prepared
-from tradershub.finance.decimals import HUNDRED, ZERO
-from tradershub.finance.opening import opening_price
+from tradershub.finance.decimals import HUNDRED, ZERO, Rounding, round_to_step
+from tradershub.finance.opening import MARKET, opening_price
+from tradershub.finance.sides import DIRECTION
 from tradershub.finance.terms import BY_TICK, ContractTerms
 from trading.correlations import correlations_of
 from trading.holdings import result_of_day
@@ -138,6 +140,24 @@ def opening_of(order: Order, quote: Quote | None) -> Decimal | None:
         bid=quote.bid if quote else None,
         ask=quote.ask if quote else None,
     )
+
+
+def bound_of(facts: OrderFacts, percent: Decimal) -> Decimal | None:
+    """The worst price, to the tick, that an entry at the market may fill at: so far beyond the price of now.
+
+    None for others, and where no tick is known.
+    """
+    if facts.intent == Intent.EXIT or facts.kind != MARKET or facts.market is None:
+        return None
+    symbol = BrokerSymbol.objects.select_related("instrument").get(pk=facts.symbol_id)
+    contract = contracts_on([symbol], facts.at.date()).get(symbol.pk)
+    if contract is None or not contract.tick_size:
+        return None
+    is_buy = facts.side == Order.Side.BUY
+    price = facts.market.ask if is_buy else facts.market.bid
+    worst = price + DIRECTION[facts.side] * price * percent / HUNDRED
+    towards = Rounding.FLOOR if is_buy else Rounding.CEILING
+    return round_to_step(worst, contract.tick_size, rounding=towards)
 
 
 def _foreign(account: Account) -> int:

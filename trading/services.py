@@ -23,7 +23,7 @@ from brokers.contracts import terms_on
 from brokers.models import BrokerSymbol
 from brokers.platforms import PLATFORMS
 from risk import gate, kill_switch
-from risk.facts import Check
+from risk.facts import Check, OrderFacts, Verdict
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.fields import LotsField
@@ -37,7 +37,7 @@ from tradershub.finance.decimals import ZERO, to_decimal
 from tradershub.finance.sides import OPPOSITE
 from trading import journal, lanes, tickets
 from trading.easing import may_lose_more, risks_more
-from trading.facts import order_facts
+from trading.facts import bound_of, order_facts
 from trading.ids import Origin, client_order_id
 from trading.models import Flattening, Lane, Order, OrderAttempt, OrderCheck
 from trading.states import BEFORE, OPEN, OVER, State
@@ -144,7 +144,8 @@ def decide(order: Order, *, actor: Any = "hub", wakes: bool = True) -> None:
     if order.state != Order.State.RECEIVED:
         return
     now = timezone.now()
-    verdict = gate.authorise(order_facts(order, at=now))
+    facts = order_facts(order, at=now)
+    verdict = gate.authorise(facts)
     refusal = verdict.refusal
     if refusal and refusal.code == lanes.BUSY:
         return  # nothing was reserved: the sweeper asks again
@@ -162,9 +163,19 @@ def decide(order: Order, *, actor: Any = "hub", wakes: bool = True) -> None:
         epoch=verdict.epoch,
         holds=True,
         lane_seq=lanes.next_place(order.account),
+        bound=_bound(order, facts, verdict),
     )
     if wakes:
         wake(order.account)
+
+
+def _bound(order: Order, facts: OrderFacts, verdict: Verdict) -> Decimal | None:
+    """Its own, else by the collar that binds it, where its platform takes one."""
+    line = order.account.connection
+    if order.bound is not None or verdict.collar is None or line is None:
+        return order.bound
+    adapter: type[Adapter] = PLATFORMS.load(line.platform)
+    return bound_of(facts, verdict.collar) if adapter.capabilities.takes_bound else None
 
 
 def wake(account: Account) -> None:

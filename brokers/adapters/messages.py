@@ -310,7 +310,8 @@ class Capabilities:
 
     finds_closed: a look-up by client id also finds orders that are over. refuses_repeats: a client id
     given again is refused "never", while the first is "working", or "always". visible_within: seconds
-    until an order can be found. places_orders: False where a person carries the orders out.
+    until an order can be found. places_orders: False where a person carries the orders out. takes_bound: an
+    order at the market may name the worst price it accepts.
     """
 
     modes: frozenset[Mode]
@@ -324,4 +325,5 @@ class Capabilities:
     closes_in_part: bool = True
     streams: bool = False
     places_orders: bool = True
+    takes_bound: bool = False
     notes: tuple[str, ...] = field(default=())

@@ -80,6 +80,7 @@ class OandaAdapter(Adapter):
         finds_closed=True,
         refuses_repeats="working",
         visible_within=1.0,
+        takes_bound=True,
         notes=(
             "Make the token on OANDA's pages under Manage API Access; the one of practice opens only practice.",
             "A lot is one unit: 10000 of EUR_USD is what others call 0.1 lot.",

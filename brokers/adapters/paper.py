@@ -80,6 +80,7 @@ class PaperAdapter(Adapter):
         proof=Tier.A,
         finds_closed=True,
         refuses_repeats="always",
+        takes_bound=True,
         notes=("Keeps no bars.",),
     )
     session: PaperSession

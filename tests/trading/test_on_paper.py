@@ -260,3 +260,48 @@ def test_deals_that_never_come_hold_no_room_for_ever(paper, limited):
     sweeper.sweep()
     limited.refresh_from_db()
     assert (limited.holds, reserved()) == (False, 0)
+
+
+def collared(paper, percent):
+    Limit.objects.create(
+        kind=Kind.PRICE_COLLAR, value=D(percent), unit=Unit.PERCENT, scope=Scope.ACCOUNT,
+        owner=paper.owner, account=paper.account,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("side", "kind", "given", "bound"),
+    [
+        ("buy", {}, None, "1.1035"),
+        ("sell", {}, None, "1.0967"),
+        ("buy", {}, D("1.2"), "1.2"),
+        ("buy", {"kind": "limit", "price": D("1.099")}, None, None),
+    ],
+)
+def test_an_entry_at_the_market_is_bounded_by_its_collar(paper, side, kind, given, bound):
+    for percent in ("0.5", "0.3"):
+        collared(paper, percent)
+    order = services.place_by_hand(
+        paper.account, actor=paper.owner, symbol="EURUSD", side=side, lots=D("0.1"), bound=given, **kind
+    )  # fmt: skip
+    assert order.bound == (bound and D(bound))
+    order = paper.pump(order)
+    assert order.state == ("working" if kind else "filled")
+
+
+def test_no_entry_fills_beyond_its_bound(paper):
+    collared(paper, "0.3")
+    order = services.place_by_hand(
+        paper.account, actor=paper.owner, symbol="EURUSD", side="buy", lots=D("0.1")
+    )
+    paper.turn("1.12")  # a gap between the verdict and the fill
+    paper.pump(order)
+    assert order.state in ("cancelled", "rejected")
+    assert not Position.objects.exists()
+
+
+def test_neither_an_exit_nor_an_entry_without_a_collar_has_a_bound(paper):
+    assert paper.place().bound is None
+    collared(paper, "0.3")
+    position = Position.objects.get(account=paper.account)
+    assert services.close_position(position, actor=paper.owner).bound is None
