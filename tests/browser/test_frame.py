@@ -8,7 +8,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PHONE, at_rest
+from tests.factories import make_strategy
 from tests.reports.books import make_books
+from tradershub.core import audit
+from trading import signals
 
 PAGES = ("/", "/reports/equity/", "/reports/trades/", "/reports/positions/", "/reports/statement/",
          "/reports/breaks/", "/reports/audit/", "/reports/health/", "/reports/", "/accounts/account/",
@@ -114,6 +117,37 @@ def test_on_a_phone_the_menu_opens(open_page, books):
     page.get_by_role("button", name="Open the menu").click()
     page.get_by_role("link", name="Closed trades").click()
     page.wait_for_url(re.compile("/reports/trades/"))
+
+
+def fits(page):
+    return page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+
+
+def test_on_a_phone_a_key_told_once_can_be_read(open_page):
+    page = open_page("/core/apikey/add/", size=PHONE)
+    page.fill("[name=name]", "charts")
+    page.locator("[name=scopes]").first.check()
+    page.click("[name=_save]")
+    told = page.get_by_text("Copy the key now")
+    expect(told).to_be_visible()
+    assert fits(page) and told.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
+def test_on_a_phone_an_address_told_once_can_be_read(open_page, owner):
+    source, _ = signals.create_source(
+        actor=owner, owner=owner, name="charts", strategy=make_strategy(owner, "mr")
+    )
+    page = open_page(f"/signals/sources/{source.pk}/", size=PHONE)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="New secret").click()
+    told = page.get_by_text("Copy the address now")
+    expect(told).to_be_visible()
+    assert fits(page) and told.evaluate("one => one.scrollWidth <= one.clientWidth")
+
+
+def test_on_a_phone_the_audit_breaks_long_names(open_page, owner):
+    audit.record("second_factor.recovery_code_of_a_long_name", actor=owner)
+    assert fits(open_page("/reports/audit/", size=PHONE))
 
 
 def test_chosen_columns_are_shown_and_remembered(open_page, books):
