@@ -37,3 +37,12 @@ def test_an_opened_card_goes_on_and_stays_open(open_page, position, symbol):
     quoted(symbol, "1.11", "1.1101")
     expect(row.locator("td[data-label='Price now']")).to_have_text("1.11000", timeout=SOON)
     expect(row.locator("td[data-label='Price now']")).to_be_visible()
+
+
+def test_a_position_stands_with_its_account_beside_what_is_done_with_it(open_page, position):
+    position.account.name = "The account with the longest name of all"
+    position.account.save()
+    page = open_page("/reports/positions/")
+    row = page.locator("#live-table tbody tr")
+    for shown in ("Symbol", "Account", "Profit now", "Close", "Set stops"):
+        expect(row.locator(f"td[data-label='{shown}']")).to_be_in_viewport(ratio=1)

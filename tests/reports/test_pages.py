@@ -162,6 +162,19 @@ def test_a_page_in_the_middle_runs_on_from_the_balance_before_it(page, books):
     assert [row["balance"] for row in part] == whole[10:20]
 
 
+def test_positions_stand_account_by_account_newest_first(page, books):
+    second = Position.objects.get(account=books.accounts[1], closed_at=None)
+    last = second.opened_at
+    second.pk, second.ref, second.opened_at = None, "again", last - dt.timedelta(days=9)
+    second.save()
+    third = Position.objects.filter(account=books.accounts[2], closed_at=None)
+    third.update(opened_at=last + dt.timedelta(hours=1))
+    table = page("/reports/positions/").context["content"].table("positions")
+    rows = table.rows.window(order=table.order, descending=False, start=0, stop=9)
+    assert [row["account"] for row in rows] == ["Tokyo", "Swing", "Day trades", "Day trades"]
+    assert [row["opened_at"] for row in rows[2:]] == [last, second.opened_at]
+
+
 def test_trades_count_and_sum_as_the_positions_do(page, books):
     account = books.accounts[0]
     content = page("/reports/trades/", account=account.pk, currency="USD").context["content"]

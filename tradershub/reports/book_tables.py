@@ -58,6 +58,7 @@ def _closing(row: Row) -> str:
 
 OPEN_COLUMNS = [
     Column("symbol_name", "Symbol", main=True, link=_leads_to("position")),
+    Column("account", "Account", tables.WORDS, main=True, link=account_link),
     replace(SIDE, main=True),
     Column("open_volume", "Lots", tables.LOTS, main=True),
     Column("open_price", "Open price", tables.PRICE, reason=lambda _: "Its opening is in no file"),
@@ -97,7 +98,6 @@ OPEN_COLUMNS = [
         reason=lambda row: row["reason"] or f"No rate from {row['currency']} to {row['base']}",
     ),
     Column("base", "Base", shown=False),
-    Column("account", "Account", main=True, link=account_link),
     Column(
         "margin_level",
         "Margin level",
@@ -112,7 +112,17 @@ OPEN_COLUMNS = [
     Column("ref", "Position", shown=False),
     Column("source", "Price stated by", shown=False),
 ]
-WORTH = 12  # columns up to the profit, its currency and R: the actions stand beside them
+# What tells a position from the others and what it is worth: on a screen of 1280 the actions fit beside it.
+FIRST = (
+    "symbol_name",
+    "account",
+    "side",
+    "open_volume",
+    "price",
+    "stop_loss",
+    "floating",
+    "currency",
+)
 OPEN_ACTIONS = [
     Column("close", "Close", tables.ACTION, sort=None, main=True, link=_closing),
     Column(
@@ -123,9 +133,13 @@ OPEN_ACTIONS = [
 
 
 def open_rows(states: Iterable[AccountState]) -> list[Row]:
-    """What is open, at the prices last known. floating: with open swap, None where not known."""
+    """What is open, account by account, newest first. floating: with open swap, None where not known."""
     now = timezone.now()
-    return [_open_row(one, state, now) for state in states for one in state.positions]
+    return [_open_row(one, state, now) for state in states for one in _newest_first(state)]
+
+
+def _newest_first(state: AccountState) -> list[Valued]:
+    return sorted(state.positions, key=lambda one: one.position.opened_at, reverse=True)
 
 
 def _open_row(one: Valued, state: AccountState, now: dt.datetime) -> Row:
@@ -173,12 +187,16 @@ def open_positions_table(rows: list[Row], *, actions: bool = False) -> Table:
     return Table(
         "positions",
         "Open positions",
-        [*OPEN_COLUMNS[:WORTH], *OPEN_ACTIONS, *OPEN_COLUMNS[WORTH:]] if actions else OPEN_COLUMNS,
+        _with_actions() if actions else OPEN_COLUMNS,
         ListRows(rows),
-        order="-opened_at",
         totals=_totals_with_base(rows),
         empty="Nothing is open in these accounts.",
     )
+
+
+def _with_actions() -> list[Column]:
+    first = [column for column in OPEN_COLUMNS if column.key in FIRST]
+    return [*first, *OPEN_ACTIONS, *(column for column in OPEN_COLUMNS if column not in first)]
 
 
 def _totals_with_base(rows: Sequence[Row]) -> list[Row]:
