@@ -65,9 +65,12 @@ def serve_cluster(name: str) -> None:
     if sys.platform == "linux":
         os.register_at_fork(after_in_child=end_with_parent)
     django.setup()
-    from django_q.cluster import Cluster  # needs the apps loaded and the name set
+    from django_q import cluster as library  # needs the apps loaded and the name set
 
-    cluster = Cluster()
+    from tradershub.core.sturdy_queue import SturdyQueue
+
+    library.Queue = SturdyQueue
+    cluster = library.Cluster()
     cluster.start()
     while cluster.sentinel.is_alive():
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Send work to the workers; with queue_broker.py the only file that knows the task queue.
+"""Send work to the workers; with queue_broker.py and sturdy_queue.py what knows the task queue.
 
 The queue is a wake-up, the tables are the truth: a task carries only ids, may run twice, and its
 row is written in the caller's own transaction, so it neither runs before the commit nor outlives

@@ -1,7 +1,7 @@
 """What a worker leaves on disk, so that its supervisor can tell a long task from a hang.
 
-A cluster whose idle worker was killed looks alive in every way but one: it starts no task any more
-(django-q2 issues 23 and 339). So each start of a task touches the cluster's file, and a task at
+A cluster whose worker was killed with a lock in its hands looks alive in every way but one: it starts
+no task any more (django-q2 issues 23 and 339). So each start of a task touches the cluster's file, and a task at
 work leaves one for its process with the moment by which it must have ended.
 """
 
