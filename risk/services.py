@@ -13,6 +13,7 @@ from risk.change_control import check_owner, needs_step_up
 from risk.kinds import KINDS, Kind, Scope, Trail, Unit, Window
 from risk.models import Limit, RiskEvent, Usage
 from risk.presets import PRESETS, limits_of
+from strategies.queries import by_key
 from tradershub.core.audit import record
 from tradershub.core.changes import changes_since, state_of
 from tradershub.core.errors import BadInput, Conflict
@@ -26,7 +27,8 @@ FIXED = ("kind", "scope", "owner", "account", "instrument", "strategy")
 def add_limit(limit: Limit, *, actor: Any) -> Limit:
     """One more limit; it can only forbid. Raises BadInput, NotAllowed."""
     check_owner(actor, limit.owner_id)
-    checked(limit).save()
+    _check_strategy(checked(limit))
+    limit.save()
     record(
         "limit.add", actor=actor, target=limit, summary=str(limit), details=_told(limit),
         owner=limit.owner_id,
@@ -160,6 +162,17 @@ def loosens(before: Limit, after: Limit) -> bool:
         "zone", "resets_at",
     )  # fmt: skip
     return any(getattr(before, name) != getattr(after, name) for name in others)
+
+
+def _check_strategy(limit: Limit) -> None:
+    """Raises BadInput for one that there is not: the limit would never bind. Its key is taken as it is kept."""
+    if limit.scope != Scope.STRATEGY:
+        return
+    found = by_key(limit.owner, limit.strategy)
+    if found is None:
+        text = f'There is no strategy "{limit.strategy[:40]}" of yours'
+        raise BadInput(text, param="strategy")
+    limit.strategy = found.key
 
 
 def _check_money(limit: Limit) -> None:

@@ -16,7 +16,7 @@ from risk.kinds import Basis, Kind, Scope, Trail, Unit, Window
 from risk.models import Limit, RiskEvent, Usage
 from risk.results import _days_by_deals, best_day_of, days_made, highest_day_end
 from risk.watching import observe
-from tests.factories import make_owner
+from tests.factories import make_owner, make_strategy
 from tests.risk.orders import AT, Desk, d
 from tradershub.core.errors import BadInput, Conflict, NotAllowed
 from tradershub.core.models import AuditEntry
@@ -41,6 +41,17 @@ def code_of(order):
     with transaction.atomic():
         verdict = gate.authorise(order)
     return verdict.refusal.code if verdict.refusal else ""
+
+
+def test_a_limit_of_a_strategy_that_there_is_not_is_refused(desk):
+    asked = {"scope": Scope.STRATEGY, "account": None}
+    make_strategy(make_owner(), "mr")
+    with pytest.raises(BadInput, match='There is no strategy "mr" of yours'):
+        services.add_limit(lots(desk, strategy="mr", **asked), actor=desk.owner)
+    make_strategy(desk.owner, "mr")
+    limit = services.add_limit(lots(desk, strategy="MR", **asked), actor=desk.owner)
+    assert limit.strategy == "mr"
+    assert code_of(desk.order(lots=d(3), strategy="mr")) == "MAX_LOTS"
 
 
 # -- Changes --------------------------------------------------------------------------------------
