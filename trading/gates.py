@@ -96,7 +96,8 @@ def strategy_trades(facts: SignalFacts) -> Word:
         found = f"found {named!r}" if named else "the signal and its source name none"
         return Word(f"Expected a registered strategy; {found}", "NO_STRATEGY")
     if facts.source.strategy_is_fixed and facts.draft.strategy not in ("", strategy.key):
-        return Word(f"{facts.source} may only call {strategy.key}", "STRATEGY_FIXED")
+        text = f"{facts.source} may only call {strategy.key}; found {facts.draft.strategy[:60]!r}"
+        return Word(text, "STRATEGY_FIXED")
     if not strategy.may_trade and not facts.draft.is_exit:
         return Word(f"{strategy} is {strategy.get_status_display().lower()}", "STRATEGY_OFF")
     return Word(f"{strategy} is {strategy.get_status_display().lower()}")

@@ -56,6 +56,16 @@ def ada():
     return Person()
 
 
+@pytest.mark.parametrize("dialect", ["generic", "tradingview", "tradestation", "multicharts"])
+def test_what_a_source_is_to_send_names_its_own_strategy(ada, dialect):
+    source, _ = ada.source(dialect=dialect, name=dialect)
+    strategy = make_strategy(ada.user, "breakout.2", status="live")
+    SignalSource.objects.update(strategy=strategy)
+    page = ada.page(f"/signals/sources/{source.pk}/")
+    sent = page.partition("What to send")[2].partition("</pre>")[0]
+    assert "breakout.2" in sent and "mr-1" not in sent
+
+
 def test_what_waits_for_approval_needs_the_person_and_says_how_long(ada):
     source, _ = ada.source()
     came = timezone.now() - dt.timedelta(seconds=source.approve_within - 200)

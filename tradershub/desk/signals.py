@@ -19,7 +19,7 @@ from trading.admin.signals import tell_secret
 from trading.dropfolder import folder_of
 from trading.models import Gate, Signal, SignalSource
 from trading.queries import became, orders_of, with_orders
-from trading.sources import SOURCES
+from trading.sources import SOURCES, STRATEGY
 
 SHOWN = 20
 LOOK, ACT = "trading.view_signal", "trading.change_signal"
@@ -106,10 +106,16 @@ def source(request: HttpRequest, pk: int) -> HttpResponse:
         source=found,
         address=request.build_absolute_uri(signals.path_of(found)),
         folder=folder_of(found) if found.proof == SignalSource.Proof.FOLDER else None,
-        template_text=SOURCES.load(found.dialect).TEMPLATE,
+        template_text=_template(found),
         secrets=_count(found),
         signals=[(one, became(one), tone(one)) for one in _last(found)],
     )
+
+
+def _template(source: SignalSource) -> str:
+    """What to send, with the key of the source's own strategy."""
+    text: str = SOURCES.load(source.dialect).TEMPLATE
+    return text.replace(STRATEGY, source.strategy.key) if source.strategy else text
 
 
 def _last(source: SignalSource) -> Any:

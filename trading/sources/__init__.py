@@ -9,3 +9,4 @@ SOURCES = Registry(
     multicharts=("MultiCharts", "trading.sources.multicharts"),
     comma=("Comma line", "trading.sources.comma"),
 )
+STRATEGY = "mr-1"  # in the templates

@@ -9,12 +9,11 @@ from trading.sources.strict import Refused, fields_of_json, text_of
 
 TEMPLATE = """{
   "id": "any text of yours, another one for each signal",
-  "strategy": "mean-rev-1",
+  "strategy": "mr-1",
   "symbol": "EURUSD",
   "action": "buy",
   "size": "0.10", "size_in": "lots",
-  "stop_loss_pips": "25", "take_profit_pips": "50",
-  "fired_at": "2026-03-02T09:15:00Z"
+  "stop_loss_pips": "25", "take_profit_pips": "50"
 }"""
 
 

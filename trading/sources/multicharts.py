@@ -3,8 +3,8 @@
 from trading.sources.easylanguage import read
 
 TEMPLATE = """if LastBarOnChart and GetAppInfo(aiRealTimeCalc) = 1 then
-    Print(File("FOLDER\\\\mean-rev-1.csv"),
-        "v1;", Date:0:0, " ", Time:0:0, ";mean-rev-1;", Symbol, ";buy;", 0.10:0:2, ";lots;market;;;;",
+    Print(File("FOLDER\\\\mr-1.csv"),
+        "v1;", Date:0:0, " ", Time:0:0, ";mr-1;", Symbol, ";buy;", 0.10:0:2, ";lots;market;;;;",
         MarketPosition:0:0, ";", MarketPosition(1):0:0, ";", "mr1-", Date:0:0, "-", Time:0:0);"""
 
 __all__ = ["TEMPLATE", "read"]

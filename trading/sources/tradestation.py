@@ -11,7 +11,7 @@ begin
     client = WebClient.Create();
     client.Headers.Add("Content-Type: application/json");
     client.Headers.Add("Authorization: Bearer KEY");
-    body = "{" + DoubleQuote + "strategy" + DoubleQuote + ":" + DoubleQuote + "mean-rev-1" + DoubleQuote
+    body = "{" + DoubleQuote + "strategy" + DoubleQuote + ":" + DoubleQuote + "mr-1" + DoubleQuote
         + "," + DoubleQuote + "symbol" + DoubleQuote + ":" + DoubleQuote + Symbol + DoubleQuote
         + "," + DoubleQuote + "action" + DoubleQuote + ":" + DoubleQuote + action + DoubleQuote
         + "," + DoubleQuote + "size" + DoubleQuote + ":" + DoubleQuote + NumToStr(lots, 2) + DoubleQuote

@@ -14,7 +14,7 @@ from trading.sources.meaning import FLAT, LONG, SHORT, draft_of, move
 from trading.sources.strict import Fields, Refused, given, number, text_of, word
 
 TEMPLATE = """{
-  "strategy": "mean-rev-1",
+  "strategy": "mr-1",
   "symbol": "{{exchange}}:{{ticker}}",
   "action": "{{strategy.order.action}}",
   "size": "{{strategy.order.contracts}}",

@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import re
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,6 +15,7 @@ from trading.sources import SOURCES
 from trading.sources.draft import Habits, Intent, Level, LevelIn, Size, SizeIn, Unreadable
 from trading.sources.strict import PLACEHOLDER
 
+DOCS = Path(__file__).parents[3] / "docs/signals"
 AT = dt.datetime(2026, 3, 2, 9, 15, tzinfo=dt.UTC)
 ALERT = {
     "symbol": "OANDA:EURUSD",
@@ -38,7 +40,13 @@ def test_our_own_template_is_a_signal():
     assert (draft.symbol, draft.intent) == ("EURUSD", Intent.BUY)
     assert draft.size == Size(Decimal("0.10"), SizeIn.LOTS)
     assert draft.stop_loss == Level(Decimal(25), LevelIn.PIPS)
-    assert draft.fired_at == AT
+    assert draft.fired_at is None
+
+
+@pytest.mark.parametrize("dialect", ["tradingview", "tradestation", "multicharts", "comma"])
+def test_the_page_of_a_dialect_shows_the_template_that_the_hub_shows(dialect):
+    page = DOCS / f"{dialect}.md"
+    assert SOURCES.load(dialect).TEMPLATE in page.read_text(encoding="utf-8")
 
 
 def test_the_same_words_as_pairs_are_the_same_signal():
