@@ -55,7 +55,8 @@ def authorise(facts: OrderFacts) -> Verdict:
     """Judge the order by every rule and, when all pass, reserve what it may use under its client id.
 
     Call it inside a transaction. Exits are judged by their own short list. An order that has its
-    reservation already (an amendment) is judged anew and holds the larger of both until it is settled.
+    reservation already (an amendment) is judged anew and holds the larger of both until it is settled; where it
+    could lose no more by it, no limit is asked.
     Never raises for a rule that fails: that is a refusal, CONTROL_ERROR. Where other workers hold the
     counters for too long the refusal is BUSY; nothing is reserved then and it may be asked again.
     """
@@ -189,6 +190,8 @@ def _judgement(
 def _authorised(facts: OrderFacts) -> Verdict:
     account = _account(facts)
     question, limits = _asked(facts, account)
+    if facts.risks_no_more:
+        return _eased(question)
     with counters.patience():
         needs, usages, missing = _locked(question)
         question = _with_book(question, account, limits)
@@ -200,6 +203,14 @@ def _authorised(facts: OrderFacts) -> Verdict:
         reservation = _reservation(question)
         checks += _taken(allowances, usages, question, reservation)
     verdict = _verdict(question, checks)
+    if not verdict.passed:
+        raise _Refused(verdict, question)
+    return verdict
+
+
+def _eased(question: Question) -> Verdict:
+    """On a change that could lose no more. The order holds what it held, whatever limits say by now."""
+    verdict = _verdict(question, _judged(question))
     if not verdict.passed:
         raise _Refused(verdict, question)
     return verdict
@@ -329,13 +340,18 @@ def _with_results(question: Question, account: Account, limits: Sequence[Limit])
 
 # -- Rules -------------------------------------------------------------------------------------
 def _judged(question: Question) -> list[Check]:
-    is_exit = question.order.intent == Intent.EXIT
     return [
         _judge(rule, question, *given)
         for rule in RULES
-        if (rule.exits or not is_exit) and (rule.again or not question.again)
+        if _is_asked(rule, question.order) and (rule.again or not question.again)
         for given in _given(rule, question)
     ]
+
+
+def _is_asked(rule: Rule, order: OrderFacts) -> bool:
+    if order.intent == Intent.EXIT:
+        return rule.exits
+    return rule.eases or not order.risks_no_more
 
 
 def _given(rule: Rule, question: Question) -> Iterable[tuple[LimitFact, ...]]:

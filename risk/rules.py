@@ -39,13 +39,15 @@ CORRELATED_FROM = Decimal("0.7")  # |r| above which two instruments move togethe
 class Rule(NamedTuple):
     """name: as in a Check. kind: judged once for each limit of that kind, or once where None.
 
-    exits: asked of exits, too. again: asked once more right before sending.
+    exits: asked of exits, too. eases: asked of a change that could lose no more, too. again: asked once more
+    right before sending.
     """
 
     name: str
     judge: Callable[..., Check]
     kind: Kind | None = None
     exits: bool = False
+    eases: bool = False
     again: bool = True
 
 
@@ -129,7 +131,7 @@ def session(question: Question) -> Check:
 def blackout(question: Question) -> Check:
     """R12. No event is near that moves the instrument; of several, the one is named that ends last."""
     running = [window for window in question.blackouts if _concerns(window, question.order)]
-    if not running or question.order.risks_no_more:
+    if not running:
         return passed("blackout", {"running": len(running)})
     last = max(running, key=lambda window: window.ends_at)
     text = f"No new entries before {last.ends_at:%Y-%m-%d %H:%M:%S} UTC: {last.event}"
@@ -368,9 +370,9 @@ def entries(question: Question, limit: LimitFact) -> Check:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("kill_switch", kill_switch),
-    Rule("account_state", account_state, exits=True),
-    Rule("size", size, exits=True),
+    Rule("kill_switch", kill_switch, eases=True),
+    Rule("account_state", account_state, exits=True, eases=True),
+    Rule("size", size, exits=True, eases=True),
     Rule("session", session),
     Rule("blackout", blackout),
     Rule("signal_age", signal_age),

@@ -271,6 +271,23 @@ def test_an_order_to_become_smaller_counts_as_it_was_until_it_is_over(desk):
     assert not gate.consume(order.client_order_id, lots=d(1))
 
 
+def test_a_change_that_could_lose_no_more_is_let_through_whatever_the_limits_say(desk):
+    limit = desk.limit(Kind.SYMBOL_LOTS, 3, Unit.LOTS)
+    order = desk.order(lots=d(2), kind="limit", price=d("1.09"), signal_at=AT)
+    asked(order)
+    Limit.objects.update(value=1)
+    desk.limit(Kind.LOSS, 0, Unit.MONEY, window=Window.DAY)
+    desk.limit(Kind.DRAWDOWN, 0, Unit.MONEY)
+    desk.limit(Kind.MAX_LOTS, d("0.5"), Unit.LOTS)
+    late = {"at": AT + dt.timedelta(hours=1), "session_open": False}
+    change = replace(order, lots=d(1), **late)
+    assert code_of(change) != ""
+    assert code_of(replace(change, risks_no_more=True)) == ""
+    assert counter(limit).reserved == 2
+    kill_switch.engage(kill_switch.of_owner(desk.owner), actor=desk.owner)
+    assert code_of(replace(change, risks_no_more=True)) == "KILL_SWITCH"
+
+
 def test_an_order_that_comes_back_is_held_again_whatever_the_limits_say(desk):
     limit = desk.limit(Kind.SYMBOL_LOTS, 3, Unit.LOTS)
     order = desk.order(lots=d(2))

@@ -108,7 +108,6 @@ def window(hours=1, **about):
         ({"currency": "USD"}, {"symbol": "US500", "base": "US500"}, "BLACKOUT"),
         ({"instrument_id": 7}, {}, "BLACKOUT"),
         ({"instrument_id": 8}, {}, ""),
-        ({"currency": "USD"}, {"risks_no_more": True}, ""),
     ],
 )
 def test_blackout(about, order_fields, expected):
@@ -490,6 +489,11 @@ def test_entries(automatic, found, latched, expected):
 
 def test_exits_have_their_own_short_list():
     assert {rule.name for rule in rules.RULES if rule.exits} == {"account_state", "size"}
+
+
+def test_a_change_that_could_lose_no_more_has_a_list_as_short():
+    eased = {rule.name for rule in rules.RULES if rule.eases}
+    assert eased == {"kill_switch", "account_state", "size"}
 
 
 def test_every_kind_that_orders_do_not_share_has_its_rule():

@@ -54,6 +54,19 @@ def test_an_order_is_judged_sent_filled_booked_and_protected(paper):
     assert_derived(paper.account)
 
 
+def test_an_order_is_eased_once_a_limit_of_loss_is_broken(paper):
+    order = paper.place(kind="limit", price=D("1.05"), stop_loss=D("1.0"))
+    Limit.objects.create(
+        kind=Kind.LOSS, value=0, unit=Unit.MONEY, window="day", scope=Scope.ACCOUNT,
+        owner=paper.owner, account=paper.account,
+    )  # fmt: skip
+    with pytest.raises(Conflict, match="Loss of the day"):
+        services.amend(order, actor=paper.owner, lots=D("0.2"))
+    services.amend(order, actor=paper.owner, lots=D("0.05"), stop_loss=D("1.04"))
+    order = paper.pump(order)
+    assert (order.state, order.lots, order.stop_loss) == ("working", D("0.05"), D("1.04"))
+
+
 def test_a_resting_order_fills_when_its_price_comes(paper):
     order = paper.place(kind="limit", price=D("1.095"))
     assert order.state == "working"
