@@ -193,7 +193,7 @@ def _authorised(facts: OrderFacts) -> Verdict:
     if facts.risks_no_more:
         return _eased(question)
     with counters.patience():
-        needs, usages, missing = _locked(question)
+        needs, usages, held, missing = _locked(question)
         question = _with_book(question, account, limits)
         checks = [*_judged(question), *missing]
         allowances, faults = _measured(needs, question)
@@ -201,7 +201,7 @@ def _authorised(facts: OrderFacts) -> Verdict:
         if not all(check.passed for check in checks):
             raise _Refused(_verdict(question, checks), question)
         reservation = _reservation(question)
-        checks += _taken(allowances, usages, question, reservation)
+        checks += _taken(allowances, usages, held, question, reservation)
     verdict = _verdict(question, checks)
     if not verdict.passed:
         raise _Refused(verdict, question)
@@ -240,14 +240,14 @@ def _rechecked(facts: OrderFacts) -> Verdict:
 def _hold_larger(facts: OrderFacts) -> None:
     question, _ = _asked(facts, _account(facts))
     with counters.patience():
-        needs, usages, _ = _locked(question)
+        needs, usages, others, _ = _locked(question)
         reservation = first(_own(facts.client_order_id))
         if facts.intent == Intent.EXIT or reservation is None or reservation.over_at is not None:
             return
         for allowance in (allowance for need in needs for allowance in _sized(need, question)):
             usage = usages[(allowance.scope, allowance.key)]
             if usage.since is None:
-                counters.seed(usage, _held_before(allowance, question))
+                counters.seed(usage, _held_before(allowance, others, question))
             held = counters.own_hold(usage, reservation)
             counters.top_up(usage, allowance.amount, reservation=reservation, held=held)
         grown = _larger(reservation, question)
@@ -392,8 +392,12 @@ def _control_error(name: str) -> Check:
 # -- Allowances --------------------------------------------------------------------------------
 def _locked(
     question: Question,
-) -> tuple[list[Need], dict[tuple[str, str], Usage], list[Check]]:
-    """Lock the counters that the order needs; those of which the key cannot be known are refusals."""
+) -> tuple[list[Need], dict[tuple[str, str], Usage], list[Reservation], list[Check]]:
+    """Lock the counters that the order needs; those of which the key cannot be known are refusals.
+
+    Where a counter is new, what it begins with is locked, too, before the books are read: else an order that is
+    filled meanwhile would be in neither, or in the counter for ever.
+    """
     order = question.order
     wanted = [Counter(f"account:{order.account_id}")]
     wanted += [
@@ -401,7 +405,7 @@ def _locked(
         for limit in question.limits
         if limit.kind == Kind.ENTRIES
     ]
-    needs, missing = [], []
+    needs, shared, missing = [], [], []
     for need in needs_of(question):
         try:
             found = need.find(question, False)
@@ -410,7 +414,10 @@ def _locked(
             continue
         needs.append(need)
         wanted += [Counter(a.scope, a.key, a.limit.id if a.limit else None) for a in found]
-    return needs, counters.lock(wanted), missing
+        shared += [(a.scope, a.key, a.limit) for a in found if a.limit]
+    usages = counters.lock(wanted)
+    new = [limit for scope, key, limit in shared if usages[(scope, key)].since is None]
+    return needs, usages, situation.held_still(order, new) if new else [], missing
 
 
 def _measured(needs: Sequence[Need], question: Question) -> tuple[list[Allowance], list[Check]]:
@@ -430,6 +437,7 @@ def _measured(needs: Sequence[Need], question: Question) -> tuple[list[Allowance
 def _taken(
     allowances: Sequence[Allowance],
     usages: dict[tuple[str, str], Usage],
+    others: Sequence[Reservation],
     question: Question,
     reservation: Reservation,
 ) -> list[Check]:
@@ -437,22 +445,26 @@ def _taken(
     for allowance in allowances:
         usage = usages[(allowance.scope, allowance.key)]
         if usage.since is None:
-            counters.seed(usage, _held_before(allowance, question))
+            counters.seed(usage, _held_before(allowance, others, question))
         held = counters.own_hold(usage, reservation)
-        others = usage.reserved - (held.left if held else ZERO)
+        reserved = usage.reserved - (held.left if held else ZERO)
         fits = counters.take(usage, allowance, reservation=reservation, held=held)
         say = within_allowance if fits else over_allowance
-        checks.append(say(allowance, reserved=others))
+        checks.append(say(allowance, reserved=reserved))
     return checks
 
 
-def _held_before(allowance: Allowance, question: Question) -> list[tuple[Reservation, Decimal]]:
-    """What orders hold that were reserved before the counter was there."""
+def _held_before(
+    allowance: Allowance, others: Sequence[Reservation], question: Question
+) -> list[tuple[Reservation, Decimal]]:
+    """What other orders hold that were reserved before the counter was there."""
     limit = allowance.limit
     if limit is None:
         return []
     found = []
-    for row in situation.held(question.order):
+    for row in others:
+        if row.client_order_id == question.order.client_order_id:
+            continue
         ask = situation.ask_from(row.ask)
         is_mine = not KINDS[limit.kind].each or ask.account_id == question.order.account_id
         if is_mine and covers(limit, ask):

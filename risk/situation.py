@@ -319,8 +319,15 @@ def _asks_held(account: int, but: str) -> QuerySet[Any]:
     return _held(but).filter(account=account).values_list("ask", flat=True)
 
 
-def held(order: OrderFacts) -> QuerySet[Reservation]:
-    return _held(order.client_order_id)
+def held_still(order: OrderFacts, limits: Collection[LimitFact]) -> list[Reservation]:
+    """Entries that hold something and that these limits may be about, its own as well.
+
+    Locked, in one order for everybody: none of them is filled or let go until the caller's transaction ends.
+    """
+    rows = _held("").select_for_update(of=("self",))
+    if all(limit.owner_id is not None for limit in limits):
+        rows = rows.filter(account__owner=order.owner_id)
+    return list(rows)
 
 
 def _held(but: str) -> QuerySet[Reservation]:

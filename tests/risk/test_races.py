@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from django.db import connection, transaction
 
-from risk import gate, kill_switch
+from risk import counters, gate, kill_switch
 from risk.kinds import Kind, Unit
 from risk.models import Limit, Reservation, Usage
 from tests.risk.orders import Desk, d
@@ -127,6 +127,46 @@ def test_two_limits_locked_from_two_sides_never_wait_for_each_other():
     verdicts = at_once(gate.authorise, orders)
     assert all(verdict.passed for verdict in verdicts), [v.refusal for v in verdicts]
     assert all(row.reserved == WORKERS for row in Usage.objects.filter(limit__in=limits))
+
+
+@on_postgresql
+@race
+@pytest.mark.parametrize("where", [(gate, "_judged"), (counters, "seed")])
+@pytest.mark.parametrize(("lots", "code"), [("0.5", ""), ("0.6", "SYMBOL_LOTS")])
+def test_an_order_that_fills_while_a_new_counter_begins_is_counted_once(
+    monkeypatch, where, lots, code
+):
+    """One lot for two accounts, by a new limit: the order of one fills while that of the other is judged."""
+    one = Desk()
+    other = Desk(owner=one.owner)
+    first, second = one.order(lots=d("0.5")), other.order(lots=d(lots))
+    with transaction.atomic():
+        assert gate.authorise(first).passed
+    limit = one.limit(Kind.SYMBOL_LOTS, 1, Unit.LOTS, scope="owner", owner=one.owner)
+
+    def fill() -> None:
+        try:
+            with transaction.atomic():
+                one.position(volume=d("0.5"), open_volume=d("0.5"))
+                gate.consume(first.client_order_id, lots=d("0.5"))
+        finally:
+            connection.close()
+
+    filling, real = threading.Thread(target=fill), getattr(*where)
+
+    def meanwhile(*given):
+        if not filling.ident and given[-1]:  # what the counter begins with
+            filling.start()
+            filling.join(1)  # it may have to wait for the verdict
+        return real(*given)
+
+    monkeypatch.setattr(*where, meanwhile)
+    with transaction.atomic():
+        verdict = gate.authorise(second)
+    filling.join()
+    assert codes_of([verdict]) == [code]
+    gate.release(second.client_order_id)
+    assert not Usage.objects.filter(limit=limit, reserved__gt=0).exists()
 
 
 @on_postgresql
