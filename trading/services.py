@@ -618,7 +618,8 @@ def hold_after_restore() -> int:
     """Hold up the orders of every connected account: a backup knows nothing of what was sent after it.
 
     Returns how many. Each is let out by a person; from then on the broker is asked before every order whether
-    it has it already. Nothing is made flat, and nothing changed, that was asked for before.
+    it has it already. Nothing is made flat, changed or closed that was asked for before: a position's closing may
+    bear no name to ask by.
     """
     connected = list(Account.objects.filter(connection__isnull=False))
     for account in connected:
@@ -629,7 +630,16 @@ def hold_after_restore() -> int:
     now, words = timezone.now(), "Asked before the backup: ask anew"
     changes = OrderAttempt.objects.filter(outcome=Outcome.WAITING).exclude(action=Action.CANCEL)
     changes.update(outcome=Outcome.WITHDRAWN, text=words, answered_at=now)
+    _withdraw_closings(words)
     Flattening.objects.filter(state__in=Flattening.OPEN).update(
         state=Flattening.State.WITHDRAWN, words=words, done_at=now
     )
     return len(connected)
+
+
+def _withdraw_closings(words: str) -> None:
+    waiting = Order.objects.filter(state__in=BEFORE).exclude(position_ref="")
+    closings = list(waiting.select_related("account", "symbol").order_by("id"))
+    gate.hold_still([order.client_order_id for order in closings])
+    for order in closings:
+        journal.move(order, State.NOT_SENT, code="RESTORED", text=words)

@@ -297,6 +297,18 @@ def test_a_restored_change_is_not_sent_over_later_ones(desk, working, position):
     assert desk.ledger.of("amend") == desk.ledger.of("protect") == []
 
 
+def test_a_restored_closing_does_not_close_again_what_was_closed_since(desk, position, risk):
+    closing = services.close_position(position, actor=desk.owner, lots=D(1))
+    services.hold_after_restore()
+    desk.pump()
+    assert (desk.state(closing), closing.code) == ("not_sent", "RESTORED")
+    assert closing.reason == "Asked before the backup: ask anew"
+    assert (desk.ledger.of("close"), closing.client_order_id in risk.held) == ([], False)
+    services.close_position(position, actor=desk.owner, lots=D(1))
+    desk.pump()
+    assert Position.objects.get().open_volume == D(1)
+
+
 def test_a_restored_cancel_goes_out(desk, working):
     services.cancel(working, actor=desk.owner)
     services.hold_after_restore()
