@@ -251,7 +251,9 @@ def _keep_unreadable(
             f.attname: getattr(row, f.attname) for f in Signal._meta.fields if f.attname != "id"
         }
         found, is_new = Signal.objects.get_or_create(source=source, key=key, defaults=values)
-        if not is_new:
+        if is_new:
+            telling.signal_unreadable(found)
+        else:
             Signal.objects.filter(pk=found.pk).update(
                 deliveries=F("deliveries") + 1, last_delivery_at=now
             )

@@ -206,6 +206,17 @@ def signal_refused(signal: Signal, why: Check) -> None:
     tell(Topic.REFUSED, f"signal:{signal.pk}", words, owner_id=signal.source.owner_id)
 
 
+def signal_unreadable(signal: Signal) -> None:
+    """A message of a known sender that is no signal; once a minute for the same fault of a source."""
+    source, minute = signal.source, int(signal.received_at.timestamp()) // 60
+    words = Words(
+        f"Signal not understood: {source.name}, number {signal.pk}",
+        f"{signal.reason}\nNothing was ordered or closed by it.",
+    )
+    key = f"source:{source.pk}:{signal.code}:{minute}"
+    tell(Topic.REFUSED, key, words, owner_id=source.owner_id)
+
+
 def signal_not_taken(first: Signal) -> None:
     """A message that looks like the first one and says something else; once for each first one."""
     words = Words(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal as D
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection, transaction
@@ -14,8 +15,9 @@ from accounts.channels import base
 from accounts.models import Channel, Notification, Topic
 from tests.accounts.chats import chat_server, send_all, slack, telegram, texts
 from tests.trading.test_pipeline import Charts
+from tradershub.core.errors import BadInput
 from trading import journal, receiving, signals, telling
-from trading.models import Order
+from trading.models import Order, Signal, SignalSource
 from trading.states import State
 
 pytestmark = pytest.mark.django_db
@@ -112,6 +114,29 @@ def test_what_was_decided_before_it_was_told_is_not_told(desk, chat, asking, dec
     decide(asking.send(), actor=desk.owner)
     send_all(rounds=3)
     assert not [said for said in texts(chat) if "Waits" in said]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"id": "1", "symbol": "EURUSD", "action": "close", "size": "1,5"}', "'1,5'"),
+        (b'{"symbol": "EURUSD", "action": "close"}', "need an id"),
+    ],
+)
+def test_a_message_that_is_no_signal_is_told_once(desk, chat, monkeypatch, body, words):
+    """Who sends it may not read the answer, and an exit is lost."""
+    telegram(desk.owner)
+    Charts(desk)
+    source, now = SignalSource.objects.get(), timezone.now()
+    monkeypatch.setattr(receiving, "timezone", SimpleNamespace(now=lambda: now))
+    for _ in range(2):
+        with pytest.raises(BadInput):
+            receiving._take(source, receiving.Message(body, {}), named="")
+    send_all(rounds=2)
+    [said] = texts(chat)
+    refused = Signal.objects.get(state="refused")
+    assert said.startswith(f"Signal not understood: charts, number {refused.pk}\n")
+    assert words in said and "Nothing was ordered or closed by it." in said
 
 
 def unknown_order(desk):
