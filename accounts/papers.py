@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.manual.entries import Number, money, positive
@@ -16,7 +17,8 @@ from accounts.models import Account, AccountTerms
 from accounts.services import open_account
 from brokers.adapters.errors import AdapterError
 from brokers.adapters.paper import PaperAdapter
-from brokers.models import Broker
+from brokers.catalogue import CURRENCIES
+from brokers.models import Broker, FxRate, Instrument
 from brokers.papers import open_paper_venue, open_venue_account
 from tradershub.core.errors import BadInput
 
@@ -47,6 +49,7 @@ def open_paper_account(
     if not name.strip():
         raise BadInput("The name is empty: expected what to call the account", param="name")
     currency = currency.upper()
+    _refuse_unknown(currency)
     paid_in = money(positive(deposit, "deposit"), "deposit", currency)
     if paid_in > MOST:
         raise BadInput(
@@ -83,6 +86,17 @@ def open_paper_account(
     except AdapterError as error:
         raise BadInput(error.message) from error
     return account
+
+
+def _refuse_unknown(currency: str) -> None:
+    """Nothing could be sized, valued or summed up there."""
+    if currency in CURRENCIES or FxRate.objects.filter(currency=currency).exists():
+        return
+    if not Instrument.objects.filter(Q(base=currency) | Q(quote=currency)).exists():
+        raise BadInput(
+            f"Expected a currency that an instrument or a reference rate is in, as USD, found {currency}",
+            param="currency",
+        )
 
 
 def grant_terms(account: Account, adapter: PaperAdapter) -> bool:

@@ -59,6 +59,7 @@ def test_symbols_and_clock_of_another_broker_are_copied(owner):
         ({"deposit": "9999999999"}, "deposit"),
         ({"name": " "}, "name"),
         ({"currency": "dollars"}, "currency"),
+        ({"currency": "XXX"}, "currency"),
         ({"leverage": 20_000}, "leverage"),
         ({"mode": "both"}, "mode"),
         ({"feed": "magic"}, "feed"),
