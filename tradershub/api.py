@@ -49,7 +49,7 @@ from tradershub.core.errors import (
     NotProved,
     TooLarge,
 )
-from tradershub.core.logs import current_request_id
+from tradershub.core.logs import TOKEN_IN_ADDRESS, current_request_id
 from tradershub.core.own_api import router as own
 from tradershub.core.second_factor import has_one
 from tradershub.core.step_up import HEADER, StepUpNeeded
@@ -250,8 +250,17 @@ def _malformed(request: HttpRequest, error: ValidationError) -> HttpResponse:
 def _sentence(error: dict[str, Any], path: list[str]) -> str:
     where = ".".join(path) or "The request"
     found = None if any(map(SECRET_WORDS.search, path)) else error.get("found")
-    shown = f', found "{str(found)[:60]}"' if isinstance(found, str | int | float) else ""
-    return f"{where}: {error['msg']}{shown}"
+    said = error["msg"].removeprefix("Value error, ")
+    return f"{where}: {said}{_as_sent(found)}"
+
+
+def _as_sent(found: Any) -> str:
+    """As in JSON: 5.5 is a number, "5.5" is a text."""
+    if isinstance(found, str):
+        return f', found "{found[:60]}"'
+    if isinstance(found, bool):
+        return f", found {'true' if found else 'false'}"
+    return f", found the number {str(found)[:60]}" if isinstance(found, int | float) else ""
 
 
 @api.exception_handler(Unstorable)
@@ -294,9 +303,10 @@ def _forbidden(request: HttpRequest, error: AuthorizationError) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def _other(request: HttpRequest, error: HttpError) -> HttpResponse:
-    return _answer(
-        request, error.status_code, kind="BadInput", code="bad_request", message=str(error)
-    )
+    message, cause = str(error), error.__cause__
+    if isinstance(cause, ValueError | RecursionError):
+        message = f"Expected a body of JSON; this one cannot be read: {cause}"
+    return _answer(request, error.status_code, kind="BadInput", code="bad_request", message=message)
 
 
 @api.exception_handler(Http404)
@@ -318,11 +328,16 @@ last = Router()
 
 
 @last.api_operation(
-    ["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:rest}", include_in_schema=False
+    ["GET", "POST", "PUT", "PATCH", "DELETE"], "/{path:rest}", auth=None, include_in_schema=False
 )
 def nothing_here(request: HttpRequest, rest: str) -> HttpResponse:
-    """An address that is none of ours is refused like everything else."""
-    raise NotFound(f"There is nothing at {request.path[:200]}")
+    """An address that is none of ours is refused like everything else, also to who has no key.
+
+    A sender of signals who wrote a slash too many has none to show.
+    """
+    path = TOKEN_IN_ADDRESS.sub(r"\1***", request.path)
+    slash = ": expected it without the slash at its end" if path.endswith("/") else ""
+    raise NotFound(f"There is nothing at {path[:200]}{slash}")
 
 
 api.add_router("", last)

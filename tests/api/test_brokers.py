@@ -167,6 +167,7 @@ def test_the_openapi_page_loads_nothing_from_elsewhere(administrator):
         ("deals?account_id=x", 422, 'found "x"'),
         ("nothing/here", 404, "There is nothing at /api/v1/nothing/here"),
         ("deals/abc", 422, 'found "abc"'),
+        ("deals/", 404, "deals/: expected it without the slash at its end"),
     ],
 )
 def test_a_wrong_address_is_refused_with_a_sentence(administrator, address, status, words):
@@ -180,6 +181,30 @@ def test_what_is_no_object_of_json_is_refused(administrator, body):
     answer = administrator.client.generic("POST", "/api/v1/brokers", body, "application/json")
     assert answer.status_code in (400, 422)
     assert answer.json()["error"]["type"] == "BadInput"
+
+
+def test_a_body_that_is_no_json_is_told_where(administrator):
+    answer = administrator.client.generic("POST", "/api/v1/brokers", b"{'a'", "application/json")
+    message = answer.json()["error"]["message"]
+    assert message.startswith("Expected a body of JSON") and "line 1 column 2" in message
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"), [(5.5, "the number 5.5"), ("5,5", '"5,5"'), (True, "true")]
+)
+def test_what_was_found_tells_a_number_from_a_text(administrator, sent, found):
+    answer = administrator.post("paper-accounts", {"name": "N", "currency": "USD", "deposit": sent})
+    assert answer.status_code == 422
+    message = answer.json()["error"]["message"]
+    assert message.startswith("deposit: ") and message.endswith(f", found {found}")
+    assert "Value error" not in message
+
+
+def test_an_address_of_signals_with_a_slash_too_many_is_not_found_and_its_token_not_said(client):
+    answer = client.post(f"/api/v1/signals/s{'a' * 14}/secret-token/", {}, "application/json")
+    assert answer.status_code == 404
+    assert "slash at its end" in answer.json()["error"]["message"]
+    assert "secret-token" not in answer.content.decode()
 
 
 def test_another_time_zone_must_say_since_when_once_files_are_booked(administrator):
