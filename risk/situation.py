@@ -275,11 +275,8 @@ def opened_in(order: OrderFacts, account: Account, limits: Collection[LimitFact]
 def _opened(limit: LimitFact, order: OrderFacts, account: Account) -> int:
     calendar = Calendar.of(account)
     start, end = calendar.bounds(calendar.day_of(order.at))
-    if limit.scope == Scope.STRATEGY:  # the books do not know strategies; what was reserved does
-        rows = Reservation.objects.filter(
-            account__owner=order.owner_id, strategy=limit.strategy, intent="entry", consumed__gt=0
-        )
-        return rows.filter(at__gte=start, at__lt=end).count()
+    if limit.scope == Scope.STRATEGY:
+        return len(_filled_of(limit.strategy, order.owner_id, start, end))
     mine = _of_limit(limit)
     deals = Deal.objects.filter(mine, at__gte=start, at__lt=end, entry__in=ADDING, reverses=None)
     orders, told = set(), set()
@@ -291,6 +288,22 @@ def _opened(limit: LimitFact, order: OrderFacts, account: Account) -> int:
     # A platform that does not say what a deal did: by the positions that began.
     began = Position.objects.filter(mine, opened_at__gte=start, opened_at__lt=end)
     return len(orders) + len(set(began.values_list("account", "ref")) - told)
+
+
+def _filled_of(strategy: str, owner: int, start: dt.datetime, end: dt.datetime) -> set[str]:
+    """Client ids of the strategy's entries that were filled then, in part or whole.
+
+    The books do not know strategies: what was reserved does, also long before. Deals that name no id of ours are
+    found by an order that was reserved in the same time.
+    """
+    entries = Reservation.objects.filter(account__owner=owner, strategy=strategy, intent="entry")
+    deals = Deal.objects.filter(account__owner=owner, kind=Deal.Kind.TRADE, reverses=None)
+    filled = deals.filter(
+        at__gte=start, at__lt=end, client_order_id__in=entries.values("client_order_id")
+    )
+    now = entries.filter(at__gte=start, at__lt=end, consumed__gt=0)
+    ids = filled.values_list("client_order_id"), now.values_list("client_order_id")
+    return {client_id for rows in ids for (client_id,) in rows}
 
 
 ADDING = (Deal.Entry.IN, Deal.Entry.IN_OUT)

@@ -120,6 +120,28 @@ def test_trades_of_a_day_are_orders_that_opened_or_added_by_whomever(desk):
     assert code_of(desk.order()) == ""
 
 
+def test_trades_of_a_strategys_day_are_its_orders_that_filled_on_that_day(desk):
+    """One was allowed yesterday and fills today in two deals, one was allowed and filled today, one yesterday."""
+    resting, past = desk.order(strategy="mr"), desk.order(strategy="mr")
+    for order, days in ((resting, 1), (past, 1), (desk.order(strategy="mr"), 0)):
+        asked(order)
+        Reservation.objects.filter(client_order_id=order.client_order_id).update(
+            at=AT - dt.timedelta(days=days)
+        )
+        gate.consume(order.client_order_id, lots=order.lots)
+    for number, order, days in (("1", resting, 0), ("2", resting, 0), ("3", past, 1)):
+        Deal.objects.create(
+            account=desk.account, key=number, client_order_id=order.client_order_id, kind="trade",
+            symbol=desk.symbol, side="buy", volume=d("0.1"), price=d("1.1"), currency="USD",
+            at=AT - dt.timedelta(days=days), source="live",
+        )  # fmt: skip
+    limit = desk.limit(Kind.TRADES, 2, Unit.COUNT, scope=Scope.STRATEGY, strategy="mr")
+    assert code_of(desk.order(strategy="mr")) == "TRADES"
+    Limit.objects.filter(pk=limit.pk).update(value=3)
+    assert code_of(desk.order(strategy="mr")) == ""
+    assert code_of(desk.order(strategy="other")) == ""
+
+
 def test_opposite_positions_cancel_in_a_currency(desk):
     desk.position(side="sell", open_volume=d(1))
     desk.limit(Kind.CURRENCY_EXPOSURE, 50000, Unit.MONEY)
