@@ -45,6 +45,14 @@ def test_a_claimed_task_is_not_claimed_again_before_its_retry(broker):
     assert not broker.dequeue()
 
 
+def test_tasks_are_taken_also_after_the_clock_is_set_back(broker):
+    ids = [broker.enqueue(f"task {n}") for n in range(2)]
+    assert broker.dequeue()[0][0] == ids[0]
+    OrmQ.objects.filter(pk=ids[1]).update(lock=timezone.now() + dt.timedelta(hours=9))
+    assert broker.dequeue()[0][0] == ids[1]
+    assert not broker.dequeue()
+
+
 @pytest.mark.postgresql  # where several hosts may take from one queue
 def test_a_host_whose_clock_is_wrong_takes_its_tasks(broker, monkeypatch):
     broker.enqueue("sent by a host that is right")

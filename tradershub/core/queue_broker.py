@@ -23,6 +23,7 @@ from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
 
+from tradershub.core.clock import due
 from tradershub.core.prepared import prepared
 
 log = structlog.get_logger("tradershub.queue")
@@ -48,9 +49,12 @@ class OrderedBroker(ORM):  # type: ignore[misc]
         rows = self.get_connection()  # closes a connection that is too old
         return [
             (row.pk, row.payload)
-            for row in _waiting(self.list_key, timezone.now())
+            for row in self._found(timezone.now())
             if rows.filter(pk=row.pk, lock=row.lock).update(lock=self.timeout(row))
         ]
+
+    def _found(self, now: dt.datetime) -> list[OrmQ]:
+        return list(_waiting(self.list_key, now, now + longest_claim()))
 
     def _wait(self) -> None:
         time.sleep(Conf.POLL)
@@ -88,8 +92,13 @@ class CountingBroker(OrderedBroker):
 
 
 @prepared
-def _waiting(key: str, now: dt.datetime) -> QuerySet[OrmQ]:
-    return OrmQ.objects.filter(key=key, lock__lte=now).order_by("id")[: Conf.BULK]
+def _waiting(key: str, now: dt.datetime, beyond: dt.datetime) -> QuerySet[OrmQ]:
+    return OrmQ.objects.filter(due("lock", now, beyond=beyond), key=key).order_by("id")[: Conf.BULK]
+
+
+def longest_claim() -> dt.timedelta:
+    """Until a claimed task may be taken again, with all that clocks and claims at once can add."""
+    return 2 * dt.timedelta(seconds=Conf.RETRY)
 
 
 class NotifyBroker(OrderedBroker):
@@ -112,7 +121,8 @@ class NotifyBroker(OrderedBroker):
     def _claim(self) -> Claimed:
         self._listen()  # before looking, or a task that comes in between would wait for the poll
         with transaction.atomic(using=Conf.ORM):
-            waiting = OrmQ.objects.using(Conf.ORM).filter(key=self.list_key, lock__lte=Now())
+            come = due("lock", Now(), beyond=Now() + longest_claim())
+            waiting = OrmQ.objects.using(Conf.ORM).filter(come, key=self.list_key)
             rows = list(waiting.order_by("id").select_for_update(skip_locked=True)[: Conf.BULK])
             later = Now() + dt.timedelta(seconds=Conf.RETRY)
             OrmQ.objects.using(Conf.ORM).filter(pk__in=[row.pk for row in rows]).update(lock=later)
