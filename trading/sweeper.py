@@ -11,12 +11,13 @@ from typing import TypeVar
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.models import Account
 from brokers.platforms import is_by_hand
 from risk import gate
+from tradershub.core.clock import due
 from tradershub.core.queue import EXECUTION, enqueue, is_full
 from trading import journal, lanes, pipeline, reports, services
 from trading.gates import ENTRIES
@@ -43,10 +44,10 @@ def sweep() -> int:
     _each(_over(), _let_go)
     if is_full(EXECUTION):
         return 0  # nobody takes from the queue, or too slowly: it must not grow by each round
-    due = [account for account in _candidates() if lanes.is_due(account)]
-    for account in due:
+    found = [account for account in _candidates() if lanes.is_due(account)]
+    for account in found:
         enqueue("trading.tasks.pump", account.pk, cluster=EXECUTION, keep_result=False)
-    return len(due)
+    return len(found)
 
 
 def _each(
@@ -71,8 +72,7 @@ def _each(
 
 def _unread() -> list[Signal]:
     """Stored and not run: the message that should have woken a worker is lost."""
-    since = timezone.now() - UNDECIDED
-    rows = Signal.objects.filter(state=Signal.State.RECEIVED, received_at__lt=since)
+    rows = Signal.objects.filter(_rested(), state=Signal.State.RECEIVED)
     rows = rows.exclude(code=Signal.WAITS)
     return list(rows.select_related("source__owner", "source__strategy").order_by("id")[:100])
 
@@ -87,9 +87,14 @@ def _unapproved() -> list[Signal]:
 
 def _undecided() -> list[Order]:
     """Received and not judged: who received them ended, or the counters were busy."""
-    since = timezone.now() - UNDECIDED
-    rows = Order.objects.filter(state=Order.State.RECEIVED, received_at__lt=since)
+    rows = Order.objects.filter(_rested(), state=Order.State.RECEIVED)
     return list(rows.select_related("account", "symbol").order_by("id")[:100])
+
+
+def _rested() -> Q:
+    """What came some seconds ago, or before the clock was set back."""
+    now = timezone.now()
+    return due("received_at", now - UNDECIDED, beyond=now + UNDECIDED)
 
 
 def _give_up(order: Order) -> None:

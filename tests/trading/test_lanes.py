@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Position
 from trading import lanes, leases, services, sweeper
-from trading.models import Lane, Lease, OrderAttempt
+from trading.models import Lane, Lease, Order, OrderAttempt
 
 D = Decimal
 HOUR = dt.timedelta(hours=1)
@@ -126,3 +126,12 @@ def test_a_connection_whose_keeper_ended_is_taken_although_the_clock_was_set_bac
     assert not leases.hold(desk.account.connection, "other")
     Lease.objects.update(until=timezone.now() + HOUR)
     assert leases.hold(desk.account.connection, "other")
+
+
+def test_what_nobody_decided_is_found_after_the_clock_is_set_back(desk, risk):
+    risk.refusing = lanes.BUSY
+    order = desk.place()
+    Order.objects.update(received_at=timezone.now() + HOUR)
+    risk.refusing = ""
+    sweeper.sweep()
+    assert desk.state(order) == "queued"
