@@ -307,6 +307,9 @@ def cancel(order: Order, *, actor: Any) -> Order:
         text = "Cancelled before it was sent"
         journal.move(order, State.NOT_SENT, actor=actor, code="OPERATOR", text=text)
         return order
+    asked = order.attempts.filter(action=Action.CANCEL, outcome=Outcome.WAITING)
+    if order.state == Order.State.CANCEL_PENDING or asked.exists():
+        raise Conflict(f"Order {order.client_order_id} is being cancelled already")
     _request(order, Action.CANCEL, actor=actor, asked={})
     return order
 

@@ -19,7 +19,7 @@ from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.once import once
 from tradershub.core.step_up import StepUpNeeded
 from tradershub.reports.needs import what_needs
-from trading import reports, services
+from trading import lanes, reports, services
 from trading.models import Lane, Order, OrderAttempt
 from trading.tickets import ticket_of
 
@@ -60,6 +60,20 @@ def test_a_working_order_is_cancelled(desk, working, risk):
     assert (risk.held, working.resume_state) == (set(), "")
     with pytest.raises(Conflict, match="cancelled already"):
         services.cancel(working, actor=desk.owner)
+
+
+def test_an_order_that_is_being_cancelled_is_not_cancelled_again(desk, working):
+    services.cancel(working, actor=desk.owner)
+    with pytest.raises(Conflict, match="being cancelled already"):
+        services.cancel(working, actor=desk.owner)
+    claim = lanes.claim_next(lanes.take(desk.account), watermark="")
+    assert desk.state(working) == "cancel_pending"
+    with pytest.raises(Conflict, match="being cancelled already"):
+        services.cancel(working, actor=desk.owner)
+    lanes.doubt(claim.attempt, "No answer")
+    with pytest.raises(Conflict, match="being cancelled already"):
+        services.cancel(working, actor=desk.owner)
+    assert working.attempts.filter(action="cancel").count() == 1
 
 
 def test_an_order_that_a_change_renumbered_is_the_same_order(desk, working):
