@@ -134,4 +134,4 @@ def test_what_nobody_decided_is_found_after_the_clock_is_set_back(desk, risk):
     Order.objects.update(received_at=timezone.now() + HOUR)
     risk.refusing = ""
     sweeper.sweep()
-    assert desk.state(order) == "queued"
+    assert desk.state(order) == "filled"
