@@ -100,3 +100,27 @@ def test_stop_is_on_the_screen_beside_many_actions(open_page, account, width):
     expect(page.locator(".trading-stop button")).to_be_in_viewport(ratio=1)
     assert page.locator(".trading-stop button").bounding_box()["y"] < 40
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+
+
+CUT = """() => [...document.querySelectorAll(".filters[method=post] select, .filters select[data-submit]")]
+  .filter((box) => {
+    const whole = box.cloneNode(true);
+    whole.style.cssText = "position: absolute; width: auto; max-width: none";
+    box.after(whole);
+    const wide = whole.offsetWidth;
+    whole.remove();
+    return wide > box.offsetWidth;
+  })
+  .map((box) => box.name)"""
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "name"),
+    [("/reports/risk/", PHONE, "Swing"), ("/ticket/", DESKTOP, "OANDA hedging in euro")],
+)
+def test_what_is_acted_on_can_be_read_in_full(open_page, account, path, size, name):
+    account.name = name
+    account.save()
+    page = open_page(path, size=size)
+    assert page.evaluate(CUT) == []
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= size[0]

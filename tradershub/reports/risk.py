@@ -128,7 +128,7 @@ def _events_table(events: list[RiskEvent]) -> Table:
         [
             Column("at", "At", tables.MOMENT, main=True),
             Column("kind", "What", main=True),
-            Column("account", "Account"),
+            Column("account", "Account", main=True),
             Column("code", "Code", main=True),
             Column("text", "Why", tables.WORDS, main=True),
             Column("client_order_id", "Order"),
