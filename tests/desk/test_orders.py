@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal as D
 
 import pytest
@@ -57,6 +58,18 @@ def test_each_order_with_its_state_and_a_way_to_its_story(trader):
     assert f'"/orders/{filled.pk}/">Buy 0.50 EURUSD<' in words
     assert f'"/orders/{works.pk}/">Buy 0.50 EURUSD limit at 1.09<' in words
     assert "tag-good" in words and "1.10010" in words
+
+
+def test_a_filled_order_of_a_symbol_unmapped_since_is_listed(trader):
+    filled = place(trader)
+    type(filled.symbol).objects.update(instrument=None)
+    assert "1.1001" in page(trader, LIST)
+
+
+def test_what_the_story_says_of_the_order_follows_too(trader):
+    works = resting(trader)
+    lead = re.search(r'<p class="page-lead"[^>]*>', page(trader, f"/orders/{works.pk}/"))
+    assert lead and 'id="live-lead" data-live="5"' in lead[0]
 
 
 @pytest.mark.parametrize(
