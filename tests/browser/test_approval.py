@@ -6,6 +6,7 @@ import json
 
 import pytest
 from django.test import Client
+from playwright.sync_api import expect
 
 from tests.browser import test_ticket
 from tests.browser.conftest import PHONE
@@ -64,3 +65,18 @@ def test_on_a_phone_in_the_dark_it_is_declined(open_page, waiting):
     is_readable(page)
     waiting.refresh_from_db()
     assert (waiting.state, Order.objects.count()) == ("declined", 0)
+
+
+def test_the_page_follows_what_becomes_of_it(open_page, waiting, owner):
+    page = open_page(f"/signals/{waiting.pk}/")
+    signals.approve(waiting, actor=owner)
+    row = page.locator("section:has(#orders-title) tbody tr")
+    expect(row.locator(".tag")).to_have_text("Filled", timeout=9_000)
+    expect(row.locator("[data-label='Average price']")).to_have_text("1.10010")
+    expect(row.locator("[data-label='What the broker said']")).to_contain_text("number ")
+    expect(page.locator("section:has(#events-title) [data-label=Account]").first).to_have_text(
+        "Practice"
+    )
+    expect(page.get_by_role("button", name="Approve")).to_have_count(0)
+    expect(page.locator("#live-lead .tag")).to_have_text("Became orders")
+    is_readable(page)

@@ -115,11 +115,11 @@ def story(request: HttpRequest, pk: int) -> HttpResponse:
         can_change=order.state in OPEN,
         can_cancel=not order.is_over and order.state != State.CANCEL_PENDING,
         can_settle=order.state == State.QUARANTINED,
-        every=_every(order),
+        every=every_of(order),
     )
 
 
-def _every(order: Order) -> int:
+def every_of(order: Order) -> int:
     """Seconds until the page looks again, 0 for never: what is booked may come after the end."""
     if order.state in HASTY:
         return EVERY

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -14,10 +15,12 @@ from django.views.decorators.http import require_GET, require_POST
 from tradershub.core.errors import HubError
 from tradershub.core.pages import render_page
 from tradershub.desk.importing import need
+from tradershub.desk.orders import EVERY, EVERY_LIVE, every_of
+from tradershub.desk.orders import tone as order_tone
 from trading import signals
 from trading.admin.signals import tell_secret
 from trading.dropfolder import folder_of
-from trading.models import Gate, Signal, SignalSource
+from trading.models import Gate, Order, Signal, SignalSource
 from trading.queries import became, orders_of, with_orders
 from trading.sources import SOURCES, STRATEGY
 
@@ -32,7 +35,7 @@ LIST = "admin:trading_signal_changelist"
 def story(request: HttpRequest, pk: int) -> HttpResponse:
     need(request, LOOK)
     signal = _mine(request, pk)
-    orders = orders_of(signal)
+    orders = list(_orders(signal))
     return render_page(
         request,
         "desk/signal.html",
@@ -43,19 +46,39 @@ def story(request: HttpRequest, pk: int) -> HttpResponse:
         tone=tone(signal),
         rests=signal.rests.select_related("account__broker").order_by("id"),
         gates=Gate.objects.filter(signal=signal),
-        orders=orders.select_related("account", "symbol").order_by("id"),
+        orders=[(order, order_tone(order), _answer(order)) for order in orders],
         events=_events(orders),
         replays=signal.replays.order_by("id"),
+        every=_every(signal, orders),
     )
 
 
-def _events(orders: Any) -> list[Any]:
-    """All moves of its orders by time, with the broker's words."""
-    found = [
-        event
-        for order in orders.prefetch_related("events").select_related("symbol", "account")
-        for event in order.events.all()
-    ]
+def _orders(signal: Signal) -> QuerySet[Order]:
+    rows = orders_of(signal).select_related("account", "symbol__instrument")
+    return rows.prefetch_related("events", "attempts").order_by("id")
+
+
+def _answer(order: Order) -> str:
+    """The broker's last answer: how it ended, in its own words, under which number; empty without one."""
+    last = max(order.attempts.all(), key=lambda one: one.number, default=None)
+    if last is None:
+        return ""
+    number = order.broker_order_id and f"number {order.broker_order_id}"
+    return ", ".join(filter(None, [last.get_outcome_display(), last.text, number]))
+
+
+def _every(signal: Signal, orders: Sequence[Order]) -> int:
+    """Seconds until the page looks again, 0 for never."""
+    if signal.waits or signal.state == Signal.State.WAITING:
+        return EVERY_LIVE
+    if signal.state == Signal.State.RECEIVED:
+        return EVERY
+    return min(filter(None, map(every_of, orders)), default=0)
+
+
+def _events(orders: Iterable[Order]) -> list[Any]:
+    """All moves of its orders by time."""
+    found = [event for order in orders for event in order.events.all()]
     return sorted(found, key=lambda event: (event.at, event.order_id, event.seq))
 
 
