@@ -1,5 +1,7 @@
 /* Parts marked data-live (seconds, and an id) are kept as the page would now be: asked for anew, and only
-   what changed is changed, in its place. What a person opened, chose, typed or holds the focus of stands. */
+   what changed is changed, in its place. What a person opened, chose, typed or holds the focus of stands, and
+   what is marked data-once, which is told but once. A page that a form answered with says by data-live-from
+   where it stands. */
 (function () {
   "use strict";
 
@@ -14,11 +16,16 @@
     if (seconds.length) setTimeout(look, Math.min(...seconds) * 1000 + (more || 0));
   }
 
+  function address() {
+    const said = document.querySelector("[data-live-from]");
+    return said ? said.dataset.liveFrom : window.location.href;
+  }
+
   async function look() {
     let more = 0;
     if (!document.hidden) {
       try {
-        const answer = await fetch(window.location.href);
+        const answer = await fetch(address());
         if (answer.redirected || answer.status === 404) return;
         if (answer.ok) swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
         else more = AWAY_MS;
@@ -43,7 +50,7 @@
       if (node.nodeValue !== now.nodeValue) node.nodeValue = now.nodeValue;
       return;
     }
-    if (node.matches("form[data-sent]")) return; /* Its answer is on the way. */
+    if (node.matches("form[data-sent], [data-once]")) return; /* A form that is sent has its answer on the way. */
     const before = node.matches("td, dd") ? node.textContent : null;
     renewAttributes(node, now);
     renewChildren(node, now);

@@ -6,6 +6,8 @@ import re
 
 from playwright.sync_api import expect
 
+from accounts.subscribing import connect_chat
+from tests.accounts.chats import chat_server, telegram
 from tests.browser import test_ticket
 from tests.browser.conftest import PHONE
 from tests.browser.test_ticket import quoted
@@ -46,3 +48,19 @@ def test_a_position_stands_with_its_account_beside_what_is_done_with_it(open_pag
     row = page.locator("#live-table tbody tr")
     for shown in ("Symbol", "Account", "Profit now", "Close", "Set stops"):
         expect(row.locator(f"td[data-label='{shown}']")).to_be_in_viewport(ratio=1)
+
+
+def test_a_channel_notices_the_chat_that_sent_its_code(open_page, owner, settings):
+    with chat_server(settings):
+        channel = telegram(owner, chat=None)
+        page = open_page(f"/channels/{channel.pk}/")
+        page.get_by_role("button", name="Connect a chat").click()
+        code = page.locator("[data-once]")
+        expect(code).to_have_text(re.compile("/start [A-Z0-9]{10}"))
+        shown = code.text_content()
+        page.wait_for_timeout(3000)
+        assert code.text_content() == shown
+        connect_chat(channel, chat=7, name="Pocket", person=7, person_name="Ada")
+        expect(code).to_have_count(0, timeout=SOON)
+        expect(page.locator("#live-chat")).to_contain_text("Pocket")
+        expect(page.locator("#live-state")).not_to_contain_text("No chat yet")

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse, reverse_lazy
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import subscribing
@@ -59,9 +60,16 @@ def _page(request: HttpRequest, channel: Channel, *, code: str = "") -> HttpResp
         sent=[(row, TONES.get(row.state, "")) for row in sent],
         waiting=channel.notifications.filter(state__in=("due", "sending")).count(),
         code=code,
+        code_waits=_waits_for_code(channel),
         advice=subscribing.kind_of(channel).advice,
         log=entries_about(Channel, str(channel.pk), reader=request.user)[:LOGGED],
     )
+
+
+def _waits_for_code(channel: Channel) -> bool:
+    """Whether a code was shown that no chat has sent yet, and that holds still."""
+    until = channel.code_until
+    return bool(channel.code and until and until > timezone.now())
 
 
 def condition(channel: Channel) -> str:
@@ -164,7 +172,7 @@ def code(request: HttpRequest, pk: int) -> HttpResponse:
     except HubError as refusal:
         messages.error(request, refusal.message)
         return HttpResponseRedirect(address(channel))
-    return _page(request, channel, code=found)
+    return _page(request, mine(request, pk), code=found)
 
 
 @require_POST
