@@ -34,7 +34,7 @@ def test_it_is_asked_confirmed_and_followed_until_flat(
     is_readable(page)
     [row] = flattening.due()
     flattening.work(row)
-    page.wait_for_selector("text=Nothing is under way")  # without anybody's click
+    page.wait_for_selector("text=1 flat.")  # without anybody's click
     assert page.inner_text("tbody .tag") == "Flat"
     assert page.locator("button:has-text('Withdraw')").count() == 0
     is_readable(page)

@@ -81,8 +81,20 @@ def test_its_page_says_what_is_left_and_why_then_flat(trader):
         row, "flat", actor="hub", words="", orders=0, positions=0, looked_at=row.asked_at
     )
     words = trader.said(trader.client.get("/flattening/"))
-    assert "Nothing is under way" in words and 'data-live="0"' in words
+    assert "<strong>1 flat.</strong>" in words and 'data-live="0"' in words
     assert "Withdraw</button>" not in words
+
+
+def test_what_only_a_person_can_empty_is_not_called_under_way(trader):
+    trader.send("/stop/flatten")
+    Account.objects.update(connection=None)
+    [row] = flattening.due()
+    flattening.work(row)
+    words = trader.said(trader.client.get("/flattening/"))
+    assert "<strong>1 to be emptied by hand.</strong>" in words and "By hand</span>" in words
+    flattening.withdraw(row, actor=trader.user)
+    words = trader.said(trader.client.get("/flattening/"))
+    assert "<strong>1 withdrawn before it was flat.</strong>" in words
 
 
 def test_it_is_withdrawn_and_trading_stays_stopped(trader):

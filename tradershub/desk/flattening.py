@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from decimal import Decimal
 
@@ -58,10 +58,10 @@ class FlattenForm(EntryForm):
         return rows[0]
 
     def done(self, row: Flattening) -> str:
-        doing = "Orders are being cancelled and positions closed"
+        asked = "Every order was asked to be cancelled, every position to be closed"
         if self.is_for_all:
-            return f"Stopped for everybody. {doing}; each person sees the own accounts"
-        return f"Stopped. {doing}"
+            return f"Stopped for everybody. {asked}; each person sees the own accounts"
+        return f"Stopped. {asked}"
 
 
 @require_http_methods(["GET", "POST"])
@@ -149,18 +149,41 @@ def _only_by_hand(accounts: Iterable[Account]) -> list[str]:
 def index(request: HttpRequest) -> HttpResponse:
     """Each account that was asked for, the newest first, every second until all are flat."""
     need(request, LOOK)
-    rows = Flattening.objects.for_user(request.user).select_related("account__broker")
-    shown = list(rows.order_by("-id")[:SHOWN])
+    rows = Flattening.objects.for_user(request.user)
+    shown = list(
+        rows.select_related("account__broker", "account__connection").order_by("-id")[:SHOWN]
+    )
     under_way = sum(row.is_open for row in shown)
     return render_page(
         request,
         "desk/flattening.html",
         title="Are the accounts flat?",
         crumbs=CRUMBS,
-        rows=[(row, TONES.get(row.state, "")) for row in shown],
-        under_way=under_way,
+        rows=[(row, _state(row), TONES.get(row.state, "")) for row in shown],
+        answer=_answer(shown),
         every=1 if under_way else 0,
     )
+
+
+def _state(row: Flattening) -> str:
+    """In a word or two; one that only a person can empty is not under way."""
+    return "By hand" if row.is_open and flattening.by_hand(row.account) else row.get_state_display()
+
+
+def _answer(rows: Iterable[Flattening]) -> str:
+    """Whether the accounts are flat, each by the newest request: "2 flat, 1 to be emptied by hand"."""
+    newest: dict[int, Flattening] = {}
+    for row in rows:
+        newest.setdefault(row.account_id, row)
+    states = Counter(_state(row) for row in newest.values())
+    by_hand, flat, withdrawn = (states.pop(one, 0) for one in ("By hand", "Flat", "Withdrawn"))
+    said = {
+        "not flat yet": states.total(),
+        "to be emptied by hand": by_hand,
+        "flat": flat,
+        "withdrawn before it was flat": withdrawn,
+    }
+    return ", ".join(f"{n} {words}" for words, n in said.items() if n)
 
 
 @require_POST
