@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -97,6 +98,11 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
         connection_is_live=connection.live if connection else None,
         session_open=_trades(quote, at),
     )
+
+
+def change_facts(wanted: Order, *, at: dt.datetime, again: bool = False) -> OrderFacts:
+    """The same of an order as a person wants it to become: he asks now, however old the signal is that made it."""
+    return replace(order_facts(wanted, at=at, again=again), signal_at=None)
 
 
 def _strategy_result(order: Order, account: Account, at: dt.datetime) -> Decimal | None:

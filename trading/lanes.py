@@ -32,7 +32,7 @@ from tradershub.core.failpoints import failpoint
 from tradershub.core.prepared import first, prepared
 from trading import journal, tickets
 from trading.easing import may_lose_more, risks_more
-from trading.facts import order_facts
+from trading.facts import change_facts, order_facts
 from trading.models import Lane, Order, OrderAttempt, OrderCheck
 from trading.states import OPEN, OVER, State
 
@@ -426,7 +426,7 @@ def _why_not_more(request: OrderAttempt, now: dt.datetime) -> Any:
         return f"It waited longer than {settings.STALE_SECONDS:g} s and is not sent so late"
     if request.order is None:
         return ""
-    verdict = gate.recheck(order_facts(_wanted(request.order, request), at=now, again=True))
+    verdict = gate.recheck(change_facts(_wanted(request.order, request), at=now, again=True))
     if verdict.refusal and verdict.refusal.code == BUSY:
         return HELD_UP
     journal.keep_verdict(request.order, verdict, stage=OrderCheck.Stage.CLAIM, at=now)

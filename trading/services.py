@@ -37,7 +37,7 @@ from tradershub.finance.decimals import ZERO, to_decimal
 from tradershub.finance.sides import OPPOSITE
 from trading import journal, lanes, tickets
 from trading.easing import may_lose_more, risks_more
-from trading.facts import bound_of, order_facts
+from trading.facts import bound_of, change_facts, order_facts
 from trading.ids import Origin, client_order_id
 from trading.models import Flattening, Lane, Order, OrderAttempt, OrderCheck
 from trading.states import BEFORE, OPEN, OVER, State
@@ -357,7 +357,7 @@ def _amended(order: Order, *, actor: Any, changes: dict[str, Any]) -> OrderAttem
 
 def _ask_risk_anew(order: Order, wanted: Order, *, risks_more: bool) -> Check | None:
     now = timezone.now()
-    facts = replace(order_facts(wanted, at=now), risks_no_more=not risks_more)
+    facts = replace(change_facts(wanted, at=now), risks_no_more=not risks_more)
     verdict = gate.authorise(facts)
     journal.keep_verdict(order, verdict, stage=OrderCheck.Stage.CHANGE, at=now)
     return verdict.refusal

@@ -213,6 +213,13 @@ def test_a_platform_that_a_person_switched_off_gets_no_closing_either(paper, off
     assert paper.pump(resting).state == "working"
 
 
+def test_what_an_old_signal_ordered_is_changed_by_a_person(paper):
+    order = paper.place(kind="limit", price=D("1.09"), stop_loss=D("1.08"))
+    Order.objects.update(signal_at=timezone.now() - dt.timedelta(hours=5))
+    services.amend(order, actor=paper.owner, price=D("1.095"))
+    assert (paper.pump(order).state, order.price) == ("working", D("1.095"))
+
+
 def stated(order, status, **said):
     return OrderReport(
         broker_order_id="9", client_id=order.client_order_id, symbol="EURUSD", side="buy",
