@@ -68,7 +68,8 @@ class OrderFacts:
     positions included. `correlations`: r of daily returns with this symbol by instrument id, of the
     instruments held, each with the number of returns that it is of.
     States: `signal_at` is when the hub received what asked for the order, None for a person's own.
-    `may_trade`, `platform_enabled`: for an order of this intent. `closes_only`: exits may go there, others not.
+    `may_trade`, `platform_enabled`: for an order of this intent. `why_shut`: why platform or connection takes
+    none, in a sentence. `closes_only`: exits may go there, others not.
     `session_open`: the symbol trades now. `risks_no_more`: a
     change to an order that works already, which could lose no more than it can now.
     `parent`, `parent_lots`: the order that this one is a part of, and the lots all parts may have together.
@@ -122,6 +123,7 @@ class OrderFacts:
     closes_only: bool = False
     platform_enabled: bool | None = None
     connection_enabled: bool | None = None
+    why_shut: str = ""
     account_is_live: bool | None = None
     connection_is_live: bool | None = None
     session_open: bool | None = None

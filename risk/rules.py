@@ -8,6 +8,7 @@ Sources: SEC rule 15c3-5, RTS 6 (EU 2017/589), the firms' own published terms.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -28,11 +29,12 @@ from risk.facts import (
     known,
 )
 from risk.kinds import KINDS, Kind, Trail, Unit
-from tradershub.core.formats import number, places
+from tradershub.core.formats import money, number, places
 from tradershub.finance.correlation import LEAST
 from tradershub.finance.decimals import HUNDRED, ONE, ZERO
 from tradershub.finance.sides import DIRECTION
 
+CURRENCY = re.compile(r"[A-Z]{3}")
 CORRELATED_FROM = Decimal("0.7")  # |r| above which two instruments move together
 
 
@@ -75,11 +77,15 @@ def kill_switch(question: Question) -> Check:
 def account_state(question: Question) -> Check:
     """R18. The account is open and may be traded on, its platform and connection are on, live is live."""
     order = question.order
+    shut = order.why_shut
     states = {
         "account_open": (order.account_open, "The account is closed"),
         "may_trade": (order.may_trade, _why_no_trade(order)),
-        "platform_enabled": (order.platform_enabled, "The platform is switched off"),
-        "connection_enabled": (order.connection_enabled, "The connection is switched off"),
+        "platform_enabled": (order.platform_enabled, shut or "The platform is switched off"),
+        "connection_enabled": (
+            order.connection_enabled,
+            shut or "The connection is switched off",
+        ),
     }
     for name, (state, text) in states.items():
         if not known(state, name):
@@ -423,10 +429,11 @@ def over_allowance(allowance: Allowance, *, reserved: Decimal) -> Check:
     """The refusal of a counter that has no room for the order."""
     room = max(allowance.ceiling - allowance.used - reserved, ZERO)
     word = f" {allowance.word}" if allowance.word else ""
-    text = (
-        f"{allowance.noun}: {_round(allowance.amount)}{word} asked, {_round(room)} left of "
-        f"{_round(allowance.ceiling)} ({_round(allowance.used)} used, {_round(reserved)} reserved)"
+    asked, left, most, used, held = (
+        _amount(value, allowance.word)
+        for value in (allowance.amount, room, allowance.ceiling, allowance.used, reserved)
     )
+    text = f"{allowance.noun}: {asked}{word} asked, {left} left of {most} ({used} used, {held} reserved)"
     return refused(allowance.rule, allowance.code, text, allowance_figures(allowance, reserved))
 
 
@@ -576,7 +583,8 @@ def _at_most(
 ) -> Check:
     figures = {"asked": found, "limit": most, "unit": word, "version": limit.version}
     if found > most:
-        text = f"{KINDS[limit.kind].label}, {limit.name}: {_round(found)} {word}, allowed {_round(most)}"
+        asked, allowed = _amount(found, word), _amount(most, word)
+        text = f"{KINDS[limit.kind].label}, {limit.name}: {asked} {word}, allowed {allowed}"
         return refused(name, code, text, figures)
     return passed(name, figures)
 
@@ -599,6 +607,11 @@ def _money_word(live: bool) -> str:
 
 def _plain(value: Decimal) -> str:
     return f"{value.normalize():f}"
+
+
+def _amount(value: Decimal, word: str) -> str:
+    """Money to its currency's digits, so that figures side by side have as many; lots and counts by `_round`."""
+    return money(value, word) if CURRENCY.fullmatch(word) else _round(value)
 
 
 def _round(value: Decimal) -> str:

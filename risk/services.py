@@ -130,7 +130,10 @@ def apply_preset(account: Account, preset: str, *, capital: Decimal, actor: Any)
 def checked(limit: Limit) -> Limit:
     """The limit when its parts fit together. Raises BadInput naming the first that does not."""
     if limit.kind not in KINDS:
-        raise BadInput(f"There is no kind of limit {limit.kind!r}", param="kind")
+        expected = ", ".join(sorted(KINDS))
+        raise BadInput(
+            f"There is no kind of limit {limit.kind!r}; expected one of {expected}", param="kind"
+        )
     spec = KINDS[Kind(limit.kind)]
     _one_of(limit.scope, spec.scopes, "scope", spec.label)
     _one_of(limit.unit, spec.units, "unit", spec.label)

@@ -13,9 +13,9 @@ from django.db.models import Count, QuerySet
 from accounts.margin import margin_used
 from accounts.market import Market, market_on
 from accounts.models import Account, AccountTerms, BrokerOrder, Position
-from brokers.connecting import platform_row
+from brokers.connecting import platform_row, why_shut
 from brokers.contracts import contracts_on
-from brokers.models import BrokerSymbol, Connection, Quote, SymbolTerms
+from brokers.models import BrokerSymbol, Quote, SymbolTerms
 from risk.conversion import BrokerRates
 from risk.facts import Figure, Intent, OrderFacts, Price
 from risk.kinds import Kind
@@ -47,6 +47,7 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
     rates = BrokerRates(account.broker_id, at=at)
     rate = rate_to_account(symbol, account, quote, rates)
     connection = account.connection
+    platform = platform_row(connection.platform) if connection else None
     return OrderFacts(
         client_order_id=order.client_order_id,
         at=at,
@@ -92,8 +93,13 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
         account_open=account.is_open,
         may_trade=account.may_close if order.reduces else account.may_trade,
         closes_only=account.closes_only,
-        platform_enabled=_platform_takes(order, connection) if connection else False,
+        platform_enabled=platform.takes(closing=order.reduces) if platform else False,
         connection_enabled=connection.enabled if connection else False,
+        why_shut=(
+            why_shut(connection, platform, closing=order.reduces)
+            if connection
+            else "The account has no connection"
+        ),
         account_is_live=account.kind not in (Account.Kind.DEMO, Account.Kind.PAPER),
         connection_is_live=connection.live if connection else None,
         session_open=_trades(quote, at),
@@ -108,10 +114,6 @@ def change_facts(wanted: Order, *, at: dt.datetime, again: bool = False) -> Orde
 def _strategy_result(order: Order, account: Account, at: dt.datetime) -> Decimal | None:
     """Asked only where a limit is about it: it takes a look at all that the account holds."""
     return result_of_day(order.strategy, account, at=at) if order.strategy else None
-
-
-def _platform_takes(order: Order, connection: Connection) -> bool:
-    return platform_row(connection.platform).takes(closing=order.reduces)
 
 
 def _fresh(account_id: int) -> Account:

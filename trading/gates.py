@@ -85,7 +85,7 @@ def nothing_is_stopped(facts: SignalFacts) -> Word:
 def account_is_own(facts: SignalFacts) -> Word:
     number = facts.draft.account
     if number and not Account.objects.filter(owner=facts.source.owner, number=number).exists():
-        return Word("It names an account that is none of yours", "ACCOUNT_SCOPE")
+        return Word(f"It names account {number}, which is none of yours", "ACCOUNT_SCOPE")
     return Word("It names no other account")
 
 

@@ -325,7 +325,7 @@ def test_what_moves_together_is_named_with_its_r_and_of_how_many_days():
     known = {8: Correlation(d("0.8345"), 180)}
     asked = question(order(correlations=known), holdings=(holding(stop_loss=d("1.24")),))
     refused = rules.correlated(asked, limit(Kind.CORRELATED, 1299, Unit.MONEY))
-    assert refused.text.endswith("allowed 1 299; with GBPUSD r 0.83 of n 180 days")
+    assert refused.text.endswith("allowed 1 299.00; with GBPUSD r 0.83 of n 180 days")
     assert refused.figures["moves_with"] == "GBPUSD r 0.83 of n 180 days"
     alone = rules.correlated(
         question(order(correlations={})), limit(Kind.CORRELATED, 1, Unit.MONEY)

@@ -157,6 +157,11 @@ def test_parts_that_do_not_fit_are_refused_by_name(desk, fields, param):
     assert refusal.value.param == param
 
 
+def test_an_unknown_kind_is_refused_with_those_there_are(desk):
+    with pytest.raises(BadInput, match="kind of limit 'nope'; expected one of best_day, .*symbols"):
+        services.add_limit(lots(desk, kind="nope"), actor=desk.owner)
+
+
 def test_a_limit_on_another_persons_account_is_refused(desk):
     stranger = make_owner()
     with pytest.raises(BadInput, match="another person"):

@@ -7,6 +7,8 @@ from decimal import Decimal as D
 import pytest
 from django.utils import timezone
 
+from accounts.models import Account
+from brokers.connecting import platform_row, switch_platform
 from brokers.models import BrokerSymbol, Quote, SymbolTerms
 from risk.kinds import Kind, Scope, Unit
 from risk.models import Limit, Reservation, RiskEvent, Usage
@@ -100,6 +102,25 @@ def test_a_size_beyond_what_the_database_keeps_is_refused_with_its_figures(trade
         trader.account, actor=trader.user, symbol="EURUSD", side="buy", lots=D(999_999_999)
     )
     assert (order.state, order.code) == ("blocked", "MARGIN")
+
+
+def test_money_asked_and_left_has_the_digits_of_its_currency(trader):
+    """20 lots of 99,999.9 at 1.1001, of which a hundredth is margin: 22,001.977998."""
+    SymbolTerms.objects.update(contract_size=D("99999.9"))
+    refusal = seen(trader, "20").verdict.refusal
+    assert refusal.text.startswith(
+        "Margin against what is free: 22\u202f001.98 USD asked, 10\u202f000.00 left of 10\u202f000.00 "
+        "(0.00 used, 0.00 reserved)"
+    )
+
+
+def test_a_platform_that_is_off_is_named_with_its_reason(trader):
+    platform = platform_row(trader.account.connection.platform)
+    switch_platform(platform, on=False, actor="root", reason="Five errors in a row")
+    refusal = seen(trader).verdict.refusal
+    assert refusal.text == "The platform Paper is switched off: Five errors in a row"
+    Account.objects.filter(pk=trader.account.pk).update(connection=None)
+    assert seen(trader).verdict.refusal.text == "The account has no connection"
 
 
 def test_what_no_broker_has_is_refused(trader):

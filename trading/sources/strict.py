@@ -149,7 +149,11 @@ def number(fields: Fields, *names: str) -> Decimal | None:
     if text.lower() in ABSENT:
         return None
     if not NUMBER.fullmatch(text):
-        raise Refused("number_format", f'"{name}" was {text[:40]!r}; expected a number as 1.25')
+        raise Refused(
+            "number_format",
+            f'"{name}" was {text[:40]!r}; expected a number as 1.25, of at most 15 digits on either side of '
+            "the point",
+        )
     value = Decimal(text)
     if value and not SMALLEST <= abs(value) <= LARGEST:
         raise Refused(

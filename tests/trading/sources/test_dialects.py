@@ -307,6 +307,11 @@ def test_a_size_that_names_its_unit_is_in_that_unit_whatever_the_source_says(nam
     assert draft.size == Size(Decimal("0.5"), unit)
 
 
+def test_a_number_of_too_many_digits_is_told_how_many_there_may_be():
+    said = read("generic", {"symbol": "EURUSD", "action": "buy", "size": "1" * 26})
+    assert said.code == "number_format" and "at most 15 digits" in said.message
+
+
 def test_a_line_may_name_the_kind_with_the_side():
     assert read("comma", "1,selllimit,EURUSD,price=1.2,lots=1").kind is Kind.LIMIT
 
