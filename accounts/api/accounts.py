@@ -144,7 +144,7 @@ class PaperIn(Input):
     like_broker_id: int | None = Field(
         None, description="Broker whose symbols and terms it has; null for the starter catalogue"
     )
-    always_open: bool = Field(False, description="Whether invented prices go on at weekends")
+    always_open: bool = Field(True, description="Whether invented prices go on at weekends")
 
 
 @router.post("/paper-accounts", response={201: AccountOut}, summary="Open a paper account")

@@ -34,6 +34,7 @@ def test_a_paper_account_is_opened_with_its_money(ada):
     assert (body["kind"], body["may_trade"], body["currency"]) == ("paper", True, "USD")
     account = Account.objects.get(pk=body["id"], owner=ada.user)
     assert open_adapter(account.connection, account.number).account().balance == D("2500.50")
+    assert account.connection.settings["always_open"] is True  # as the page has it
 
 
 def test_what_is_wrong_is_named(ada):
