@@ -24,7 +24,7 @@ PAGES = [f"/reports/{key}/" for key in REPORTS if not REPORTS.load(key).about_ro
 TABS = ("positions", "trades", "orders", "deals", "statements", "terms", "breaks")
 # The most queries a page may ask, log-in and preferences included; none depends on the number of rows.
 QUERIES = {
-    "dashboard": 43,
+    "dashboard": 44,
     "equity": 16,
     "statement": 16,
     "positions": 19,

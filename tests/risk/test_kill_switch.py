@@ -242,7 +242,7 @@ def test_the_page_names_each_stop_and_releases_it(account):
     for scope in (kill_switch.of_strategy(account.owner, "mr"), kill_switch.of_account(account)):
         kill_switch.engage(scope, actor=account.owner)
     page = client.get("/reports/risk/").content.decode()
-    assert "Strategy mr, since" in page
+    assert "Strategy mr, since" in page and "Stopped in part" in page
     assert all(need in page for need in ("strategy mr</option>", f"{named(account)}</option>"))
     row = KillSwitch.objects.get(scope="strategy")
     said = client.post("/release", {"switch": row.pk, "reason": REASON}, follow=True)

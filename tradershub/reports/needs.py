@@ -95,9 +95,9 @@ def _stops(user: Any) -> list[Need]:
 
 
 def _stop(row: KillSwitch) -> Need:
-    because = f" {row.reason}." if row.reason else ""
+    because = f": {row.reason}" if row.reason else ""
     words = stops.in_words(Scope(ScopeKind(row.scope), row.key))
-    text = f"Stopped: {words}, by {row.by}.{because}"
+    text = f"Stopped: {words}, by {row.by}{because}."
     return Need(text, reverse("reports:page", args=["risk"]), "Let it go on")
 
 

@@ -20,6 +20,7 @@ from tradershub.reports.tables import Column, ListRows, Row, Table
 from trading import stops
 
 EVENTS_SHOWN = 200
+WIDE = ("file", ScopeKind.ALL, ScopeKind.OWNER)  # what stops all that a person trades
 
 
 class Risk(Report):
@@ -31,7 +32,8 @@ class Risk(Report):
 
     def build(self) -> Content:
         user = self.filters.user
-        standing = kill_switch.engaged_for(user)
+        standing, stopped = kill_switch.engaged_for(user), _stops(user)
+        is_all = standing.engaged and standing.scope in WIDE
         states = states_of(self.filters.accounts, base=self.filters.base_currency)
         found = queries.uses(user, states)
         events = list(self._events()[:EVENTS_SHOWN])
@@ -40,10 +42,10 @@ class Risk(Report):
             figures=[
                 Figure(
                     "Trading",
-                    "Stopped" if standing.engaged else "Not stopped",
+                    "Stopped" if is_all else "Stopped in part" if stopped else "Not stopped",
                     lead=True,
                     tone="loss" if standing.engaged else "",
-                    note=" ".join(part for part in (standing.scope, standing.reason) if part),
+                    note=", ".join(words for _, words in stopped) or standing.reason,
                 ),
                 Figure("Limits near or broken", str(sum(use.is_near for use in found))),
                 Figure(
@@ -54,7 +56,7 @@ class Risk(Report):
             context={
                 "uses": [use for use in found if use.share is not None or use.reason],
                 "standing": standing,
-                "stops": _stops(user),
+                "stops": stopped,
                 "by_file": kill_switch.file_is_there(),
                 "own_accounts": self.filters.all_accounts,
                 "is_administrator": is_administrator(user),
