@@ -15,7 +15,19 @@ from tradershub.core.models import Heartbeat
 from tradershub.core.queue import BATCH, enqueue, release_claims
 from tradershub.core.tasks import here, record_beat
 
+STEP = 1.0  # seconds between two looks, by more than which a clock is set and not only kept right
 RESEND_AFTER = 60.0  # a beat that nobody has taken for so long is sent again
+
+
+@dataclass(slots=True)
+class Clock:
+    """Tells that the wall clock was set since the last look, or the machine slept: signs bear its time."""
+
+    ahead: float = field(default_factory=lambda: time.time() - time.monotonic())
+
+    def was_set(self) -> bool:
+        before, self.ahead = self.ahead, time.time() - time.monotonic()
+        return abs(self.ahead - before) > STEP
 
 
 @dataclass(slots=True)
@@ -26,6 +38,7 @@ class Watchdog:
     begun: float = field(default_factory=time.time)
     sent: float = 0.0
     noted: float = 0.0
+    clock: Clock = field(default_factory=Clock)
 
     def restart(self) -> None:
         """The cluster is about to be started: forget its dead, give back what they had claimed."""
@@ -57,6 +70,8 @@ class Watchdog:
 
     def is_hung(self, *, pid: int) -> bool:
         """True when no worker below that process has taken up anything for too long."""
+        if self.clock.was_set():
+            self.begun, self.sent, self.noted = time.time(), 0.0, 0.0
         if signs.is_busy(self.cluster, pids=descendants(pid)):
             self._note_busy()
             return False
@@ -91,11 +106,14 @@ class Pulse:
 
     name: str
     begun: float = field(default_factory=time.time)
+    clock: Clock = field(default_factory=Clock)
 
     def restart(self) -> None:
         self.excuse()
 
     def is_hung(self, *, pid: int) -> bool:
+        if self.clock.was_set():
+            self.excuse()
         return time.time() - max(self.begun, signs.last_sign(self.name)) > settings.HEARTBEAT_LIMIT
 
     def tend(self) -> None:

@@ -214,7 +214,7 @@ def test_a_killed_cluster_is_swept_away_and_started_anew(hub, environment, victi
 
 @pytest.mark.anywhere
 def test_a_cluster_that_hangs_is_killed_and_started_anew(hub, environment):
-    """Stopped workers are what a killed idle worker leaves behind: alive, and taking nothing."""
+    """Stopped workers are like those that wait for a lock that nobody gives back: alive, and taking nothing."""
     wait_for(lambda: beats_since(environment, 0), "a heartbeat")
     main = hub.leader("execution")
     for process in workers(hub):

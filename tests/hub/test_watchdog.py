@@ -74,3 +74,32 @@ def test_a_member_whose_rounds_have_stopped_hangs_and_a_new_one_is_given_time(fo
     assert pulse.is_hung(pid=1)
     pulse.restart()
     assert not pulse.is_hung(pid=1)
+
+
+@pytest.mark.parametrize("guard", [Pulse, Watchdog])
+@pytest.mark.parametrize("hours", [1, -1])
+def test_who_was_at_work_when_the_clock_was_set_is_given_time_and_no_more(
+    folder, settings, monkeypatch, guard, hours
+):
+    settings.HEARTBEAT_LIMIT = 30
+    member = guard("keeper")
+    signs.lives("keeper")
+    assert not member.is_hung(pid=1)
+    wall, steady = time.time, time.monotonic
+    monkeypatch.setattr(time, "time", lambda: wall() + hours * 3600)
+    if hours < 0:
+        ahead = wall() + 3600
+        os.utime(folder / "keeper.sign", (ahead, ahead))
+    assert not member.is_hung(pid=1)
+    os.utime(folder / "keeper.sign", (0, 0))
+    monkeypatch.setattr(time, "time", lambda: wall() + hours * 3600 + 31)
+    monkeypatch.setattr(time, "monotonic", lambda: steady() + 31)
+    assert member.is_hung(pid=1)
+
+
+def test_a_sign_of_before_the_clock_was_set_back_counts_from_now_on(folder):
+    signs.lives("keeper")
+    ahead = time.time() + 3600
+    os.utime(folder / "keeper.sign", (ahead, ahead))
+    signs.last_sign("keeper")
+    assert signs.last_sign("keeper") <= time.time()

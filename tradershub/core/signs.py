@@ -16,6 +16,7 @@ import psutil
 from django.conf import settings
 
 UPLOAD = "web-upload"
+AHEAD = 1.0  # seconds by which a file's time may be
 MARGIN = 15.0  # seconds a worker may need beyond its time limit to be put down
 
 
@@ -33,11 +34,17 @@ def task_ends(cluster: str) -> None:
 
 
 def last_sign(cluster: str) -> float:
-    """When a worker of that cluster last began or ended a task, as time.time(); 0 for never."""
+    """When a worker of that cluster last began or ended a task, as time.time(); 0 for never.
+
+    A sign ahead of the clock was left before it was set back: it counts from now on.
+    """
     try:
-        return _sign(cluster).stat().st_mtime
+        at = _sign(cluster).stat().st_mtime
     except FileNotFoundError:
         return 0.0
+    if at > time.time() + AHEAD:
+        _sign(cluster).touch()
+    return at
 
 
 def upload_moves() -> None:
