@@ -215,7 +215,8 @@ def is_in_doubt(account: Account) -> bool:
 def _has_just_filled(account: Account, adapter: Adapter) -> bool:
     """Whether an entry filled so short a while ago that its position may not be listed yet."""
     now, lag = timezone.now(), dt.timedelta(seconds=adapter.capabilities.visible_within)
-    entries = Order.objects.filter(account=account, reduces=False, filled__gt=0)
+    has_filled = Q(filled__gt=0) | Q(state=Order.State.FILLED)  # its deals may come later
+    entries = Order.objects.filter(has_filled, account=account, reduces=False)
     # Farther ahead than that it was done before the clock was set back.
     return entries.filter(done_at__gt=now - lag, done_at__lt=now + lag).exists()
 
