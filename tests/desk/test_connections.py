@@ -125,11 +125,12 @@ def test_a_form_sent_twice_opens_one_and_another_secret_is_no_repetition(trader)
 
 
 def test_only_an_administrator_is_asked_where_secrets_lie(trader, administrator):
+    broker = make_broker()
     assert "reference" not in trader.shown(NEW)
     form = administrator.shown(NEW)
     assert form["store"] == "database" and form["reference"] == ""
     answer = trader.send(
-        NEW, name="Mine", broker=make_broker().pk, setting_host="a", store="file", reference="x"
+        NEW, name="Mine", broker=broker.pk, setting_host="a", store="file", reference="x"
     )
     assert answer.status_code == 302
     assert Connection.objects.get().store == "database"
