@@ -229,7 +229,8 @@ def _flatten_question(accounts: list[Account], number: str) -> Words:
         title = f"Stop trading? The hub can close nothing in {_count(len(accounts), 'account')}"
         doing = "Trading stops."
     send = f"Send /flatten {number} within a minute to do it."
-    return Words(title, "\n".join([doing, *by_hand, send]))
+    # First: of a long message a service takes the beginning.
+    return Words(title, "\n".join([send, doing, *by_hand]))
 
 
 def _being_made_flat(accounts: list[Account]) -> Words:

@@ -173,6 +173,7 @@ def test_flatten_promises_only_what_the_hub_can_do(server, trader, desk):
     channel = telegram(trader, topics=["stop"])
     question = answers(server, channel, "/flatten")
     assert "Close 1 position at the market?" in question
+    assert question.splitlines()[1].startswith("Send /flatten ")
     why = "No connection: cancel and close at the broker by hand"
     assert f"Tokyo: {why}." in question and "Tokyo, " not in question and ", Tokyo" not in question
     number = re.search(r"/flatten (\d{4})", question)[1]
