@@ -410,7 +410,10 @@ def _why_not(request: OrderAttempt) -> str:
     if not (account.may_close if eases else account.may_trade):
         return f"Trading is switched off for {account}"
     standing = kill_switch.standing(
-        account, strategy=order.strategy if order else "", share_lock=True
+        account,
+        strategy=order.strategy if order else "",
+        source=order.source if order else "",
+        share_lock=True,
     )
     return f"Stopped: {standing.reason or standing.scope}" if standing.engaged else ""
 

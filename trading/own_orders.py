@@ -92,6 +92,13 @@ def apart(
     yield from _over_here(account, others)
 
 
+def is_unknown_there(order: Order) -> bool:
+    """Whether it works by our books and the broker was found not to know it, in looks that followed each other."""
+    finding = Apart(order, UNKNOWN_THERE).finding
+    standing = Break.objects.filter(account=order.account, kind=finding.kind, cause=finding.cause)
+    return order.state in Order.OPEN and standing.exclude(state=Break.State.CLOSED).exists()
+
+
 def _over_here(account: Account, stated: Iterable[OrderReport]) -> Iterator[Apart]:
     by_id = {report.client_id: report for report in stated if is_client_order_id(report.client_id)}
     if not by_id:

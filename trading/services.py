@@ -40,6 +40,7 @@ from trading.easing import may_lose_more, risks_more
 from trading.facts import bound_of, change_facts, order_facts
 from trading.ids import Origin, client_order_id
 from trading.models import Flattening, Lane, Order, OrderAttempt, OrderCheck
+from trading.own_orders import is_unknown_there
 from trading.states import BEFORE, OPEN, OVER, State
 from trading.tickets import ENTRY, NEEDS, STOPS, ticket_of
 
@@ -571,29 +572,36 @@ def _locked_position(position: Position) -> Position:
 # -- What only a person can decide -------------------------------------------------------------
 @transaction.atomic
 def settle_by_hand(order: Order, *, actor: Any, evidence: str, broker_order_id: str = "") -> Order:
-    """Say what became of a quarantined order (T14): it is the broker's order of that id, or is not there.
+    """Say what became of an order that only a person can find: it is the broker's of that id, or is not there.
 
-    evidence: how the person knows. Raises Conflict for an order that is not quarantined, BadInput, StepUpNeeded.
+    One that is quarantined (T14), or works by our books and the broker does not know it. evidence: how the person
+    knows. Raises Conflict for any other order, BadInput, StepUpNeeded.
     """
     gate.hold_still([order.client_order_id])
     order = _locked(order)
-    if order.state != Order.State.QUARANTINED:
-        raise Conflict(f"Order {order.client_order_id} is not quarantined")
+    if not may_be_settled(order):
+        raise Conflict(f"Order {order.client_order_id} is not quarantined, and not unknown there")
     if len(evidence.strip()) < LEAST_EVIDENCE:
         raise BadInput("Expected how you know, in a sentence", param="evidence")
     demand(actor, Step.SETTLE)
-    unsettled = order.attempts.filter(outcome=Outcome.UNKNOWN)
-    found = broker_order_id.strip()
-    said = partial(journal.move, order, actor=actor, code="OPERATOR", text=evidence.strip())
-    for attempt in unsettled:
-        journal.settle(
-            attempt, Outcome.DONE if found else Outcome.PROVED_ABSENT, text=f"{actor}: {evidence}"
-        )
+    found, text = broker_order_id.strip(), evidence.strip()
+    for attempt in order.attempts.filter(outcome=Outcome.UNKNOWN):
+        outcome = Outcome.DONE if found else Outcome.PROVED_ABSENT
+        journal.settle(attempt, outcome, text=f"{actor}: {evidence}")
+    if found and order.state in OPEN:
+        journal.amend(order, actor=actor, text=text, broker_order_id=found)
+        return order
+    said = partial(journal.move, order, actor=actor, code="OPERATOR", text=text)
     if found:
         said(State.WORKING, broker_order_id=found)
     else:
-        said(State.NOT_SENT)
+        said(State.CANCELLED if order.state in OPEN else State.NOT_SENT)
     return order
+
+
+def may_be_settled(order: Order) -> bool:
+    """Whether only a person can say what became of it."""
+    return order.state == State.QUARANTINED or is_unknown_there(order)
 
 
 LEAST_EVIDENCE = 10  # characters

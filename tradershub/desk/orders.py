@@ -114,7 +114,7 @@ def story(request: HttpRequest, pk: int) -> HttpResponse:
         positions=_positions(order, deals),
         can_change=order.state in OPEN,
         can_cancel=not order.is_over and order.state != State.CANCEL_PENDING,
-        can_settle=order.state == State.QUARANTINED,
+        can_settle=services.may_be_settled(order),
         every=every_of(order),
     )
 

@@ -114,8 +114,10 @@ class SettleForm(CancelForm):
     )
 
     def check_possible(self) -> None:
-        if self.order.state != Order.State.QUARANTINED:
-            raise Conflict(f"Order {self.order.client_order_id} is not quarantined")
+        if not services.may_be_settled(self.order):
+            raise Conflict(
+                f"Order {self.order.client_order_id} is not quarantined: it settles by itself"
+            )
 
     def carry_out(self) -> Order:
         return services.settle_by_hand(self.order, actor=self.user, **self.values)
