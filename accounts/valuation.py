@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -289,11 +290,11 @@ def value(position: Position, *, currency: str, market: Market) -> Valued:
             return by_quote
     if position.mark_profit is None:
         return Valued(position, None, _open_swap(position, currency), reason=NO_PRICE)
-    return _by_mark(position, currency=currency, market=market)
+    return _by_mark(position, quote, currency=currency, market=market)
 
 
 def _by_quote(position: Position, quote: Quote, *, currency: str, market: Market) -> Valued:
-    price = quote.bid if position.side == "buy" else quote.ask
+    price = _closes_at(position, quote)
     gain = market.gain(position, price=price, lots=position.open_volume, currency=currency)
     swap = _open_swap(position, currency)
     if gain.amount is None:
@@ -301,9 +302,9 @@ def _by_quote(position: Position, quote: Quote, *, currency: str, market: Market
     return Valued(position, gain.amount, swap, price, quote.at, quote.source, gain.rate)
 
 
-def _by_mark(position: Position, *, currency: str, market: Market) -> Valued:
+def _by_mark(position: Position, quote: Quote | None, *, currency: str, market: Market) -> Valued:
     """What was said of these lots, or their part of it; of lots that came since only the price was said."""
-    swap, said = _open_swap(position, currency), (position.mark_price, position.mark_at)
+    swap, said = _open_swap(position, currency), (_price_said(position, quote), position.mark_at)
     share = _marked_share(position)
     if share is not None:
         profit = _part(position.mark_profit, share, currency)
@@ -318,6 +319,18 @@ def _by_mark(position: Position, *, currency: str, market: Market) -> Valued:
         )
         return Valued(position, None, swap, reason=reason)
     return Valued(position, gain.amount, swap, *said, position.mark_source, gain.rate)
+
+
+def _price_said(position: Position, quote: Quote | None) -> Decimal | None:
+    """The mark's price; of a platform that states a profit alone, the quote's from about that moment."""
+    if position.mark_price is not None or quote is None or position.mark_at is None:
+        return position.mark_price
+    age = (position.mark_at - quote.at).total_seconds()
+    return _closes_at(position, quote) if age <= settings.STALE_SECONDS else None
+
+
+def _closes_at(position: Position, quote: Quote) -> Decimal:
+    return quote.bid if position.side == "buy" else quote.ask
 
 
 def _marked_share(position: Position) -> Decimal | None:

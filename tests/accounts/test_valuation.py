@@ -96,6 +96,17 @@ def test_a_mark_without_a_profit_leaves_the_word_to_the_quote(account):
     assert (state.floating, state.open_swap, state.prices_at) == (100, -4, SAID)
 
 
+@pytest.mark.parametrize(("before", "price"), [(30, D("1.1010")), (90, None)])
+def test_a_mark_without_a_price_shows_the_quote_of_about_then(account, before, price):
+    symbol = mapped(account)
+    bought(account, symbol)
+    quoted(symbol, "1.1010", "1.1012", at=SAID - dt.timedelta(seconds=before))
+    held = Position.objects.get()
+    mark(account, [Mark(symbol.pk, held.ref, profit=D(97))], at=SAID, source="mirror")
+    (one,) = state_of(account, at=NOW).positions
+    assert (one.floating, one.price, one.at) == (97, price, SAID)
+
+
 def marked(account, symbol, **said):
     """A lot at 1.1, last said to have gained 100 at 1.101 and to owe a swap of 4."""
     bought(account, symbol)
