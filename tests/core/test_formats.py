@@ -12,6 +12,20 @@ from tradershub.core import formats
 D = Decimal
 
 
+def test_what_a_rule_judged_by_is_told_in_words():
+    figures = {
+        "epoch": 0,
+        "instrument": 4,
+        "limit_id": 7,
+        "account_is_live": False,
+        "lots": "1.50",
+        "x": None,
+    }
+    assert formats.checked(figures) == [("account is live", "no"), ("lots", "1.5")]
+    assert formats.checked({"epoch": 0}) == []
+    assert formats.spoken("kill_switch") == "kill switch"
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

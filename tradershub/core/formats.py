@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +19,10 @@ THIN = "\u202f"
 MINUS = "\u2212"
 UNKNOWN = "–"
 FIGURE_DIGITS = 8
+# Figures of checks that are keys of rows or counters of the hub: kept for whoever looks into it, read by nobody.
+OF_THE_HUB = frozenset(
+    {"limit_id", "blackout_id", "epoch", "allowed_under", "instrument", "now", "then"}
+)
 _DECIMAL = re.compile(r"-?\d{1,30}\.\d+", re.ASCII)
 
 
@@ -60,6 +65,21 @@ def figure(value: Any) -> str:
     if isinstance(value, str | Decimal):
         return plain(quantise(Decimal(value), FIGURE_DIGITS))
     return str(value)
+
+
+def spoken(name: str) -> str:
+    """A name of the code as words: "kill_switch" is "kill switch"."""
+    return name.replace("_", " ")
+
+
+def checked(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a rule judged by, in words: without what is unknown and the numbers of rows that only the hub knows."""
+    told = {name: value for name, value in figures.items() if name not in OF_THE_HUB}
+    return [
+        (spoken(name), ("yes" if value else "no") if isinstance(value, bool) else figure(value))
+        for name, value in told.items()
+        if value not in (None, "")
+    ]
 
 
 def price(value: Decimal | None, tick: Decimal | None) -> str:
