@@ -141,7 +141,7 @@ def _by_units(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
 
 def _by_money(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
     a_lot = basis.price * basis.point_value * _known(basis.rate, "a rate to the account's currency")
-    return value / a_lot, {"a lot is worth": f"{a_lot:.2f}"}
+    return value / a_lot, {"a lot is worth": _telling(a_lot)}
 
 
 def _by_equity(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
@@ -158,9 +158,14 @@ def _by_risk(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
         raise Missing("a stop away from the price")
     fixed, for_a_lot = (_known(basis.costs(lots), "what its commission is") for lots in (ZERO, ONE))
     a_lot = away * basis.point_value * rate + for_a_lot - fixed
-    figures = {"equity": f"{equity:.2f}", "a lot loses at the stop": f"{a_lot:.2f}"}
-    figures |= {"of it commission": f"{for_a_lot - fixed:.2f}"} if for_a_lot > fixed else {}
+    figures = {"equity": f"{equity:.2f}", "a lot loses at the stop": _telling(a_lot)}
+    figures |= {"of it commission": _telling(for_a_lot - fixed)} if for_a_lot > fixed else {}
     return max(equity * value / HUNDRED - fixed, ZERO) / a_lot, figures
+
+
+def _telling(amount: Decimal) -> str:
+    """Money with three digits that count, and at least two decimals: a lot may be one unit of a currency."""
+    return f"{amount:.{max(2, 2 - amount.adjusted())}f}"
 
 
 def _known(value: Decimal | None, what: str) -> Decimal:

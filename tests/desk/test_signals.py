@@ -99,6 +99,13 @@ def test_the_story_tells_body_gates_and_reason_and_runs_nothing_of_it(ada):
     assert SCRIPT not in page and "&lt;script&gt;" in page
 
 
+def test_how_it_was_read_leaves_out_what_only_tells_messages_apart(ada):
+    source, _ = ada.source()
+    signal = ada.signal(source, draft={**DRAFT, "fill": "0.5||||"})
+    page = ada.page(f"/signals/{signal.pk}/")
+    assert "<dt>duration</dt>" in page and "0.5||||" not in page
+
+
 def test_a_waiting_signal_is_declined_once(ada):
     signal = ada.signal(ada.source()[0])
 
