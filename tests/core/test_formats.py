@@ -77,6 +77,13 @@ def test_a_price_has_the_digits_of_its_tick(value, tick, text):
     assert formats.price(value, tick) == text
 
 
+def test_an_average_price_has_one_digit_more_than_its_tick_at_most():
+    tick = Decimal("0.00001")
+    assert formats.average_price(Decimal("1.106965155"), tick) == "1.106965"
+    assert formats.average_price(Decimal("1.1070"), tick) == "1.10700"
+    assert formats.average_price(Decimal("1.106965155"), None) == "1.106965155"
+
+
 def test_lots_have_at_least_two_digits():
     assert [formats.lots(D(text)) for text in ("1", "0.125")] == ["1.00", "0.125"]
 

@@ -89,6 +89,13 @@ def price(value: Decimal | None, tick: Decimal | None) -> str:
     return number(value, max(places(value), places(tick)))
 
 
+def average_price(value: Decimal | None, tick: Decimal | None) -> str:
+    """A price that several fills made: one digit behind those of its tick says enough."""
+    if value is None or not tick:
+        return plain(value)
+    return price(quantise(value, places(tick) + 1).normalize(), tick)
+
+
 def exact(value: Decimal, digits: int) -> Decimal:
     """The same figure with at least that many decimals, and no zeros behind them."""
     return quantise(value, max(digits, places(value)))

@@ -61,9 +61,17 @@ OPEN_COLUMNS = [
     Column("account", "Account", tables.WORDS, main=True, link=account_link),
     replace(SIDE, main=True),
     Column("open_volume", "Lots", tables.LOTS, main=True),
-    Column("open_price", "Open price", tables.PRICE, reason=lambda _: "Its opening is in no file"),
+    Column(
+        "open_price", "Open price", tables.AVERAGE, reason=lambda _: "Its opening is in no file"
+    ),
     Column("price", "Price now", tables.PRICE, reason=lambda row: row["reason"]),
-    Column("stop_loss", "Stop", tables.PRICE, main=True, reason=lambda _: "No stop is known"),
+    Column(
+        "stop_loss",
+        "Stop",
+        tables.PRICE,
+        main=True,
+        reason=lambda _: "No one stop of all its lots is known",
+    ),
     Column(
         "trailing_distance",
         "Trail",

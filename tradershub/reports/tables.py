@@ -48,6 +48,7 @@ MONEY = Kind(formats.money, number=True, least=currency_digits)
 PNL = Kind(formats.signed, number=True, least=currency_digits, signed=True)
 FLOW = Kind(formats.signed, number=True, least=currency_digits)  # money moved, neither won nor lost
 PRICE = Kind(formats.price, number=True, least=lambda tick: formats.places(tick or ZERO))
+AVERAGE = Kind(formats.average_price, number=True, least=PRICE.least)
 LOTS = Kind(lambda value, _: formats.lots(value), number=True, least=lambda _: 2)
 COUNT = Kind(lambda value, _: formats.number(value, 0), number=True)
 PERCENT = Kind(lambda value, _: formats.percent(value), number=True)
@@ -81,7 +82,7 @@ class Column:
 
     def unit_of(self, row: Row) -> Any:
         """The currency of the row's money, or the tick of its price."""
-        return row.get(self.unit or ("tick" if self.kind is PRICE else "currency"))
+        return row.get(self.unit or ("tick" if self.kind in (PRICE, AVERAGE) else "currency"))
 
     @property
     def order(self) -> str | None:
