@@ -311,8 +311,12 @@ def mark(account: Account, marks: Iterable[Mark], *, at: dt.datetime, source: st
         position.mark_open_price = found.open_price or position.open_price
         position.mark_at, position.mark_source = at, source
         kept.append(position)
-    Position.objects.bulk_update(kept, MARK_FIELDS, batch_size=200)
+    bulk.change(Position, MARK_FIELDS, [_mark_row(position) for position in kept])
     return len(kept)
+
+
+def _mark_row(position: Position) -> tuple[Any, ...]:
+    return (*(getattr(position, name) for name in MARK_FIELDS), position.pk)
 
 
 MARK_FIELDS = (

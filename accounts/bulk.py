@@ -57,6 +57,18 @@ def insert(
             cursor.executemany(statement, chunk)
 
 
+def change(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:
+    """Set these columns of rows that are there; each row's id stands last in it. Raises as `insert`.
+
+    Django's own puts all rows into one statement of nested cases, and takes many times as long to write it.
+    """
+    places = ", ".join(f'"{name}" = %s' for name in columns)
+    statement = f"UPDATE {model._meta.db_table} SET {places} WHERE id = %s"  # noqa: S608 (our own names)
+    with connection.cursor() as cursor:
+        for chunk in _stored(model, [*columns, "id"], rows, for_copy=False):
+            cursor.executemany(statement, chunk)
+
+
 def _told_apart(rows: Iterable[Row]) -> tuple[Iterable[Row], bool]:
     """The rows, and whether they are only some."""
     rest = iter(rows)

@@ -146,8 +146,8 @@ def _pages(adapter: Adapter, cursor: str) -> Iterator[tuple[tuple[DealReport, ..
 def _book(account: Account, mirror: Mirror, deals: tuple[DealReport, ...], cursor: str) -> None:
     """A page and where it ends, in one; a deal that cannot be booked is kept with its reason."""
     try:
-        sync.book_reports(account, deals)
-        reports.take_deals(account, deals)
+        booked = sync.book_reports(account, deals)
+        reports.take_deals(account, deals, known=booked.existing)
         mirror.refused = {
             key: why
             for key, why in mirror.refused.items()

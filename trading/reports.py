@@ -52,8 +52,17 @@ def booked_of(order: Order, *, number: str = "") -> Filled:
     return Filled(lots, round(worth / lots, 9) if lots else None)
 
 
-def take_deals(account: Account, deals: Iterable[DealReport], *, actor: Any = "mirror") -> None:
-    """Bring our orders up to deals that were just booked. In the caller's transaction."""
+def take_deals(
+    account: Account,
+    deals: Iterable[DealReport],
+    *,
+    known: Collection[str] = (),
+    actor: Any = "mirror",
+) -> None:
+    """Bring our orders up to deals that were just booked. In the caller's transaction.
+
+    known: ids of deals that were booked before, which tell nothing new of an order that has filled whole.
+    """
     reports = [deal for deal in deals if deal.client_id or deal.broker_order_id]
     ids = {deal.client_id for deal in reports if is_client_order_id(deal.client_id)}
     named = {deal.broker_order_id for deal in reports} - {""}
@@ -61,7 +70,15 @@ def take_deals(account: Account, deals: Iterable[DealReport], *, actor: Any = "m
         return
     theirs = {deal.client_id: deal.broker_order_id for deal in reports}
     mine = Order.objects.filter(Q(client_order_id__in=ids) | Q(broker_order_id__in=named))
-    orders = list(mine.filter(account=account).select_related("account", "symbol"))
+    told = {name for deal in reports if deal.deal_id not in known for name in _names(deal)}
+    rows = mine.filter(account=account).select_related("account", "symbol")
+    orders = [
+        order
+        for order in rows
+        if order.state != State.FILLED
+        or order.filled < order.lots
+        or {order.client_order_id, order.broker_order_id} & told
+    ]
     if len(orders) > 1:  # what the first writes would else be locked before what the next one holds
         gate.hold_still([order.client_order_id for order in orders])
     for order in orders:
@@ -70,6 +87,10 @@ def take_deals(account: Account, deals: Iterable[DealReport], *, actor: Any = "m
             _again(
                 order, lambda order, found=broker_order_id: _apply(order, None, found, actor=actor)
             )
+
+
+def _names(deal: DealReport) -> set[str]:
+    return {deal.client_id, deal.broker_order_id} - {""}
 
 
 def take_order(

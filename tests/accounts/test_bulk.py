@@ -9,12 +9,13 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts import bulk
-from accounts.models import DayFigures, StatementImport, StatementLine
+from accounts.models import DayFigures, Position, StatementImport, StatementLine
 from accounts.statements.importer import LINE_COLUMNS
-from tests.factories import make_account
+from tests.factories import make_account, make_symbol
 
 pytestmark = pytest.mark.django_db
 
+AT = dt.datetime(2026, 3, 2, 9, 0, 0, 123456, tzinfo=dt.UTC)
 TEXTS = (
     "", "plain", r"\N", r"\.", r"a\tb", "a\tb", "a\nb", "a\r\nb", "back\\", "\\\\", "ö ß 日本 😀", "\xa0", "'\"",
     "NULL", "\x01",
@@ -46,3 +47,18 @@ def test_a_figure_that_would_not_be_kept_exactly_is_refused(value):
     columns = ("account_id", "day", "symbol_id", "profit")
     with pytest.raises(ValidationError), transaction.atomic():
         bulk.insert(DayFigures, columns, [(account.pk, dt.date(2024, 3, 5), None, D(value))])
+
+
+def test_columns_of_rows_that_are_there_are_set_exactly():
+    account = make_account()
+    symbol = make_symbol(account)
+    given = {"account": account, "symbol": symbol, "side": "buy", "opened_at": AT}
+    many = Position.objects.bulk_create(
+        Position(ref=str(n), volume=1, open_volume=1, **given) for n in range(3)
+    )
+    columns = ("mark_price", "stop_loss", "mark_at", "mark_source")
+    exact = D("1.123456789")
+    with transaction.atomic():
+        bulk.change(Position, columns, [(exact, None, AT, TEXTS[-3], row.pk) for row in many[:2]])
+    found = list(Position.objects.order_by("pk").values_list(*columns))
+    assert found == [(exact, None, AT, TEXTS[-3])] * 2 + [(None, None, None, "")]

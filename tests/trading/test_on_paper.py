@@ -20,7 +20,7 @@ from tests.accounts.books import assert_derived
 from tests.trading.paper import Paper
 from tradershub.core.errors import Conflict
 from trading import execution, journal, reports, services, sweeper, sync
-from trading.models import Order
+from trading.models import Mirror, Order
 from trading.states import State
 
 pytestmark = pytest.mark.django_db
@@ -272,6 +272,15 @@ def test_an_order_called_filled_before_its_deals_holds_its_room_until_they_are_b
     reports.take_deals(paper.account, [deal])
     limited.refresh_from_db()
     assert (limited.filled, limited.holds, reserved()) == (D("0.1"), False, 0)
+
+
+def test_the_mirror_tells_nothing_anew_of_an_order_that_filled_whole(paper, monkeypatch):
+    order = paper.place()
+    assert order.state == "filled"
+    with monkeypatch.context() as watched:
+        watched.setattr(reports, "_apply", lambda *args, **kwargs: pytest.fail("told anew"))
+        paper.turn()
+    assert Mirror.objects.get(account=paper.account).cursor != ""
 
 
 def test_deals_that_never_come_hold_no_room_for_ever(paper, limited):
