@@ -143,7 +143,7 @@ def large_report(folder: Path, kind: str) -> Path:
 def test_child_tells_rows_and_share_as_it_reads(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounded, "LOOK_EVERY", 0.05)
+    monkeypatch.setattr(bounded, "LOOK_EVERY", 0.005)
     told: list[Reading] = []
     read_in_child(large_report(tmp_path, kind), tell=told.append)
     last = told[-1]
