@@ -9,11 +9,14 @@ import sqlite3
 import psycopg
 import pytest
 from django.db import connection
+from pytest_django.plugin import blocking_manager_key
 
 from accounts.statements import bounded
+from brokers.catalogue import instruments
+from brokers.models import Instrument
 from tests.reading_here import answer_here
 from tests.server import server_address
-from tradershub.core import step_up
+from tradershub.core import anchor, step_up
 from tradershub.core.append_only import unprotect
 
 PROTECTED = (
@@ -50,6 +53,12 @@ def a_fresh_code_with_every_request(request, monkeypatch):
     """Who acts in a test has proved it, but in the tests of the second factor itself."""
     if not request.node.get_closest_marker("second_factor"):
         monkeypatch.setattr(step_up, "proves", lambda proof, kind, about: True)
+
+
+@pytest.fixture(autouse=True)
+def notes_of_no_other_test():
+    """A test that commits leaves notes of a chain that the next one begins anew."""
+    anchor.path().unlink(missing_ok=True)
 
 
 def pytest_addoption(parser):
@@ -138,6 +147,23 @@ def touches_database(item):
 def skipped_in_ci(config):
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     return reporter.stats.get("skipped", []) if reporter and os.environ.get("CI") else []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """A test that commits ends in a flush; whatever runs next in this process finds the catalogue all the same."""
+    answer = yield
+    if commits(item) and nextitem is not None:
+        with item.config.stash[blocking_manager_key].unblock():
+            found = [Instrument(**fields) for fields in instruments()]
+            Instrument.objects.bulk_create(found, ignore_conflicts=True)
+    return answer
+
+
+def commits(item):
+    marker = item.get_closest_marker("django_db")
+    asked = marker is not None and marker.kwargs.get("transaction", False)
+    return asked or bool({"transactional_db", "live_server"} & set(item.fixturenames))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -9,7 +9,7 @@ import pytest
 from accounts.models import Account, AccountTerms
 from accounts.papers import open_paper_account
 from brokers.connecting import open_adapter
-from brokers.models import Broker, BrokerSymbol, Connection, SymbolTerms
+from brokers.models import Broker, BrokerSymbol, Connection, Instrument, SymbolTerms
 from tests.factories import make_broker, make_owner
 from tradershub.core.errors import BadInput
 
@@ -45,7 +45,9 @@ def test_the_deposit_lies_at_the_venue_and_not_yet_in_the_books(owner):
 
 def test_symbols_and_clock_of_another_broker_are_copied(owner):
     like = make_broker(name="Real", time_zone="Asia/Tokyo")
-    BrokerSymbol.objects.create(broker=like, name="EURUSD.r", instrument_id=1)
+    BrokerSymbol.objects.create(
+        broker=like, name="EURUSD.r", instrument=Instrument.objects.get(symbol="EURUSD")
+    )
     account = opened(owner, like=like)
     assert account.broker.time_zone == "Asia/Tokyo"
     assert list(account.broker.symbols.values_list("name", flat=True)) == ["EURUSD.r"]

@@ -142,7 +142,10 @@ def test_less_real_money_and_other_words_ask_for_no_code(routed):
     edit_strategy(routed, actor=routed.owner, size="50", instruments=[gold])
     routed.routes.update(enabled=True)
     routed.owner.accounts.update(kind="paper")
-    edit_strategy(routed, actor=routed.owner, size="500")
+    kept = edit_strategy(routed, actor=routed.owner, size="500")
+
+    assert kept.size == 500
+    assert list(kept.instruments.all()) == [gold]
 
 
 @pytest.mark.second_factor
