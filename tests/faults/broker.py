@@ -8,8 +8,8 @@ it how it answers the next order of an account, `mode` how it behaves until told
 ok; reject: refused for good. Taken, and then: lose, no answer; reset, the line breaks; fault, an inner fault is
 answered; garbage, a page instead of an answer; half, the answer is cut; schema, an answer of another shape;
 hide:S, no answer and found only after S seconds; strip, no answer and our id is gone; slow:S, answered late;
-quiet, answered without its deals; twice, each deal told twice; rest, nothing fills; stale:S, it fills at once, and
-what it was before is answered S seconds later. Not taken: drop, no answer.
+quiet, answered without its deals; twice, each deal told twice; rest, nothing fills; stale, it fills at once, and
+what it was before is answered when it is told to. Not taken: drop, no answer.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class Account:
         self.words: deque[str] = deque()
         self.mode: Row = {}
         self.held: dict[str, Row] = {}
+        self.answered = threading.Event()  # a stale answer may go
 
 
 class Broker:
@@ -76,7 +77,7 @@ class Broker:
         before = dict(order)
         if asked["kind"] == "market" and word != "rest":
             self.fill(name, order, asked["lots"])
-        return before if word.startswith("stale") else order
+        return before if word == "stale" else order
 
     def fill(self, name: str, order: Row, lots: str) -> None:
         """Execute some lots of it, of its status whatever it is."""
@@ -216,7 +217,9 @@ class Handler(StreamRequestHandler):
 
     def misbehave(self, name: str, order: Row, word: str) -> Any:
         kind = word.partition(":")[0]
-        time.sleep(_seconds(word, "slow") + _seconds(word, "stale"))
+        time.sleep(_seconds(word, "slow"))
+        if kind == "stale":
+            self.broker.accounts[name].answered.wait(SILENCE)
         if kind in TAKEN_UNANSWERED:
             self.hang()
         if kind == "reset":
@@ -287,6 +290,9 @@ class Handler(StreamRequestHandler):
         mine = [o for o in account.orders.values() if o["client_id"] == asked["client_id"]]
         self.broker.cancel(name, mine[0])
 
+    def control_answer(self, name: str, account: Account, asked: Row) -> Any:
+        account.answered.set()
+
     def control_bust(self, name: str, account: Account, asked: Row) -> Any:
         """The deals of our order never were, as the broker tells from now on."""
         for deal in self.broker.deals_of(name, asked["client_id"]):
@@ -315,7 +321,7 @@ class Gone(Exception):
     """There is nobody to answer any more."""
 
 
-CONTROLS = ("words", "mode", "fill", "end", "bust", "correct", "trade", "ping")
+CONTROLS = ("words", "mode", "fill", "end", "answer", "bust", "correct", "trade", "ping")
 RUINED = {
     "garbage": "<html><title>Log in</title></html>\n",
     "half": '{"ok": {"order": {"id": "1", "clie',
