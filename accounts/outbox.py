@@ -81,16 +81,16 @@ def work(pk: int) -> None:
 
 def _free(now: dt.datetime) -> QuerySet[Channel]:
     """Those that rest no more. Only one that failed may have been asked to rest for long."""
-    rests = clock.due("not_before", now, beyond=now + LONGEST_ASKED)
-    paces = Q(fault="") & clock.due("not_before", now, beyond=now + LONGEST_PACE)
-    idle = clock.due("busy_until", now, beyond=now + HOLD)
+    rests = clock.due("not_before", now, beyond=clock.too_far(now, LONGEST_ASKED))
+    paces = Q(fault="") & clock.due("not_before", now, beyond=clock.too_far(now, LONGEST_PACE))
+    idle = clock.due("busy_until", now, beyond=clock.too_far(now, HOLD))
     return Channel.objects.filter(rests | paces, idle, enabled=True)
 
 
 def _come(now: dt.datetime) -> Q:
     """Messages that may leave."""
     longest = max(LONGEST_DELAY, dt.timedelta(seconds=settings.UNKNOWN_SECONDS))
-    return clock.due("next_at", now, beyond=now + longest)
+    return clock.due("next_at", now, beyond=clock.too_far(now, longest))
 
 
 def _send_next(channel: Channel, now: dt.datetime) -> None:

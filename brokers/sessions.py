@@ -21,7 +21,7 @@ from brokers.models import (
     VenueEvent,
     VenueSnapshot,
 )
-from tradershub.core.clock import is_due
+from tradershub.core.clock import is_due, too_far
 from tradershub.core.prepared import prepared
 from tradershub.finance.trading_day import trading_day
 from tradershub.finance.venue.codec import Plain, event_from_plain, event_to_plain
@@ -29,7 +29,6 @@ from tradershub.finance.venue.events import Event
 from tradershub.finance.venue.market import Market
 
 LOCK = "lock "
-APART = dt.timedelta(seconds=5)  # the clocks of two hosts may be; more is a clock that was set back
 TOLD = ("seq", "kind", "at", "payload")
 
 
@@ -78,7 +77,7 @@ class DatabaseSession:
             tokens = min(row.tokens + passed * per_second, float(burst))
             wait = max((1 - tokens) / per_second, 0.0)
             row.tokens = tokens if wait > longest else tokens - 1
-            if is_due(row.counted_at, now, beyond=now + APART):
+            if is_due(row.counted_at, now, beyond=too_far(now)):
                 row.counted_at = now
             row.save()
         return wait

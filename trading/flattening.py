@@ -31,7 +31,7 @@ from risk import gate, kill_switch
 from risk.kill_switch import Scope, ScopeKind
 from tradershub.core.audit import record
 from tradershub.core.clock import due as moment_due
-from tradershub.core.clock import is_due
+from tradershub.core.clock import is_due, too_far
 from tradershub.core.errors import BadInput, Conflict, HubError
 from tradershub.finance.sides import OPPOSITE
 from trading import execution, reports, services, telling
@@ -102,7 +102,7 @@ def withdraw(row: Flattening, *, actor: Any) -> None:
 def due() -> list[Flattening]:
     """Rows whose next round is due, with their accounts."""
     now, longest = timezone.now(), dt.timedelta(seconds=LONGEST_PAUSE * settings.FLATTEN_SECONDS)
-    come = moment_due("next_at", now, beyond=now + longest)
+    come = moment_due("next_at", now, beyond=too_far(now, longest))
     rows = Flattening.objects.filter(come, state__in=Flattening.OPEN)
     return list(
         rows.select_related("account__connection", "account__broker", "account__owner").order_by(
@@ -339,7 +339,7 @@ def _was_refused_just_now(row: Flattening, report: PositionReport) -> bool:
     longest = dt.timedelta(seconds=LONGEST_REFUSAL * settings.FLATTEN_SECONDS)
     pause = min(2 ** len(alike) * dt.timedelta(seconds=settings.FLATTEN_SECONDS), longest)
     now = timezone.now()
-    return not is_due(alike[0][2] + pause, now, beyond=now + longest)
+    return not is_due(alike[0][2] + pause, now, beyond=too_far(now, longest))
 
 
 def _refusal(row: Flattening, report: PositionReport) -> str:

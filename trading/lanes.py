@@ -26,7 +26,7 @@ from brokers.adapters.messages import OrderTicket
 from brokers.connecting import why_shut
 from risk import gate, kill_switch
 from risk.facts import Verdict
-from tradershub.core.clock import due
+from tradershub.core.clock import APART, due, too_far
 from tradershub.core.clock import is_due as is_due_at
 from tradershub.core.failpoints import failpoint
 from tradershub.core.prepared import first, prepared
@@ -96,7 +96,7 @@ def _seize(account: Account, holder: str) -> bool:
 
 def is_free() -> Q:
     """Lanes that nobody works, by the database's clock, which may have been set back since one was taken."""
-    return Q(holder="") | due("until", Now(), beyond=_later())
+    return Q(holder="") | due("until", Now(), beyond=_later() + APART)
 
 
 def lane_of(account: Account) -> Lane:
@@ -191,7 +191,7 @@ def _longest_wait() -> dt.timedelta:
 def unsettled(account: Account) -> list[OrderAttempt]:
     """Requests whose answer is lost and that may be looked for now, oldest first."""
     now, pause = timezone.now(), dt.timedelta(seconds=settings.ABSENCE_SECONDS)
-    return _unknown(account, now, now + pause, now + max(pause, LONGEST_PAUSE))
+    return _unknown(account, now, too_far(now, pause), too_far(now, max(pause, LONGEST_PAUSE)))
 
 
 @prepared
@@ -215,12 +215,12 @@ def _next_request(account: Account) -> OrderAttempt | None:
     One of an order of which another request is unsettled waits for that, and holds up nothing else.
     """
     now = timezone.now()
-    return first(_requests(account, now, now + _longest_wait()))
+    return first(_requests(account, now, too_far(now, _longest_wait())))
 
 
 def _next_cancel(account: Account) -> OrderAttempt | None:
     now = timezone.now()
-    return first(_cancels(account, now, now + _longest_wait()))
+    return first(_cancels(account, now, too_far(now, _longest_wait())))
 
 
 @prepared
@@ -252,14 +252,14 @@ def _next_queued(account: Account) -> Order | None:
     it, and no exit.
     """
     order, now = first(_queue(account)), timezone.now()
-    if order is None or is_due_at(order.not_before, now, beyond=now + _longest_wait()):
+    if order is None or is_due_at(order.not_before, now, beyond=too_far(now, _longest_wait())):
         return order
     return _next_exit(account)
 
 
 def _next_exit(account: Account) -> Order | None:
     now = timezone.now()
-    return first(_queued_exits(account, now, now + _longest_wait()))
+    return first(_queued_exits(account, now, too_far(now, _longest_wait())))
 
 
 @prepared

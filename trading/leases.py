@@ -9,13 +9,13 @@ from django.db.models import DateTimeField, DurationField, ExpressionWrapper, Q,
 from django.db.models.functions import Now
 
 from brokers.models import Connection
-from tradershub.core.clock import due
+from tradershub.core.clock import APART, due
 from trading.models import Lease
 
 
 def hold(connection: Connection, holder: str) -> bool:
     """Take or renew the hold for LEASE_SECONDS; False while somebody else has it."""
-    free = Q(holder=holder) | due("until", Now(), beyond=_end())
+    free = Q(holder=holder) | due("until", Now(), beyond=_end(APART))
     mine = Lease.objects.filter(free, connection=connection)
     if mine.update(holder=holder, until=_end()):
         return True
@@ -31,7 +31,7 @@ def release(connection: Connection, holder: str) -> None:
     Lease.objects.filter(connection=connection, holder=holder).delete()
 
 
-def _end() -> ExpressionWrapper:
-    span = dt.timedelta(seconds=settings.LEASE_SECONDS)
+def _end(more: dt.timedelta = dt.timedelta()) -> ExpressionWrapper:
+    span = dt.timedelta(seconds=settings.LEASE_SECONDS) + more
     end = Now() + Value(span, output_field=DurationField())
     return ExpressionWrapper(end, output_field=DateTimeField())

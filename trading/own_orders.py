@@ -22,7 +22,7 @@ from accounts.tieout import Finding
 from brokers.adapters.base import Adapter
 from brokers.adapters.messages import Kind, OrderReport
 from risk import gate
-from tradershub.core.clock import due
+from tradershub.core.clock import due, too_far
 from tradershub.core.formats import plain
 from trading import reports, sync, tickets
 from trading.easing import risks_more
@@ -112,7 +112,7 @@ def _calm(account: Account) -> QuerySet[Order]:
     now = timezone.now()
     before = now - dt.timedelta(seconds=settings.SETTLE_SECONDS)
     asked = OrderAttempt.objects.filter(order=OuterRef("pk"))
-    lately = asked.exclude(due("answered_at", before, beyond=now))
+    lately = asked.exclude(due("answered_at", before, beyond=too_far(now)))
     unsettled = asked.filter(outcome__in=UNSETTLED)
     mine = Order.objects.filter(~Exists(lately), ~Exists(unsettled), account=account)
     return mine.select_related("account", "symbol").order_by("pk")

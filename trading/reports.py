@@ -22,7 +22,7 @@ from accounts.models import Account, BrokerOrder
 from brokers.adapters.messages import DealReport, Kind, OrderReport, Status
 from risk import gate
 from tradershub.core.audit import record
-from tradershub.core.clock import due
+from tradershub.core.clock import due, too_far
 from tradershub.core.prepared import first, prepared
 from tradershub.core.spans import span
 from tradershub.finance.decimals import ZERO
@@ -153,7 +153,7 @@ def vanished(account: Account, stated: Collection[OrderReport]) -> list[Order]:
     before = now - dt.timedelta(seconds=settings.SETTLE_SECONDS)
     since = Coalesce("answered_at", "claimed_at", "received_at")
     mine = at_broker(account).annotate(there_since=since)
-    return unlisted(mine.filter(due("there_since", before, beyond=now)), stated)
+    return unlisted(mine.filter(due("there_since", before, beyond=too_far(now))), stated)
 
 
 def at_broker(account: Account) -> QuerySet[Order]:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import Account
 from brokers.platforms import is_by_hand
 from risk import gate
-from tradershub.core.clock import due
+from tradershub.core.clock import due, too_far
 from tradershub.core.queue import EXECUTION, enqueue, is_full
 from trading import journal, lanes, pipeline, reports, services
 from trading.gates import ENTRIES
@@ -94,7 +94,7 @@ def _undecided() -> list[Order]:
 def _rested() -> Q:
     """What came some seconds ago, or before the clock was set back."""
     now = timezone.now()
-    return due("received_at", now - UNDECIDED, beyond=now + UNDECIDED)
+    return due("received_at", now - UNDECIDED, beyond=too_far(now))
 
 
 def _give_up(order: Order) -> None:

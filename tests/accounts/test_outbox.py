@@ -255,6 +255,16 @@ def test_a_channel_that_is_being_sent_by_is_left_alone(owner, chat, monkeypatch)
     assert texts(chat) == ["One"] and states() == ["due", "sent"]
 
 
+def test_a_channel_taken_after_the_clock_was_read_is_left_alone(owner, chat, clock):
+    channel = telegram(owner)
+    say(owner, "One")
+    taken_at = clock.at + dt.timedelta(milliseconds=500)
+    Channel.objects.update(busy_until=taken_at + outbox.HOLD, busy_by="another")
+    assert outbox.due() == []
+    outbox.work(channel.pk)
+    assert texts(chat) == [] and states() == ["due"]
+
+
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
 def test_two_senders_at_once_send_it_once(chat):

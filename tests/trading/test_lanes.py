@@ -95,6 +95,26 @@ def test_what_is_quarantined_keeps_its_long_pause(desk, settings):
     assert lanes.unsettled(desk.account)
 
 
+def test_of_two_who_come_at_once_the_second_takes_nothing(desk, settings):
+    """The one who waits for the row has read the clock before the first one did."""
+    desk.place("1")
+    held = lanes.take(desk.account)
+    a_moment = dt.timedelta(seconds=settings.LANE_SECONDS, milliseconds=500)
+    Lane.objects.update(until=timezone.now() + a_moment)
+    assert lanes.take(desk.account) is None
+    lanes.keep(held)
+    Lane.objects.update(until=timezone.now() + dt.timedelta(hours=1))
+    assert lanes.take(desk.account)
+
+
+def test_who_follows_is_not_replaced_by_one_whose_clock_is_a_moment_behind(desk, settings):
+    connection = desk.account.connection
+    assert leases.hold(connection, "first")
+    a_moment = dt.timedelta(seconds=settings.LEASE_SECONDS, milliseconds=500)
+    Lease.objects.update(until=timezone.now() + a_moment)
+    assert not leases.hold(connection, "second")
+
+
 def test_an_exit_that_waits_holds_up_entries_and_no_other_exit(desk, settings):
     settings.RETRY_SECONDS = 60
     for lots in ("1", "2"):
