@@ -265,11 +265,12 @@ def record(claim: Claim, answer: Answer) -> None:
             _failed(claim, answer)
             failpoint("record.inside")
     failpoint("record.committed")
-    _count(claim.attempt.account, answer)
+    _count(claim, answer)
 
 
-def _count(account: Account, answer: Answer) -> None:
+def _count(claim: Claim, answer: Answer) -> None:
     """A platform that fails again and again is switched off until a person acts."""
+    account = claim.attempt.account
     if account.connection is None:
         return
     if isinstance(answer, Unavailable | OutcomeUnknown):

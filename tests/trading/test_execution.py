@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Account, Deal, Position
 from brokers.adapters.errors import KeyRefused
+from brokers.connecting import note_error, platform_row
 from risk import kill_switch
 from tests.trading.filebroker import FileAdapter
 from trading import execution, lanes, reconcile, services, tickets
@@ -303,10 +304,37 @@ def test_an_answer_is_written_down_before_the_platform_is_counted(desk, monkeypa
     def away(*args):
         raise OperationalError("lock timeout")
 
+    note_error("paper", "no answer")
     monkeypatch.setattr(execution, "note_success", away)
     with pytest.raises(OperationalError):
         desk.pump()
     assert (desk.state(order), outcomes(order)) == ("filled", ["done"])
+
+
+def test_a_success_ends_the_errors_in_a_row_that_stood_before_it(desk):
+    order = desk.place()
+    desk.ledger.plan("refuse")
+    desk.pump()  # refused, and tried again from the same hand
+    assert (desk.state(order), outcomes(order)) == ("filled", ["not_written", "done"])
+    assert platform_row("paper").errors_in_row == 0
+    desk.place()
+    desk.ledger.plan("drop")
+    desk.pump()
+    assert platform_row("paper").errors_in_row == 1
+
+
+def test_a_success_ends_the_errors_of_other_accounts_that_came_while_it_was_under_way(
+    desk, monkeypatch
+):
+    order, place = desk.place(), FileAdapter.place
+
+    def meanwhile(adapter, ticket):
+        note_error("paper", "no answer")
+        return place(adapter, ticket)
+
+    monkeypatch.setattr(FileAdapter, "place", meanwhile)
+    desk.pump()
+    assert (desk.state(order), platform_row("paper").errors_in_row) == ("filled", 0)
 
 
 def test_the_answer_of_another_account_stops_the_lane(desk):
