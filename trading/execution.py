@@ -283,32 +283,48 @@ def _count(claim: Claim, answer: Answer) -> None:
 
 def take_answer(attempt: OrderAttempt, ack: Ack) -> None:
     """The broker has it: its deals are booked, the order and the request brought up in one transaction."""
-    with transaction.atomic():
-        sync.book_with_order(attempt.account, ack.deals)
-        _take(attempt, ack)
-        failpoint("record.inside")
+    assert attempt.order is not None  # noqa: S101 - only orders are acknowledged
+    reports.insist(attempt.order, partial(_take, attempt, ack))
 
 
-def _take(attempt: OrderAttempt, ack: Ack) -> None:
-    order = attempt.order
-    assert order is not None  # noqa: S101 - only orders are acknowledged
+def _take(attempt: OrderAttempt, ack: Ack, order: Order) -> None:
+    if order is not attempt.order:  # tried anew: what was settled of the request was taken back
+        attempt.order = order
+        _see_as_it_is(attempt)
+    sync.book_with_order(attempt.account, ack.deals)
+    _bring_up(attempt, ack, order)
+    failpoint("record.inside")
+
+
+def _bring_up(attempt: OrderAttempt, ack: Ack, order: Order) -> None:
     if differs := reports.difference(order, ack.order):
         lanes.doubt(attempt, f"The broker answered with another order: {differs}")
         return
-    ((attempt.outcome, attempt.fence, attempt.evidence),) = _as_it_is(attempt)
-    if attempt.outcome in (Outcome.OPEN, Outcome.UNKNOWN):
-        journal.settle(attempt, Outcome.DONE, text=ack.order.reason)
+    _close(attempt, ack.order.reason)
     besides = {}
     if attempt.action in (Action.PLACE, Action.CLOSE):
         besides = {"sent_at": attempt.sent_at, "answered_at": timezone.now()}
     elif attempt.action == Action.AMEND:
         besides = tickets.terms_of(lanes.ticket_asked(attempt))
-    found = reports.take_order(attempt.account, ack.order, actor="broker", **besides)
+    found = reports.take_answer(order, ack.order, actor="broker", **besides)
     line = attempt.account.connection
     if line and is_by_hand(line.platform):  # who carries it out enters there what came of it
         sync.keep_orders(attempt.account, [replace(ack.order, filled=(found or order).filled)])
     if found is None or State(found.state) in PENDING:
         reports.resume(found or order)
+
+
+def _close(attempt: OrderAttempt, text: str) -> None:
+    """The request is done; what somebody else settled meanwhile stays as it is."""
+    if journal.settle(attempt, Outcome.DONE, text=text):
+        return
+    _see_as_it_is(attempt)
+    if attempt.outcome in (Outcome.OPEN, Outcome.UNKNOWN):
+        journal.settle(attempt, Outcome.DONE, text=text)
+
+
+def _see_as_it_is(attempt: OrderAttempt) -> None:
+    ((attempt.outcome, attempt.fence, attempt.evidence),) = _as_it_is(attempt)
 
 
 @prepared

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Collection, Iterable
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 from django.conf import settings
@@ -35,6 +35,7 @@ from trading.states import OPEN, OVER, PENDING, SAID, Standing, State, after_rep
 log = structlog.get_logger("trading.reports")
 TRIES = 5
 LATE = "LATE"
+Came = TypeVar("Came")
 
 
 class Filled(NamedTuple):
@@ -84,7 +85,7 @@ def take_deals(
     for order in orders:
         broker_order_id = theirs.get(order.client_order_id, "")
         with span("mirror", order.origin_id if order.origin_kind == "signal" else ""):
-            _again(
+            insist(
                 order, lambda order, found=broker_order_id: _apply(order, None, found, actor=actor)
             )
 
@@ -105,11 +106,18 @@ def take_order(
     if order is None:
         return None
     if differs := difference(order, report):
-        _again(order, lambda order: _doubt(order, differs, actor=actor))
+        insist(order, lambda order: _doubt(order, differs, actor=actor))
         return None
-    return _again(
+    return insist(
         order, lambda order: _apply(order, report, report.broker_order_id, actor=actor, **besides)
     )
+
+
+def take_answer(order: Order, report: OrderReport, *, actor: Any, **besides: Any) -> Order | None:
+    """The same of an order as the caller has it at hand. In his transaction; raises journal.Lost."""
+    if report.client_id != order.client_order_id:
+        return take_order(order.account, report, actor=actor, **besides)
+    return _apply(order, report, report.broker_order_id, actor=actor, **besides)
 
 
 def take_orders(account: Account, stated: Collection[OrderReport]) -> None:
@@ -205,8 +213,8 @@ def difference(order: Order, report: OrderReport) -> str:
     return ", ".join(wrong)
 
 
-def _again(order: Order, change: Callable[[Order], Order]) -> Order:
-    """Do it to the order as it is now; anew where another process was faster."""
+def insist(order: Order, change: Callable[[Order], Came]) -> Came:
+    """Do it to the order as one step; anew to the order as it is now, where another process was faster."""
     for _ in range(TRIES):
         try:
             with transaction.atomic():

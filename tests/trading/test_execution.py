@@ -15,7 +15,7 @@ from brokers.adapters.errors import KeyRefused
 from brokers.connecting import note_error, platform_row
 from risk import kill_switch
 from tests.trading.filebroker import FileAdapter
-from trading import execution, lanes, reconcile, services, tickets
+from trading import execution, journal, lanes, reconcile, services, tickets
 from trading.models import Lane, Order, OrderAttempt, OrderCheck, OrderEvent
 
 D = Decimal
@@ -337,6 +337,23 @@ def test_a_success_ends_the_errors_of_other_accounts_that_came_while_it_was_unde
     assert (desk.state(order), platform_row("paper").errors_in_row) == ("filled", 0)
 
 
+def test_another_order_in_the_answer_is_doubted_of_an_order_that_changed_meanwhile(
+    desk, monkeypatch
+):
+    order, place = desk.place(), FileAdapter.place
+
+    def other(adapter, ticket):
+        ack = place(adapter, ticket)
+        journal.amend(Order.objects.get(pk=order.pk), actor="mirror", broker_order_id="1")
+        return replace(ack, order=replace(ack.order, side="sell"))
+
+    monkeypatch.setattr(FileAdapter, "place", other)
+    claim = lanes.claim_next(lanes.take(desk.account), watermark="")
+    execution._carry_out(execution.way_to(desk.account), claim)
+    assert (desk.state(order), outcomes(order)) == ("unknown", ["unknown"])
+    assert "another order" in order.attempts.get().text
+
+
 def test_the_answer_of_another_account_stops_the_lane(desk):
     desk.adapter.number = "99"
     order = desk.place()
@@ -421,6 +438,32 @@ def test_an_order_with_our_id_that_is_another_is_left_to_a_person(desk):
     desk.ledger.plan("drop")
     desk.pump()
     assert (desk.state(order), order.code) == ("quarantined", "MISMATCH")
+
+
+def test_a_request_that_another_settled_meanwhile_stays_as_he_left_it(desk, monkeypatch):
+    order, place = desk.place(), FileAdapter.place
+
+    def settled(adapter, ticket):
+        order.attempts.update(outcome="proved_absent", text="by another worker")
+        return place(adapter, ticket)
+
+    monkeypatch.setattr(FileAdapter, "place", settled)
+    desk.pump()
+    attempt = order.attempts.get()
+    assert desk.state(order) == "filled"
+    assert (attempt.outcome, attempt.text) == ("proved_absent", "by another worker")
+
+
+def test_an_answer_to_a_request_that_was_doubted_meanwhile_is_taken(desk, monkeypatch):
+    order, place = desk.place(), FileAdapter.place
+
+    def doubted(adapter, ticket):
+        lanes.doubt(order.attempts.select_related("order__account").get(), "No answer")
+        return place(adapter, ticket)
+
+    monkeypatch.setattr(FileAdapter, "place", doubted)
+    desk.pump()
+    assert (desk.state(order), order.attempts.get().outcome) == ("filled", "done")
 
 
 def test_what_a_worker_left_under_way_is_asked_for_by_the_next(desk):

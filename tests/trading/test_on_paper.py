@@ -12,6 +12,7 @@ from accounts.models import Account, Position
 from accounts.services import switch_trading
 from brokers.adapters.messages import DealKind, DealReport, Entry, OrderReport, Status
 from brokers.adapters.messages import Kind as OrderKind
+from brokers.adapters.paper import PaperAdapter
 from brokers.connecting import note_error, platform_row, switch_platform
 from risk import kill_switch
 from risk.kinds import Kind, Scope, Unit
@@ -272,6 +273,24 @@ def test_an_order_called_filled_before_its_deals_holds_its_room_until_they_are_b
     reports.take_deals(paper.account, [deal])
     limited.refresh_from_db()
     assert (limited.filled, limited.holds, reserved()) == (D("0.1"), False, 0)
+
+
+def test_what_the_mirror_heard_of_before_the_answer_is_taken_once(paper, monkeypatch):
+    place = PaperAdapter.place
+
+    def told_twice(adapter, ticket):
+        ack = place(adapter, ticket)
+        sync.book_reports(paper.account, ack.deals)
+        reports.take_deals(paper.account, ack.deals)
+        return ack
+
+    monkeypatch.setattr(PaperAdapter, "place", told_twice)
+    order = paper.place()
+    reservation = Reservation.objects.get(client_order_id=order.client_order_id)
+    assert (order.state, order.filled, reservation.consumed) == ("filled", D("0.1"), 1)
+    assert [event.rule for event in order.events.order_by("seq")][-2:] == ["T6", "same"]
+    assert (order.sent_at is None, order.attempts.get().outcome) == (False, "done")
+    assert_derived(paper.account)
 
 
 def test_the_mirror_tells_nothing_anew_of_an_order_that_filled_whole(paper, monkeypatch):
