@@ -1,17 +1,19 @@
 """Queries whose SQL is kept."""
 
 import datetime as dt
+from decimal import Decimal
 
 import pytest
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Count, DurationField, Exists, ExpressionWrapper, F, OuterRef, Q
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import Account
-from risk.models import Blackout
+from risk.models import Blackout, Usage
 from tests.factories import make_account
-from tradershub.core.prepared import STATEMENTS, first, prepared
+from tradershub.core.fields import RateField
+from tradershub.core.prepared import STATEMENTS, Change, first, prepared
 
 pytestmark = pytest.mark.django_db
 
@@ -35,6 +37,31 @@ def test_related_rows_come_with_the_same_question():
         (found,) = numbered(account.owner_id, "1")
         assert found.broker == account.broker
     assert len(asked) == 1
+
+
+def test_values_and_what_is_added_to_a_row_come_as_from_the_queryset():
+    account = make_account(number="1")
+    assert pairs(account.owner) == [(account.pk, "1")]
+    assert numbers(account.owner) == ["1"]
+    (found,) = counted(account.owner)
+    assert (found, found.alike) == (account, 1)
+    assert found.connection is None
+
+
+@prepared
+def pairs(owner):
+    return Account.objects.filter(owner=owner).values_list("pk", "number")
+
+
+@prepared
+def numbers(owner):
+    return Account.objects.filter(owner=owner).values_list("number", flat=True)
+
+
+@prepared
+def counted(owner):
+    rows = Account.objects.select_related("connection").filter(owner=owner)
+    return rows.annotate(alike=Count("broker__accounts")).defer("name")
 
 
 def test_moments_and_days_are_compared_as_the_database_keeps_them():
@@ -61,6 +88,55 @@ def running(at):
 @prepared
 def opened(day):
     return Account.objects.filter(opened_on=day)
+
+
+def test_a_change_gives_what_became_of_the_rows_it_found():
+    account, other = make_account(number="1"), make_account(number="2")
+    with CaptureQueriesContext(connection) as asked:
+        assert renamed(account.owner, "1", "New") == [("New", True)]
+        assert renamed(account.owner, "2", "Newer") == []
+    assert len(asked) == 2
+    account.refresh_from_db()
+    other.refresh_from_db()
+    assert (account.name, other.name == "New") == ("New", False)
+
+
+@prepared
+def renamed(owner, number, name):
+    same = Account.objects.filter(owner=OuterRef("owner"), number=number)
+    mine = Account.objects.filter(owner=owner, number=number).annotate(is_there=Exists(same))
+    return Change(mine.values_list("name", "is_there"), {"name": name})
+
+
+def test_a_length_of_time_is_added_to_a_moment():
+    now, hour = timezone.now(), dt.timedelta(hours=1)
+    window = Blackout.objects.create(
+        event="Rates", scope="currency", currency="USD", starts_at=now, ends_at=now + hour
+    )
+    assert prolonged(window, hour) == [now + 2 * hour]
+    assert prolonged(window, -hour) == [now + hour]
+
+
+@prepared
+def prolonged(window, length):
+    longer = F("ends_at") + ExpressionWrapper(length, output_field=DurationField())
+    rows = Blackout.objects.filter(pk=window).values_list("ends_at", flat=True)
+    return Change(rows, {"ends_at": longer})
+
+
+def test_an_exact_decimal_is_compared_and_added():
+    usage = Usage.objects.create(scope="limit:1", reserved="0.1")
+    assert taken(usage, Decimal("0.2"), Decimal("0.1")) == [Decimal("0.3")]
+    assert taken(usage, Decimal("0.2"), Decimal("0.299999999")) == []
+    usage.refresh_from_db()
+    assert usage.reserved == Decimal("0.3")
+
+
+@prepared
+def taken(usage, more, most):
+    rows = Usage.objects.filter(pk=usage, reserved__lte=most).values_list("reserved", flat=True)
+    more = ExpressionWrapper(more, output_field=RateField())
+    return Change(rows, {"reserved": F("reserved") + more})
 
 
 def test_what_sql_words_otherwise_is_refused():

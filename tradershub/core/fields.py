@@ -90,10 +90,12 @@ class ExactDecimalField(models.DecimalField):
     def formfield(self, **kwargs: Any) -> Any:
         return super().formfield(**{"form_class": ExactFormField, **kwargs})
 
+    def get_db_converters(self, connection: Any) -> list[Any]:
+        """PostgreSQL gives decimals as they are."""
+        return super().get_db_converters(connection) if connection.vendor == "sqlite" else []
+
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Decimal | None:
-        if value is None or connection.vendor != "sqlite":
-            return value
-        return Decimal(value).scaleb(-SCALE)
+        return None if value is None else Decimal(value).scaleb(-SCALE)
 
 
 class MoneyField(ExactDecimalField):
