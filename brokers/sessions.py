@@ -21,6 +21,7 @@ from brokers.models import (
     VenueEvent,
     VenueSnapshot,
 )
+from tradershub.core import rows
 from tradershub.core.clock import is_due, too_far
 from tradershub.core.prepared import prepared
 from tradershub.finance.trading_day import trading_day
@@ -29,6 +30,7 @@ from tradershub.finance.venue.events import Event
 from tradershub.finance.venue.market import Market
 
 LOCK = "lock "
+AT_ONCE = 100  # events that one statement writes
 TOLD = ("seq", "kind", "at", "payload")
 
 
@@ -135,7 +137,7 @@ class PaperSession(DatabaseSession):
     def append(self, happened: Iterable[Event]) -> None:
         """Keep what happened. A number that is taken already is refused by the database."""
         plain = (event_to_plain(event) for event in happened)
-        VenueEvent.objects.bulk_create(
+        kept = [
             VenueEvent(
                 connection=self.connection,
                 account=self.account,
@@ -145,7 +147,9 @@ class PaperSession(DatabaseSession):
                 payload=one["payload"],
             )
             for one in plain
-        )
+        ]
+        for start in range(0, len(kept), AT_ONCE):
+            rows.insert(kept[start : start + AT_ONCE])
 
     def snapshot(self) -> Plain | None:
         """The venue as it was kept last, None before; `events` after its accounts' seq follow."""
@@ -178,9 +182,9 @@ class PaperSession(DatabaseSession):
 
 
 @prepared
-def _locked(connection: Connection, account: str, key: str) -> QuerySet[AdapterState]:
+def _locked(connection: Connection, account: str, key: str) -> QuerySet[Any]:
     rows = AdapterState.objects.filter(connection=connection, account=account, key=key)
-    return rows.select_for_update()
+    return rows.select_for_update().values_list("pk", flat=True)
 
 
 @prepared

@@ -20,6 +20,7 @@ from risk.allowances import Allowance
 from risk.models import Hold, Reservation, Usage
 from tradershub.core.fields import SCALE, RateField, largest
 from tradershub.core.prepared import first, prepared
+from tradershub.core.rows import insert
 from tradershub.finance.decimals import ONE, ZERO
 
 SMALLEST = ONE.scaleb(-SCALE)
@@ -100,7 +101,7 @@ def _hold_more(
     usage: Usage, amount: Decimal, *, reservation: Reservation, held: Hold | None
 ) -> None:
     if held is None:
-        Hold.objects.create(reservation=reservation, usage=usage, amount=amount, left=amount)
+        insert([Hold(reservation=reservation, usage=usage, amount=amount, left=amount)])
     elif more := _missing(amount, held):
         Hold.objects.filter(pk=held.pk).update(
             amount=F("amount") + exact(more), left=F("left") + exact(more)
@@ -112,7 +113,7 @@ def seed(usage: Usage, parts: Collection[tuple[Reservation, Decimal]]) -> None:
     for reservation, amount in parts:
         whole = _up(amount)
         left = _up(whole * (ONE - reservation.consumed))
-        Hold.objects.create(reservation=reservation, usage=usage, amount=whole, left=left)
+        insert([Hold(reservation=reservation, usage=usage, amount=whole, left=left)])
         Usage.objects.filter(pk=usage.pk).update(reserved=F("reserved") + exact(left))
         usage.reserved += left
     usage.since = timezone.now()

@@ -37,6 +37,7 @@ from risk.measures import ask_of, covers, larger, money_limit
 from risk.models import Limit, Reservation, RiskEvent, Usage
 from risk.rules import RULES, Rule, over_allowance, passed, refused, within_allowance
 from tradershub.core.prepared import first, prepared
+from tradershub.core.rows import insert
 from tradershub.finance.decimals import ONE, ZERO
 
 LOCK_NOT_AVAILABLE, DEADLOCK = "55P03", "40P01"
@@ -529,7 +530,9 @@ def _reservation(question: Question) -> Reservation:
     }
     row = first(_own(order.client_order_id))
     if row is None:
-        return Reservation.objects.create(client_order_id=order.client_order_id, **asked)
+        row = Reservation(client_order_id=order.client_order_id, **asked)
+        insert([row])
+        return row
     asked |= _larger(row, question)
     for name, value in asked.items():
         setattr(row, name, value)

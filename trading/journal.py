@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from risk import gate
 from risk.facts import Verdict
+from tradershub.core import rows
 from tradershub.core.audit import plain, record
 from tradershub.core.errors import Conflict
 from tradershub.core.queue import EXECUTION, enqueue
@@ -37,7 +38,7 @@ def open_order(order: Order, *, actor: Any) -> Order:
     """Write a new order down as received, and its first event."""
     order.received_at = order.received_at or timezone.now()
     order.asked_by = str(actor)[:150]
-    order.save(force_insert=True)
+    rows.insert([order])
     _note(order, "", "T1", at=order.received_at, code="", text="", actor=actor, details={})
     return order
 
@@ -111,8 +112,8 @@ def _wake_waiting(order: Order) -> None:
 
 def _update(order: Order, **changes: Any) -> None:
     changes["version"] = order.version + 1
-    mine = Order.objects.filter(pk=order.pk, version=order.version, state=order.state)
-    if not mine.update(**changes):
+    as_read = {"pk": order.pk, "version": order.version, "state": order.state}
+    if not rows.change(Order, as_read, changes):
         raise Lost(order)
     for name, value in changes.items():
         setattr(order, name, value)
@@ -129,7 +130,7 @@ def _note(
     actor: Any,
     details: Mapping[str, Any],
 ) -> None:
-    OrderEvent.objects.create(
+    event = OrderEvent(
         order=order,
         seq=order.version,
         at=at,
@@ -141,6 +142,7 @@ def _note(
         actor=str(actor)[:150],
         details=plain(details),
     )
+    rows.insert([event])
 
 
 # Moves that are trading actions, or that a person must hear of, stand in the audit log too.
@@ -172,7 +174,7 @@ def _tell(order: Order, origin: State, rule: str, *, actor: Any, text: str) -> N
 
 def keep_verdict(order: Order, verdict: Verdict, *, stage: str, at: dt.datetime) -> None:
     """Keep what every rule said, with its figures."""
-    OrderCheck.objects.bulk_create(
+    checks = [
         OrderCheck(
             order=order,
             stage=stage,
@@ -185,7 +187,8 @@ def keep_verdict(order: Order, verdict: Verdict, *, stage: str, at: dt.datetime)
             figures=plain(check.figures),
         )
         for place, check in enumerate(verdict.checks)
-    )
+    ]
+    rows.insert(checks)
 
 
 # -- Requests ----------------------------------------------------------------------------------
@@ -211,8 +214,8 @@ def settle(
         "answered_at": timezone.now(),
         "sent_at": attempt.sent_at,
     }
-    mine = OrderAttempt.objects.filter(pk=attempt.pk, outcome=attempt.outcome, fence=attempt.fence)
-    if not mine.update(**changes):
+    as_read = {"pk": attempt.pk, "outcome": attempt.outcome, "fence": attempt.fence}
+    if not rows.change(OrderAttempt, as_read, changes):
         return False
     before = attempt.outcome
     for name, value in changes.items():

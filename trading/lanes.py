@@ -26,6 +26,7 @@ from brokers.adapters.messages import OrderTicket
 from brokers.connecting import why_shut
 from risk import gate, kill_switch
 from risk.facts import Verdict
+from tradershub.core import rows
 from tradershub.core.clock import APART, due, too_far
 from tradershub.core.clock import is_due as is_due_at
 from tradershub.core.failpoints import failpoint
@@ -348,7 +349,7 @@ def _claim_order(held: Held, order: Order, until: float, watermark: str) -> Any:
     if not gate.may_send_message(account_id=order.account_id, at=now, cancels=order.reduces):
         return HELD_UP
     keep(held)
-    attempt = OrderAttempt.objects.create(
+    attempt = OrderAttempt(
         account=order.account,
         order=order,
         number=order.attempts.count() + 1 if order.claimed_at else 1,
@@ -362,6 +363,7 @@ def _claim_order(held: Held, order: Order, until: float, watermark: str) -> Any:
         made_at=now,
         opened_at=now,
     )
+    rows.insert([attempt])
     journal.move(order, State.SENDING, claimed_at=now, not_before=None)
     return Claim(attempt, order, until, held.forgets)
 

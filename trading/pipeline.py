@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.models import Account
 from risk import gate
 from risk.facts import Check
+from tradershub.core import rows
 from tradershub.core.audit import plain, record
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.spans import span
@@ -96,14 +97,14 @@ def _asked(facts: SignalFacts) -> tuple[Check | None, list[Gate]]:
 
     Of a signal that waited only the one that says no now: the others are kept from before.
     """
-    rows: list[Gate] = []
+    asked: list[Gate] = []
     for name, says in GATES.items():
         word = says(facts)
         if word.code or not facts.signal.waits:
-            rows.append(_note(facts.signal, name, word, facts.at))
+            asked.append(_note(facts.signal, name, word, facts.at))
         if word.code:
-            return _refusal(name, word), rows
-    return None, rows
+            return _refusal(name, word), asked
+    return None, asked
 
 
 def _refusal(gate: str, word: Word) -> Check:
@@ -409,9 +410,9 @@ def _ended(
         "approved_at": signal.approved_at,
         "planned": _planned(plans),
     }
-    if not Signal.objects.filter(pk=signal.pk, state=signal.state).update(**changes):
+    if not rows.change(Signal, {"pk": signal.pk, "state": signal.state}, changes):
         return False
-    Gate.objects.bulk_create(gates)
+    rows.insert(list(gates))
     if signal.state == State.WAITING:
         telling.approval_over(signal)
     for name, value in changes.items():

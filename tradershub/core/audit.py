@@ -24,7 +24,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, models, transaction
 from django.utils import timezone
 
-from tradershub.core import anchor
+from tradershub.core import anchor, rows
 from tradershub.core.logs import current_request_id
 from tradershub.core.models import AuditEntry
 from tradershub.core.persons import is_administrator
@@ -80,7 +80,7 @@ def record(
             noted=_noted_so_far(),
         )
         entry.hash = seal(entry)
-        entry.save(force_insert=True)
+        rows.insert([entry])
         transaction.on_commit(lambda: _publish(entry))
     return entry
 
@@ -279,8 +279,8 @@ def _note(*, late: bool) -> list[int]:
 
 @prepared
 def _entries_after(seq: int) -> models.QuerySet[Any]:
-    rows = AuditEntry.objects.filter(seq__gt=seq).order_by("seq")
-    return rows.values_list("seq", "hash", "noted")
+    later = AuditEntry.objects.filter(seq__gt=seq).order_by("seq")
+    return later.values_list("seq", "hash", "noted")
 
 
 def _noted_so_far() -> str:
