@@ -23,6 +23,10 @@ from tradershub.core.prepared import first, prepared
 STEPS_BACK = 20
 NO_SYMBOL = 0  # as a symbol's id, where rows are matched by it
 Rows = list[tuple[Any, ...]]
+# Nothing is derived from a deal that was reversed, nor from its reversal.
+VALID = """
+    AND reverses_id IS NULL
+    AND NOT EXISTS (SELECT 1 FROM accounts_deal AS later WHERE later.reverses_id = accounts_deal.id)"""
 
 
 class Span(NamedTuple):
@@ -95,28 +99,25 @@ def _groups(
     calendar: Calendar,
 ) -> Iterator[tuple[Group, Span | None]]:
     """First the rows without a symbol, then a symbol at a time."""
-    void = _reversed_ids(account)
     wanted: list[int | None] = [None, *sorted(symbols or ())]
     for symbol in wanted:
         span = _span(account, symbol, since, calendar) if since and symbols is not None else None
         clause = "symbol_id IS NULL" if symbol is None else f"symbol_id = {int(symbol)}"
-        for group in _read(account, clause, void, span):
+        for group in _read(account, clause, span):
             yield group, span
     if symbols is None:
-        for group in _read(account, "symbol_id IS NOT NULL", void, None):
+        for group in _read(account, "symbol_id IS NOT NULL", None):
             yield group, None
 
 
-def _read(
-    account: Account, symbol_clause: str, void: set[int], span: Span | None
-) -> Iterator[Group]:
+def _read(account: Account, symbol_clause: str, span: Span | None) -> Iterator[Group]:
     where, mine = f"account_id = %s AND {symbol_clause}", [account.pk]
     limits = [("", []), ("", []), ("", [])] if span is None else _limits(span)
     (later_deals, at), (later_held, opened), (later_days, day) = limits
     deals = bulk.select(
         Deal,
         figures.DEAL_COLUMNS,
-        where=where + later_deals,
+        where=where + later_deals + VALID,
         params=mine + at,
         order="symbol_id, at",
         few=span is not None,
@@ -137,8 +138,7 @@ def _read(
         order="symbol_id",
         few=span is not None,
     )
-    valid = (deal for deal in deals if deal[figures.ID] not in void) if void else deals
-    for rows in _side_by_side((valid, figures.SYMBOL), (held, 1), (days, 1)):
+    for rows in _side_by_side((deals, figures.SYMBOL), (held, 1), (days, 1)):
         yield Group(*rows)
 
 
@@ -173,24 +173,11 @@ def position_then(
     deals = bulk.select(
         Deal,
         figures.DEAL_COLUMNS,
-        where="account_id = %s AND symbol_id = %s AND at <= %s",
+        where=f"account_id = %s AND symbol_id = %s AND at <= %s {VALID}",
         params=[account.pk, symbol, connection.ops.adapt_datetimefield_value(at)],
     )
-    void = _reversed_ids(account)
-    valid = (deal for deal in deals if deal[figures.ID] not in void)
-    made = positions.position_rows(valid, mode=account.mode)
+    made = positions.position_rows(deals, mode=account.mode)
     return next((row for row in made if row[1] == ref), None)
-
-
-def _reversed_ids(account: Account) -> set[int]:
-    """The deals that were reversed, and their reversals: nothing is derived from either."""
-    return {number for pair in _reversals(account) for number in pair}
-
-
-@prepared
-def _reversals(account: Account) -> QuerySet[Any]:
-    pairs = Deal.objects.filter(account=account, reverses__isnull=False).order_by()
-    return pairs.values_list("id", "reverses_id")
 
 
 def _span(account: Account, symbol: int | None, since: dt.datetime, calendar: Calendar) -> Span:
