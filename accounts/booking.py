@@ -2,7 +2,7 @@
 
 Deals are added in bulk; what takes them out leaves a trail. Positions and day figures follow from them: `derive`
 recomputes those of some symbols, `rebuild` all of an account and says what differed. Whatever the order of
-arrival, the result is the same. Every function locks the account, so that two workers take turns.
+arrival, the result is the same. Every function locks the account, so that two workers take turns; `add` has it locked.
 """
 
 from __future__ import annotations
@@ -92,18 +92,33 @@ def book(
 
     Raises BadInput, and books nothing, for a deal that the books cannot keep exactly or whole.
     """
-    account = lock(account)
-    before = first(_last_deal()) or 0
+    return add(lock(account), deals, statement=statement)
+
+
+def add(
+    locked: Account, deals: Iterable[NewDeal], *, statement: StatementImport | None = None
+) -> Booked:
+    """As `book`, for who has the account from `lock`, and takes back all of it where this raises."""
     keys: dict[str, None] = {}
-    head = (account.pk, account.currency, statement and statement.pk, timezone.now())
+    head = (locked.pk, locked.currency, statement and statement.pk, timezone.now())
     rows = (_row(deal, head, keys) for deal in deals if deal.key not in keys)
-    unique = ("account_id", "key") if _any_deal(account) else ()
     try:
-        bulk.insert(Deal, HEAD + NewDeal._fields, rows, unique=unique)
+        new = _inserted(locked, rows)
     except ValidationError as error:
         raise bad_input(error) from error
-    new = dict(_deals_after(account, before))
-    return Booked(new, _ids(account, [key for key in keys if key not in new]))
+    return Booked(new, _ids(locked, [key for key in keys if key not in new]))
+
+
+def _inserted(account: Account, rows: Iterable[tuple[Any, ...]]) -> dict[str, int]:
+    """Ids by key of the deals that were not there."""
+    rows, few = bulk.told_apart(rows)
+    columns, unique = HEAD + NewDeal._fields, ("account_id", "key")
+    if few:
+        returning = ("key", "id")
+        return dict(bulk.insert_few(Deal, columns, list(rows), unique=unique, returning=returning))
+    before = first(_last_deal()) or 0
+    bulk.insert(Deal, columns, rows, unique=unique if _any_deal(account) else ())
+    return dict(_deals_after(account, before))
 
 
 @prepared
@@ -197,7 +212,8 @@ def derive(
     Rows without a symbol are always seen to. since: no deal before that moment was added or removed; with
     it, and symbols named, no more is read than can have changed.
     """
-    bring_up(lock(account), symbols=symbols, since=since, progress=progress)
+    named = None if symbols is None else {None, *symbols}
+    bring_up(lock(account), symbols=named, since=since, progress=progress)
 
 
 @uncollected()

@@ -1,4 +1,4 @@
-"""Rows into one table at once, exact on both databases: many by COPY on PostgreSQL, else by executemany.
+"""Rows into one table at once, exact on both databases: few by one statement, many by COPY on PostgreSQL.
 
 A transaction must be open. Rows are tuples in the order of the columns.
 """
@@ -25,7 +25,9 @@ UNIT = Decimal(1).scaleb(-SCALE)
 NUMERIC_END = Decimal(10) ** 15  # numeric(24, 9)
 CHUNK = 10_000
 FEW = 500
-SOME = 50  # rows for which a table to copy them through is not worth its making
+AT_ONCE = (
+    50  # rows that one statement takes; for more a table to copy them through is worth its making
+)
 OFFSET = len("+00:00")
 
 
@@ -41,20 +43,51 @@ def insert(
 
     Raises ValidationError for a decimal that the database would not keep exactly.
     """
-    names = _quoted(columns)
-    table = model._meta.db_table
-    conflict = f"ON CONFLICT ({_quoted(unique)}) DO {_on_conflict(update)}" if unique else ""
-    rows, some = _told_apart(rows)
-    copies = connection.vendor == "postgresql" and not some
+    rows, few = told_apart(rows)
+    if few:
+        insert_few(model, columns, list(rows), unique=unique, update=update)
+        return
+    copies = connection.vendor == "postgresql"
     stored = _stored(model, columns, rows, for_copy=copies)
+    table, names = model._meta.db_table, _quoted(columns)
     with connection.cursor() as cursor:
         if copies:
-            _copy(cursor, table, names, stored, conflict)
+            _copy(cursor, table, names, stored, _conflict(unique, update))
             return
-        places = ", ".join(["%s"] * len(columns))
-        statement = f"INSERT INTO {table} ({names}) VALUES ({places}) {conflict}"  # noqa: S608 (our own names)
+        statement = f"{_into(model, columns, 1)} {_conflict(unique, update)}"
         for chunk in stored:
             cursor.executemany(statement, chunk)
+
+
+def insert_few(
+    model: type[models.Model],
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    unique: Sequence[str] = (),
+    update: Sequence[str] = (),
+    returning: Sequence[str] = (),
+) -> list[Row]:
+    """As `insert`, in one statement. What the `returning` columns of the rows that went in hold comes back."""
+    if not rows:
+        return []
+    statement = f"{_into(model, columns, len(rows))} {_conflict(unique, update)}"
+    if returning:
+        statement += f" RETURNING {_quoted(returning)}"
+    values = chain.from_iterable(chain.from_iterable(_stored(model, columns, rows, for_copy=False)))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, list(values))
+        return list(cursor.fetchall()) if returning else []
+
+
+def _into(model: type[models.Model], columns: Sequence[str], rows: int) -> str:
+    places = ", ".join(["%s"] * len(columns))
+    values = ", ".join([f"({places})"] * rows)
+    return f"INSERT INTO {model._meta.db_table} ({_quoted(columns)}) VALUES {values}"  # noqa: S608 (our own names)
+
+
+def _conflict(unique: Sequence[str], update: Sequence[str]) -> str:
+    return f"ON CONFLICT ({_quoted(unique)}) DO {_on_conflict(update)}" if unique else ""
 
 
 def change(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:
@@ -65,15 +98,18 @@ def change(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row
     places = ", ".join(f'"{name}" = %s' for name in columns)
     statement = f"UPDATE {model._meta.db_table} SET {places} WHERE id = %s"  # noqa: S608 (our own names)
     with connection.cursor() as cursor:
-        for chunk in _stored(model, [*columns, "id"], rows, for_copy=False):
-            cursor.executemany(statement, chunk)
+        for chunk in map(list, _stored(model, [*columns, "id"], rows, for_copy=False)):
+            if len(chunk) == 1:  # what executemany sets up for many costs as much again
+                cursor.execute(statement, chunk[0])
+            else:
+                cursor.executemany(statement, chunk)
 
 
-def _told_apart(rows: Iterable[Row]) -> tuple[Iterable[Row], bool]:
-    """The rows, and whether they are only some."""
+def told_apart(rows: Iterable[Row]) -> tuple[Iterable[Row], bool]:
+    """The rows, and whether they are few enough to go into one statement."""
     rest = iter(rows)
-    first = list(islice(rest, SOME + 1))
-    return chain(first, rest), len(first) <= SOME
+    first = list(islice(rest, AT_ONCE + 1))
+    return chain(first, rest), len(first) <= AT_ONCE
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -52,14 +52,15 @@ class Group(NamedTuple):
 def bring_up(
     account: Account,
     *,
-    symbols: Collection[int] | None,
+    symbols: Collection[int | None] | None,
     since: dt.datetime | None = None,
     check: bool = False,
     progress: Progress = UNWATCHED,
 ) -> list[str]:
     """Compare what follows from the deals with what is stored; one sentence a difference.
 
-    symbols: None are all. since: as in `booking.derive`. check: only say it, change nothing.
+    symbols: None are all; a None among them names the rows without one. since: as in `booking.derive`.
+    check: only say it, change nothing.
     """
     words: list[str] = []
     calendar = Calendar.of(account)
@@ -94,13 +95,13 @@ def _of_days(deals: Rows, span: Span | None) -> Rows:
 
 def _groups(
     account: Account,
-    symbols: Collection[int] | None,
+    symbols: Collection[int | None] | None,
     since: dt.datetime | None,
     calendar: Calendar,
 ) -> Iterator[tuple[Group, Span | None]]:
     """First the rows without a symbol, then a symbol at a time."""
-    wanted: list[int | None] = [None, *sorted(symbols or ())]
-    for symbol in wanted:
+    wanted = {None} if symbols is None else symbols
+    for symbol in sorted(wanted, key=lambda symbol: symbol or NO_SYMBOL):
         span = _span(account, symbol, since, calendar) if since and symbols is not None else None
         clause = "symbol_id IS NULL" if symbol is None else f"symbol_id = {int(symbol)}"
         for group in _read(account, clause, span):

@@ -114,22 +114,24 @@ class FigureChanges(NamedTuple):
     """What brings stored day figures to those that follow from the deals."""
 
     gone: list[int]
-    rows: list[DayRow]
+    new: list[DayRow]
+    changed: list[tuple[Any, ...]]
     words: list[str]
 
 
 def compare(wanted: Iterable[DayRow], stored: Iterable[tuple[Any, ...]]) -> FigureChanges:
-    """Stored rows carry their id first. words: one sentence a difference."""
+    """Stored rows carry their id first, `changed` has it last. words: one sentence a difference."""
     known = {row[2]: row for row in stored}
-    changes = FigureChanges([], [], [])
+    changes = FigureChanges([], [], [], [])
     for row in wanted:
         old = known.pop(row[1], None)
-        if old is not None and old[1:] == row:
+        if old is None:
+            changes.new.append(row)
+        elif old[1:] != row:
+            changes.changed.append((*row, old[0]))
+        else:
             continue
-        changes.rows.append(row)
         changes.words.append(f"Day figures of {row[1]}: {_difference(old and old[1:], row)}")
-        if old is not None:
-            changes.gone.append(old[0])
     for old in known.values():
         changes.gone.append(old[0])
         changes.words.append(f"Day figures of {old[2]}: stored, but no deal is of that day")
@@ -156,8 +158,10 @@ def _shown(value: Any) -> str:
 def store(account: Account, changes: FigureChanges) -> None:
     for ids in bulk.chunks(changes.gone, 900):
         DayFigures.objects.filter(id__in=ids).delete()
-    if changes.rows:
-        rows = ((account.pk, *row) for row in changes.rows)
+    if changes.changed:
+        bulk.change(DayFigures, COLUMNS, changes.changed)
+    if changes.new:
+        rows = ((account.pk, *row) for row in changes.new)
         bulk.insert(DayFigures, ("account_id", *COLUMNS), rows)
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from django.core.cache import cache
 
 from accounts.models import Account
+from tradershub.core.prepared import Change, prepared
 
 T = TypeVar("T")
 FEW = 20
@@ -35,7 +36,13 @@ def kept(account_ids: Collection[int], what: str, compute: Callable[[], T]) -> T
 
 def forget(account: Account) -> None:
     """What was kept of this account is out of date: its books change in this transaction."""
-    Account.objects.filter(pk=account.pk).update(figures_stamp=uuid.uuid4())
+    _stamped(account, uuid.uuid4().hex)
+
+
+@prepared
+def _stamped(account: Account, stamp: str) -> Change:
+    rows = Account.objects.filter(pk=account).values_list("pk", flat=True)
+    return Change(rows, {"figures_stamp": stamp})
 
 
 def _key(account_ids: Collection[int], what: str) -> str:

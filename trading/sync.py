@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from accounts import booking, kept
 from accounts.booking import Booked, Mark, NewDeal
+from accounts.derivation import bring_up
 from accounts.models import Account, BrokerOrder, Deal, Position, StatementImport
 from accounts.statements import importer
 from accounts.statements.settling import COUNTED
@@ -55,7 +56,7 @@ def book_reports(account: Account, deals: Iterable[DealReport]) -> Booked:
     account = booking.lock(account)
     symbols = {name: symbol_for(account.broker, name).pk for name in _named(reports)}
     wanted = [_new_deal(account, report, symbols) for report in reports]
-    booked = booking.book(account, wanted)
+    booked = booking.add(account, wanted)
     if booked.new:
         _follow(account, [deal for deal in wanted if deal.key in booked.new])
     return booked
@@ -110,16 +111,19 @@ def _new_deal(account: Account, report: DealReport, symbols: dict[str, int]) -> 
 
 
 def _follow(account: Account, new: Collection[NewDeal]) -> None:
-    """Bring what follows from the deals up; what files have inferred, too, where a deal is of their time."""
+    """Bring what follows from the deals up; what files have inferred, too, where a deal is of their time.
+
+    The account is locked.
+    """
     first = min(deal.at for deal in new)
-    symbols = {deal.symbol_id for deal in new if deal.symbol_id}
+    symbols = {deal.symbol_id for deal in new}
     files = _files_until(account, first)
     if not files:
-        booking.derive(account, symbols=symbols, since=first)
+        bring_up(account, symbols=symbols, since=first)
         return
     latest = files[0]
     with trail(actor="mirror", target=latest) as changed:
-        importer.follow(account, symbols)
+        importer.follow(account, symbols - {None})
     if details := changed.details():
         words = f"{account}: live deals stand where files had left a gap"
         record(

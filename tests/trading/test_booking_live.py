@@ -17,8 +17,9 @@ from tests.factories import make_account, make_broker, moment
 from tests.trading.lives import reports_of
 from tradershub.core.errors import BadInput
 from tradershub.core.models import AuditEntry
-from trading.sync import book_reports
+from trading.sync import book_reports, book_with_order
 
+MOST = 15  # statements, of which three find the first position that the deal can concern
 pytestmark = pytest.mark.django_db
 
 
@@ -112,3 +113,18 @@ def test_a_deal_in_another_currency_is_refused_and_nothing_of_its_page_is_booked
     with pytest.raises(BadInput, match="is in EUR, expected USD"):
         book_reports(account, [*reports[:2], replace(reports[2], currency="EUR")])
     assert not account.deals.exists()
+
+
+def test_a_deal_that_the_books_cannot_keep_leaves_no_other_of_its_order(account):
+    reports = reports_of(history(0)[:3], account)
+    book_with_order(account, [*reports[:2], replace(reports[2], deal_id="9" * 200)])
+    assert not account.deals.exists()
+    book_with_order(account, reports)
+    assert account.deals.count() == 3
+
+
+def test_one_more_deal_is_booked_with_few_statements(account, django_assert_max_num_queries):
+    *before, deal = reports_of(history(0)[:-1], account)
+    book_reports(account, before)
+    with django_assert_max_num_queries(MOST):
+        book_reports(account, [deal])
