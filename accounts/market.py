@@ -70,10 +70,20 @@ class Market:
         return self.rates.rate(instrument.quote, currency, self.day)
 
 
-def market_on(day: dt.date, symbols: Collection[BrokerSymbol], currencies: Iterable[str]) -> Market:
-    """Terms of the symbols, and rates between those currencies and the ones the symbols are quoted in."""
+def market_on(
+    day: dt.date,
+    symbols: Collection[BrokerSymbol],
+    currencies: Iterable[str],
+    *,
+    terms: dict[int, SymbolTerms] | None = None,
+) -> Market:
+    """Terms of the symbols, and rates between those currencies and the ones the symbols are quoted in.
+
+    terms: the rows in force on that day, where at hand.
+    """
     instruments = [symbol.instrument for symbol in symbols if symbol.instrument]
     wanted = {code for i in instruments for code in (i.base, i.quote)} | set(currencies)
-    terms = terms_on(symbols, day)
+    if terms is None:
+        terms = terms_on(symbols, day)
     rates = RateTable(wanted, start=day, end=day)
     return Market(day, contracts_of(terms, symbols), rates, terms)

@@ -21,7 +21,8 @@ from accounts.margin import MarginUsed, margin_used
 from accounts.market import NO_PRICE, Gain, Market, market_on
 from accounts.models import Account, AccountTerms, Position
 from accounts.queries import BookedMoney, booked_money
-from brokers.models import BrokerSymbol, Quote
+from brokers.contracts import symbols_on
+from brokers.models import Quote
 from brokers.rates import Rate
 from tradershub.core.models import Preference
 from tradershub.core.prepared import prepared
@@ -161,11 +162,15 @@ def states_of(
     """Each account's state, with the same number of queries for one as for hundreds."""
     at = at or timezone.now()
     bases = {account.pk: base for account in accounts} if base else _preferred(accounts)
-    held = _held(accounts)
-    symbols = {p.symbol_id: p.symbol for positions in held.values() for p in positions}
+    day, positions = at.date(), _held(accounts)
+    symbols, terms = symbols_on({position.symbol_id for position in positions}, day)
     currencies = {account.currency for account in accounts} | set(bases.values())
-    market = market_on(at.date(), symbols.values(), currencies)
-    money, leverages = booked_money(accounts), _leverages(accounts, at.date())
+    market = market_on(day, symbols.values(), currencies, terms=terms)
+    money, leverages = booked_money(accounts), _leverages(accounts, day)
+    held: dict[int, list[Position]] = defaultdict(list)
+    for position in positions:
+        position.symbol = symbols[position.symbol_id]
+        held[position.account_id].append(position)
     return [
         _state(
             account,
@@ -209,34 +214,12 @@ def _preferred(accounts: Collection[Account]) -> dict[int, str]:
     return {account.pk: found.get(account.owner_id, default) for account in accounts}
 
 
-def _held(accounts: Collection[Account]) -> dict[int, list[Position]]:
+def _held(accounts: Collection[Account]) -> list[Position]:
     if len(accounts) == 1:
-        positions = _open_of(next(iter(accounts)))
-    else:
-        positions = list(_open(Q(account__in=[a.pk for a in accounts])))
-    symbols = _symbols({position.symbol_id for position in positions})
-    held: dict[int, list[Position]] = defaultdict(list)
-    for position in positions:
-        position.symbol = symbols[position.symbol_id]
-        held[position.account_id].append(position)
-    return held
+        return _open_of(next(iter(accounts)))
+    return list(_open(Q(account__in=[a.pk for a in accounts])))
 
 
-def _symbols(ids: set[int]) -> dict[int, BrokerSymbol]:
-    """Each with its last quote; of a few each by a question that is prepared."""
-    if len(ids) <= FEW:
-        return {pk: symbol for pk in ids for symbol in _symbol(pk)}
-    rows = BrokerSymbol.objects.select_related("instrument", "broker", "last_quote")
-    return rows.in_bulk(ids)
-
-
-@prepared
-def _symbol(pk: int) -> QuerySet[BrokerSymbol]:
-    rows = BrokerSymbol.objects.select_related("instrument", "broker", "last_quote")
-    return rows.filter(pk=pk)
-
-
-FEW = 3  # symbols
 OF_CLOSED = ("close_price", "profit", "swap", "commission", "fee", "tax", "net", "deals")
 
 

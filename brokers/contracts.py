@@ -69,6 +69,40 @@ def _terms(symbol: int, day: dt.date) -> QuerySet[SymbolTerms]:
     return each_in_force(SymbolTerms.objects.filter(symbol=symbol), day)
 
 
+def symbol_on(pk: int, day: dt.date) -> tuple[BrokerSymbol, dict[int, SymbolTerms]]:
+    """The symbol with its last quote, and its terms as `terms_on` gives them: one question where it has some."""
+    for terms in _terms_with_symbol(pk, day):
+        return terms.symbol, {pk: terms} if terms.symbol.instrument_id else {}
+    (symbol,) = _symbols(pk)
+    return symbol, {}
+
+
+def symbols_on(
+    pks: Collection[int], day: dt.date
+) -> tuple[dict[int, BrokerSymbol], dict[int, SymbolTerms]]:
+    """As `symbol_on`, of many."""
+    if len(pks) <= FEW:
+        pairs = [symbol_on(pk, day) for pk in pks]
+        every = {pk: row for _, terms in pairs for pk, row in terms.items()}
+        return {symbol.pk: symbol for symbol, _ in pairs}, every
+    symbols = BrokerSymbol.objects.select_related(*BESIDE).in_bulk(pks)
+    return symbols, terms_on(symbols.values(), day)
+
+
+BESIDE = ("instrument", "broker", "last_quote")
+
+
+@prepared
+def _terms_with_symbol(symbol: int, day: dt.date) -> QuerySet[SymbolTerms]:
+    rows = each_in_force(SymbolTerms.objects.filter(symbol=symbol), day)
+    return rows.select_related(*(f"symbol__{name}" for name in BESIDE))
+
+
+@prepared
+def _symbols(pk: int) -> QuerySet[BrokerSymbol]:
+    return BrokerSymbol.objects.select_related(*BESIDE).filter(pk=pk)
+
+
 def _all_terms(symbols: Collection[int], day: dt.date) -> QuerySet[SymbolTerms]:
     return each_in_force(SymbolTerms.objects.filter(symbol__in=symbols), day)
 

@@ -171,7 +171,7 @@ def symbol_for(broker: Broker, name: str) -> BrokerSymbol:
 
 @prepared
 def _symbols(broker: Broker, name: str) -> QuerySet[BrokerSymbol]:
-    return BrokerSymbol.objects.filter(broker=broker, name=name)
+    return BrokerSymbol.objects.filter(broker=broker, name=name).order_by()
 
 
 def suggested_instrument(name: str) -> Instrument | None:

@@ -270,7 +270,7 @@ def test_as_many_queries_for_ten_accounts_as_for_one(django_assert_num_queries):
     symbol = mapped(accounts[0])
     for each in accounts:
         bought(each, symbol)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         states_of(accounts[:1], at=NOW)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         states_of(accounts, at=NOW)
