@@ -76,7 +76,7 @@ def quantise(value: Decimal, digits: int, *, rounding: Rounding = Rounding.HALF_
     Half-up (ties away from zero) is the "mathematical rounding" of MetaQuotes' documents, which
     brokers' own arithmetic follows. Zero never carries a minus sign.
     """
-    rounded = value.quantize(_unit(digits), rounding=rounding.value, context=WIDE)
+    rounded = value.quantize(_unit(digits), rounding=rounding, context=WIDE)
     return rounded if rounded else abs(rounded)
 
 

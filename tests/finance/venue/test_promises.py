@@ -194,6 +194,29 @@ def test_money_is_conserved_and_equity_is_balance_and_what_floats(rules, day):
 
 
 @thoroughly
+@given(accounts, steps, st.booleans())
+def test_what_was_worked_out_before_is_what_would_be_worked_out_now(rules, day, at_market):
+    d = Day(dict(rules, margin_at_market=at_market))
+    for step in day:
+        d.play(step)
+        anew = Venue.restore(market(**SYMBOLS), d.venue.snapshot())
+        assert d.figures == anew.figures("a")
+
+
+def test_other_terms_and_rules_are_other_figures():
+    d = Desk()
+    d.quote("EURUSD", "1.1000", "1.1002")
+    d.buy("1")
+    symbols, before = d.venue.market.symbols, d.figures
+    old = symbols["EURUSD"]
+    symbols["EURUSD"] = replace(old, terms=replace(old.terms, contract_size=D(50_000)))
+    assert (d.figures.floating, d.figures.margin) == (before.floating / 2, before.margin / 2)
+    symbols["EURUSD"] = old
+    d.do("change_rules", replace(d.account.rules, leverage=D(50)))
+    assert (d.figures.floating, d.figures.margin) == (before.floating, before.margin * 2)
+
+
+@thoroughly
 @given(accounts, steps)
 def test_margin_is_what_finance_margin_says_of_the_positions(rules, day):
     d = Day(dict(rules, reserves=False))

@@ -18,7 +18,8 @@ class Account:
     """Changed by `apply` only. balance and credit: the account's currency.
 
     last_id: last number given to an order or deal. clients: order number by client id, of all
-    orders ever taken. called: a margin call stands.
+    orders ever taken. called: a margin call stands. known: what `worth` has worked out, with all that
+    it was worked out from: of an open position by its id, of a symbol by its name.
     """
 
     id: str
@@ -35,6 +36,9 @@ class Account:
     resting: dict[str, dict[int, None]] = field(init=False, default_factory=dict)
     held: dict[str, dict[int, None]] = field(init=False, default_factory=dict)
     expiring: set[int] = field(init=False, default_factory=set)
+    known: dict[int | str, tuple[Any, Decimal]] = field(
+        init=False, default_factory=dict, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         for order in list(self.orders.values()):
@@ -121,6 +125,7 @@ class Account:
     def _close(self, event: events.PositionClosed) -> None:
         position = self.positions.pop(event.position.id)
         del self.held[position.symbol][position.id]
+        self.known.pop(position.id, None)
 
     def _charge(self, event: events.SwapCharged) -> None:
         position = self.positions[event.position]

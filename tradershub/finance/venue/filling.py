@@ -16,7 +16,13 @@ from tradershub.finance.venue.costs import deal_commission
 from tradershub.finance.venue.events import Code
 from tradershub.finance.venue.market import Market, NoPrice
 from tradershub.finance.venue.orders import NO_STOPS, Order, OrderRequest, Position, Stops
-from tradershub.finance.venue.worth import Unknown, figures, profit_at, symbol_margin
+from tradershub.finance.venue.worth import (
+    Unknown,
+    figures,
+    profit_at,
+    symbol_margin,
+    symbol_margin_held,
+)
 
 
 class Part(NamedTuple):
@@ -92,7 +98,7 @@ def shortage(
     after = _after(held, parts, order, price)
     try:
         needed = symbol_margin(market, account, symbol.name, after)
-        needed -= symbol_margin(market, account, symbol.name, held)
+        needed -= symbol_margin_held(market, account, symbol.name)
         if needed <= 0:
             return None
         lots = sum((part.lots for part in parts), ZERO)

@@ -37,6 +37,7 @@ class Market:
         self.seq = 0
         self.quotes: dict[str, Quoted] = {}
         self.taken: dict[str, Decimal] = {}
+        self.turns = 0  # how often the rates became others
         self._rates: RateTable | None = None
 
     def apply(self, event: Event) -> None:
@@ -82,6 +83,7 @@ class Market:
             self.taken.pop(f"{event.symbol} {side}", None)
         symbol = self.symbols.get(event.symbol)
         if symbol is None or symbol.is_pair:
+            self.turns += 1
             self._rates = None
 
     def _pairs(self) -> Iterable[Quote]:

@@ -1,10 +1,10 @@
 """What accounts are worth at the market's quotes: profit, margin, equity."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tradershub.finance import valuation
 from tradershub.finance.decimals import ONE, ZERO, post_money, quantise
@@ -55,7 +55,7 @@ def figures(market: Market, account: Account, *, apart: int | None = None) -> Fi
     """What the account is worth now. apart: an order whose reservation is left out."""
     try:
         floating = floating_profit(market, account)
-        margin = margin_used(market, account, account.positions.values())
+        margin = margin_held(market, account)
         margin += reserved(market, account, (o for o in account.orders.values() if o.id != apart))
     except (NoPrice, NoRate) as missing:
         return Unknown(str(missing))
@@ -83,7 +83,21 @@ def floating_profit(market: Market, account: Account) -> Decimal:
 def floating_of(market: Market, account: Account, position: Position) -> Decimal:
     """A position's profit if closed at the quote, without swap. Raises NoPrice, NoRate."""
     price = closing_price(position.side, market.quote(position.symbol))
-    return profit_at(market, account, position, lots=position.lots, price=price).amount
+    made_of = position, price, market.symbols[position.symbol], account.rules, market.turns
+    return _once(
+        account,
+        position.id,
+        made_of,
+        lambda: profit_at(market, account, position, lots=position.lots, price=price).amount,
+    )
+
+
+def _once(account: Account, key: int | str, made_of: Any, work: Callable[[], Decimal]) -> Decimal:
+    """What `work` makes of it, worked out again only where something of it has changed."""
+    known = account.known.get(key)
+    if known is None or known[0] != made_of:
+        known = account.known[key] = made_of, work()
+    return known[1]
 
 
 def closing_price(side: Side, quote: Quoted) -> Decimal:
@@ -145,6 +159,20 @@ def margin_used(market: Market, account: Account, positions: Iterable[Position])
         by_symbol[position.symbol].append(position)
     used = (symbol_margin(market, account, name, held) for name, held in by_symbol.items())
     return sum(used, ZERO)
+
+
+def margin_held(market: Market, account: Account) -> Decimal:
+    """Margin of all open positions. Raises NoPrice, NoRate."""
+    names = dict.fromkeys(position.symbol for position in account.positions.values())
+    return sum((symbol_margin_held(market, account, name) for name in names), ZERO)
+
+
+def symbol_margin_held(market: Market, account: Account, name: str) -> Decimal:
+    """Margin of the open positions of one symbol. Raises NoPrice, NoRate."""
+    held, symbol, rules = account.positions_of(name), market.symbols[name], account.rules
+    mid = market.quote(name).mid if held and rules.margin_at_market else None
+    made_of = held, mid, symbol, rules, market.turns
+    return _once(account, name, made_of, lambda: symbol_margin(market, account, name, held))
 
 
 def symbol_margin(
