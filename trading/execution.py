@@ -118,7 +118,7 @@ def way_to(account: Account) -> Way:
         adapter.line = replace(adapter.line, deadline=settings.ORDER_SECONDS)
         if is_by_hand(account.connection.platform):
             return Way(adapter)
-        found = adapter.account()
+        found = adapter.identity()
     except KeyRefused as error:
         note_fault(account.connection, error.message)
         reports.halt(account, because=error.message, tells=False)

@@ -97,6 +97,10 @@ class Adapter(ABC):
     def account(self) -> AccountReport:
         """The account now."""
 
+    def identity(self) -> AccountReport:
+        """Whose account it is and how far its history goes, maybe without what it is worth."""
+        return self.account()
+
     @abstractmethod
     def terms(self, symbols: Collection[str] = ()) -> list[SymbolReport]:
         """The contracts of those symbols, of all without any; unknown ones are left out."""

@@ -91,22 +91,16 @@ class PaperAdapter(Adapter):
     # -- Reading -------------------------------------------------------------------------------
     def account(self) -> AccountReport:
         with self._reading() as desk:
-            account, worth = desk.account, desk.venue.figures(desk.number)
-            known = None if isinstance(worth, Unknown) else worth
-            return AccountReport(
-                number=self.line.number,
-                currency=account.rules.currency,
-                mode=Mode(account.rules.mode),
-                live=False,
-                balance=account.balance,
-                at=self.session.now(),
-                credit=account.credit,
-                equity=known and known.equity,
-                margin=known and known.margin,
-                free_margin=known and known.free,
-                leverage=int(account.rules.leverage),
-                watermark=str(account.seq),
+            worth = desk.venue.figures(desk.number)
+            if isinstance(worth, Unknown):
+                return self._stated(desk)
+            return replace(
+                self._stated(desk), equity=worth.equity, margin=worth.margin, free_margin=worth.free
             )
+
+    def identity(self) -> AccountReport:
+        with self._remembering() as desk:
+            return self._stated(desk)
 
     def terms(self, symbols: Collection[str] = ()) -> list[SymbolReport]:
         with _unavailable():
@@ -276,12 +270,32 @@ class PaperAdapter(Adapter):
 
     @contextmanager
     def _reading(self) -> Iterator[Desk]:
-        """The venue as its last event left it, at the newest prices, which nothing meets."""
-        with _unavailable():
-            desk = self._taken()
+        """The same at the newest prices, which nothing meets."""
+        with self._remembering() as desk:
             desk.show(self.session.quotes(), self.session.now())
             yield desk
+
+    @contextmanager
+    def _remembering(self) -> Iterator[Desk]:
+        """The venue as its last event left it."""
+        with _unavailable():
+            desk = self._taken()
+            yield desk
             self.session.once_kept(partial(_put_back, self.session.key, desk))
+
+    def _stated(self, desk: Desk) -> AccountReport:
+        account = desk.account
+        return AccountReport(
+            number=self.line.number,
+            currency=account.rules.currency,
+            mode=Mode(account.rules.mode),
+            live=False,
+            balance=account.balance,
+            at=self.session.now(),
+            credit=account.credit,
+            leverage=int(account.rules.leverage),
+            watermark=str(account.seq),
+        )
 
     def _taken(self, *, opens: bool = False) -> Desk:
         """The venue, ours alone, with all that other processes made happen there."""

@@ -80,6 +80,8 @@ class AdapterContract:
         assert account.mode in adapter.capabilities.modes
         assert account.live is False
         assert account.equity == account.balance > 0
+        told, names = adapter.identity(), ("number", "currency", "mode", "live", "watermark")
+        assert [getattr(told, name) for name in names] == [getattr(account, name) for name in names]
 
     def test_terms_and_prices_of_unknown_symbols_are_left_out(self, adapter):
         (found,) = adapter.terms([self.symbol, "NO-SUCH"])
