@@ -9,17 +9,17 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F, Q, QuerySet, Value
+from django.db.models import ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.utils import timezone
 
 from risk.allowances import Allowance
 from risk.models import Hold, Reservation, Usage
 from tradershub.core.fields import SCALE, RateField, largest
-from tradershub.core.prepared import first, prepared
+from tradershub.core.prepared import Change, first, prepared
 from tradershub.core.rows import insert
 from tradershub.finance.decimals import ONE, ZERO
 
@@ -27,7 +27,7 @@ SMALLEST = ONE.scaleb(-SCALE)
 
 
 class Counter(NamedTuple):
-    """Which counter: that of a limit carries its id. Sorts as counters are locked."""
+    """Which counter: that of a limit carries its id."""
 
     scope: str
     key: str = ""
@@ -55,14 +55,21 @@ AS_BEFORE = "SELECT set_config('lock_timeout', %s, true)"
 
 def lock(wanted: Iterable[Counter]) -> dict[tuple[str, str], Usage]:
     """The rows of these counters, made where they are missing, locked in one order for everybody."""
-    counters = sorted(set(wanted), key=lambda one: (one.scope, one.key))
-    rows = [Usage(scope=scope, key=key, limit_id=limit) for scope, key, limit in counters]
-    Usage.objects.bulk_create(rows, ignore_conflicts=True)
-    chosen = Q()
-    for scope, key, _ in counters:
-        chosen |= Q(scope=scope, key=key)
-    found = Usage.objects.filter(chosen).order_by("scope", "key").select_for_update()
+    counters = set(wanted)
+    places = ", ".join(["(%s, %s, %s)"] * len(counters))
+    found = Usage.objects.raw(LOCK.format(places), [part for one in counters for part in one])
     return {(row.scope, row.key): row for row in found}
+
+
+# A row that is there keeps what it says: to write that locks it, and gives it as it is by now. Sorted by the
+# database, whose order of texts is the one in which `_counters_of` locks.
+LOCK = """
+INSERT INTO risk_usage (scope, key, limit_id, used, reserved, changed_at)
+SELECT column1, column2, CAST(column3 AS bigint), 0, 0, CURRENT_TIMESTAMP
+FROM (VALUES {}) AS wanted WHERE true ORDER BY column1, column2
+ON CONFLICT (scope, key) DO UPDATE SET reserved = risk_usage.reserved
+RETURNING id, scope, key, limit_id, used, reserved, since, reference, broken_at, changed_at
+"""
 
 
 def take(
@@ -78,11 +85,17 @@ def take(
     most = _down(allowance.ceiling) - used - more
     if most < ZERO:  # nothing fits, and the part may be more than the database could keep
         return False
-    room = Usage.objects.filter(pk=usage.pk, reserved__lte=min(most, largest(connection.vendor)))
-    if not room.update(used=used, reserved=F("reserved") + exact(more)):
+    if not _taken(usage, used, more, min(most, largest(connection.vendor))):
         return False
     _hold_more(usage, amount, reservation=reservation, held=held)
     return True
+
+
+@prepared
+def _taken(usage: Usage, used: Decimal, more: Decimal, most: Decimal) -> Change:
+    room = Usage.objects.filter(pk=usage, reserved__lte=most)
+    more = ExpressionWrapper(more, output_field=RateField())
+    return Change(room.values_list("pk"), {"used": used, "reserved": F("reserved") + more})
 
 
 def top_up(usage: Usage, amount: Decimal, *, reservation: Reservation, held: Hold | None) -> None:
@@ -120,14 +133,14 @@ def seed(usage: Usage, parts: Collection[tuple[Reservation, Decimal]]) -> None:
     Usage.objects.filter(pk=usage.pk).update(since=usage.since)
 
 
-def own_hold(usage: Usage, reservation: Reservation) -> Hold | None:
-    """What the reservation itself holds of the counter."""
-    return first(_hold(usage, reservation))
+def holds_of(reservation: Reservation) -> dict[int, Hold]:
+    """What the reservation holds, by counter."""
+    return {hold.usage_id: hold for hold in _holds(reservation)}
 
 
 @prepared
-def _hold(usage: Usage, reservation: Reservation) -> QuerySet[Hold]:
-    return Hold.objects.filter(usage=usage, reservation=reservation)
+def _holds(reservation: Reservation) -> QuerySet[Hold]:
+    return Hold.objects.filter(reservation=reservation)
 
 
 def latch(counter: Counter, *, at: dt.datetime) -> bool:
@@ -138,6 +151,15 @@ def latch(counter: Counter, *, at: dt.datetime) -> bool:
     )
     rows = Usage.objects.filter(scope=counter.scope, key=counter.key, broken_at=None)
     return bool(rows.update(broken_at=at))
+
+
+def consume_whole(client_order_id: str, *, lots: Decimal) -> bool:
+    """Use all that the order holds; False where so many lots are not all of it, or some were used before."""
+    if not _filled_whole(client_order_id, _down(lots), timezone.now()):
+        return False
+    _use_what_is_left(client_order_id)
+    _leave_nothing(client_order_id)
+    return True
 
 
 def consume(reservation: Reservation, *, share: Decimal) -> bool:
@@ -163,12 +185,55 @@ def share_of(part: Decimal, whole: Decimal) -> Decimal:
     return min(_up(part / whole), ONE)
 
 
-def give_back(reservation: Reservation) -> None:
+def give_back(client_order_id: str) -> None:
     """What is left of each part is free again."""
-    for hold in _held(reservation):
-        Usage.objects.filter(pk=hold.usage_id).update(reserved=F("reserved") - exact(hold.left))
-        Hold.objects.filter(pk=hold.pk).update(left=ZERO)
-    Reservation.objects.filter(pk=reservation.pk).update(over_at=timezone.now())
+    if _let_go(client_order_id, timezone.now()):
+        _free_what_is_left(client_order_id)
+        _leave_nothing(client_order_id)
+
+
+@prepared
+def _filled_whole(client_order_id: str, lots: Decimal, at: dt.datetime) -> Change:
+    unused = _not_over(client_order_id).filter(consumed=ZERO, lots__lte=lots)
+    return Change(unused.values_list("pk"), {"consumed": ONE, "over_at": at})
+
+
+@prepared
+def _let_go(client_order_id: str, at: dt.datetime) -> Change:
+    return Change(_not_over(client_order_id).values_list("pk"), {"over_at": at})
+
+
+def _not_over(client_order_id: str) -> QuerySet[Reservation]:
+    """Changed or locked before its parts are read: who begins a counter with it keeps it until its part is there."""
+    return Reservation.objects.filter(client_order_id=client_order_id, over_at=None)
+
+
+@prepared
+def _use_what_is_left(client_order_id: str) -> Change:
+    rows, left = _with_something_left(client_order_id)
+    return Change(rows, {"used": F("used") + left, "reserved": F("reserved") - left})
+
+
+@prepared
+def _free_what_is_left(client_order_id: str) -> Change:
+    rows, left = _with_something_left(client_order_id)
+    return Change(rows, {"reserved": F("reserved") - left})
+
+
+def _with_something_left(client_order_id: str) -> tuple[QuerySet[Any], Subquery]:
+    """The counters of which the order holds a part still, and that part."""
+    parts = _parts_left(client_order_id)
+    left = Subquery(parts.filter(usage=OuterRef("pk")).values("left"))
+    return Usage.objects.filter(pk__in=parts.values("usage")).values_list("pk"), left
+
+
+@prepared
+def _leave_nothing(client_order_id: str) -> Change:
+    return Change(_parts_left(client_order_id).values_list("pk"), {"left": ZERO})
+
+
+def _parts_left(client_order_id: str) -> QuerySet[Hold]:
+    return Hold.objects.filter(reservation__client_order_id=client_order_id, left__gt=0)
 
 
 def hold_again(reservation: Reservation) -> None:
@@ -186,9 +251,8 @@ def lock_held(client_order_ids: Collection[str]) -> None:
     list(_held_by(Q(reservation__client_order_id__in=client_order_ids)))
 
 
-def locked_reservation(client_order_id: str) -> Reservation | None:
-    """The reservation that still holds something, its counters locked; None where there is none."""
-    _lock_held_by(client_order_id)
+def reservation_of(client_order_id: str) -> Reservation | None:
+    """The reservation that still holds something, locked; None where there is none. Its counters are first."""
     return first(_reserved(client_order_id))
 
 
@@ -202,7 +266,8 @@ def locked_over(client_order_id: str) -> Reservation | None:
 
 
 @prepared
-def _lock_held_by(client_order_id: str) -> QuerySet[Usage]:
+def lock_of(client_order_id: str) -> QuerySet[Usage]:
+    """Lock the counters of which the order holds a part."""
     return _held_by(Q(reservation__client_order_id=client_order_id))
 
 
@@ -218,8 +283,7 @@ def _counters_of(holds: QuerySet[Hold]) -> QuerySet[Usage]:
 
 @prepared
 def _reserved(client_order_id: str) -> QuerySet[Reservation]:
-    mine = Reservation.objects.filter(client_order_id=client_order_id, over_at=None)
-    return mine.select_for_update()
+    return _not_over(client_order_id).select_for_update()
 
 
 @prepared

@@ -34,7 +34,7 @@ from risk.facts import (
 )
 from risk.kinds import KINDS, Kind
 from risk.measures import ask_of, covers, larger, money_limit
-from risk.models import Limit, Reservation, RiskEvent, Usage
+from risk.models import Hold, Limit, Reservation, RiskEvent, Usage
 from risk.rules import RULES, Rule, over_allowance, passed, refused, within_allowance
 from tradershub.core.prepared import first, prepared
 from tradershub.core.rows import insert
@@ -109,7 +109,10 @@ def consume(client_order_id: str, *, lots: Decimal) -> bool:
     if lots <= 0:
         return False
     with transaction.atomic(savepoint=False):
-        reservation = counters.locked_reservation(client_order_id)
+        counters.lock_of(client_order_id)
+        if counters.consume_whole(client_order_id, lots=lots):
+            return True
+        reservation = counters.reservation_of(client_order_id)
         if reservation is None:
             return False
         return counters.consume(reservation, share=lots / reservation.lots)
@@ -118,9 +121,8 @@ def consume(client_order_id: str, *, lots: Decimal) -> bool:
 def release(client_order_id: str) -> None:
     """The order is over: what it still held is free again. Safe to repeat; unknown ids do nothing."""
     with transaction.atomic(savepoint=False):
-        reservation = counters.locked_reservation(client_order_id)
-        if reservation is not None:
-            counters.give_back(reservation)
+        counters.lock_of(client_order_id)
+        counters.give_back(client_order_id)
 
 
 def hold_again(client_order_id: str) -> bool:
@@ -201,8 +203,7 @@ def _authorised(facts: OrderFacts) -> Verdict:
         checks += faults
         if not all(check.passed for check in checks):
             raise _Refused(_verdict(question, checks), question)
-        reservation = _reservation(question)
-        checks += _taken(allowances, usages, held, question, reservation)
+        checks += _taken(allowances, usages, held, question)
     verdict = _verdict(question, checks)
     if not verdict.passed:
         raise _Refused(verdict, question)
@@ -245,11 +246,12 @@ def _hold_larger(facts: OrderFacts) -> None:
         reservation = first(_own(facts.client_order_id))
         if facts.intent == Intent.EXIT or reservation is None or reservation.over_at is not None:
             return
+        own = counters.holds_of(reservation)
         for allowance in (allowance for need in needs for allowance in _sized(need, question)):
             usage = usages[(allowance.scope, allowance.key)]
             if usage.since is None:
                 counters.seed(usage, _held_before(allowance, others, question))
-            held = counters.own_hold(usage, reservation)
+            held = own.get(usage.pk)
             counters.top_up(usage, allowance.amount, reservation=reservation, held=held)
         grown = _larger(reservation, question)
         Reservation.objects.filter(pk=reservation.pk).update(**grown)
@@ -440,14 +442,14 @@ def _taken(
     usages: dict[tuple[str, str], Usage],
     others: Sequence[Reservation],
     question: Question,
-    reservation: Reservation,
 ) -> list[Check]:
+    reservation, own = _reservation(question)
     checks = []
     for allowance in allowances:
         usage = usages[(allowance.scope, allowance.key)]
         if usage.since is None:
             counters.seed(usage, _held_before(allowance, others, question))
-        held = counters.own_hold(usage, reservation)
+        held = own.get(usage.pk)
         reserved = usage.reserved - (held.left if held else ZERO)
         fits = counters.take(usage, allowance, reservation=reservation, held=held)
         say = within_allowance if fits else over_allowance
@@ -507,9 +509,9 @@ def _lowered(question: Question, usage: Usage, limit: LimitFact) -> Check:
     return passed(rule.rule, figures)
 
 
-def _reservation(question: Question) -> Reservation:
-    """The order's row: a new one, or that of the order which is amended, of the larger of both: the broker has
-    not agreed to the other yet.
+def _reservation(question: Question) -> tuple[Reservation, dict[int, Hold]]:
+    """The order's row and what it holds by counter: a new one, or that of the order which is amended, of the
+    larger of both: the broker has not agreed to the other yet.
     """
     order = question.order
     asked = {
@@ -532,14 +534,14 @@ def _reservation(question: Question) -> Reservation:
     if row is None:
         row = Reservation(client_order_id=order.client_order_id, **asked)
         insert([row])
-        return row
+        return row, {}
     asked |= _larger(row, question)
     for name, value in asked.items():
         setattr(row, name, value)
     row.save(update_fields=list(asked))
     if row.over_at is not None:
         raise ValueError(f"The reservation of {order.client_order_id} is over: expected a new id")
-    return row
+    return row, counters.holds_of(row)
 
 
 def _larger(row: Reservation, question: Question) -> dict[str, Any]:

@@ -6,10 +6,12 @@ import datetime as dt
 import random
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Sum
+from django.test.utils import CaptureQueriesContext
 
 from accounts import manual
 from accounts.models import Deal
@@ -324,6 +326,27 @@ def test_an_order_that_comes_back_is_held_again_whatever_the_limits_say(desk):
     gate.release(order.client_order_id)
     assert counter(limit).reserved == 3
     assert not gate.hold_again("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("end", "used"), [(partial(gate.consume, lots=d(1)), 1), (gate.release, 0)]
+)
+def test_a_whole_order_ends_in_four_statements_however_many_counters_it_holds(desk, end, used):
+    kinds = {Kind.SYMBOL_LOTS: Unit.LOTS, Kind.OPEN_POSITIONS: Unit.COUNT, Kind.TRADES: Unit.COUNT}
+    limits = [desk.limit(kind, 5, unit) for kind, unit in kinds.items()]
+    order, other = desk.order(lots=d(1)), desk.order(lots=d(2), price=d("1.09"))
+    assert asked(order).passed and asked(other).passed
+    with transaction.atomic(), CaptureQueriesContext(connection) as statements:
+        end(order.client_order_id)
+    assert len(statements) == 4
+    before = [d(2), d(1), d(1)]
+    assert [counter(limit).reserved for limit in limits] == before
+    assert [counter(limit).used for limit in limits] == [used] * 3
+    left = Hold.objects.values_list("left", flat=True)
+    assert not any(left.filter(reservation__client_order_id=order.client_order_id))
+    assert all(left.filter(reservation__client_order_id=other.client_order_id))
+    assert not gate.consume(order.client_order_id, lots=d(1))
+    assert [counter(limit).reserved for limit in limits] == before
 
 
 def test_used_and_reserved_stay_within_the_limit_whatever_happens(desk):
