@@ -168,13 +168,15 @@ class Verdict:
     """Every check in order. passed: all did, and what the order may use is reserved under its client id.
 
     epoch: of the kill switch when it was asked; a later one means that somebody stopped meanwhile. collar: percent
-    that a price may lie from the market by the narrowest limit in force, None without one.
+    that a price may lie from the market by the narrowest limit in force, None without one. paced: False where it
+    is known that no limit on requests binds the account (`gate.may_send_message`).
     """
 
     passed: bool
     checks: tuple[Check, ...]
     epoch: int
     collar: Decimal | None = None
+    paced: bool = True
 
     @property
     def refusal(self) -> Check | None:
@@ -347,6 +349,7 @@ class Question:
 
     twins: moments at which other origins asked for the same. entries: automatic ones within each limit's
     window. opened: orders that opened or added in each limit's window. reserved: what other orders hold.
+    is_reserved: False where it is known that the order has no reservation yet.
     reserved_under: epoch of its reservation, on the last look. pinned_instrument: what its symbol was then.
     """
 
@@ -366,6 +369,7 @@ class Question:
     opened: Mapping[int, int] = field(default_factory=dict)
     parent_used: Decimal = Decimal(0)
     closable: Decimal | None = None
+    is_reserved: bool = True
     again: bool = False
     reserved_under: int | None = None
     pinned_instrument: int | None = None

@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 from django.db import OperationalError, connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, QuerySet
 
 from accounts.models import Account, Topic
 from accounts.notify import Words, tell
@@ -152,7 +152,7 @@ def may_send_message(*, account_id: int, at: dt.datetime, cancels: bool = False)
     cancels: a cancel or a close, which have a reserve of their own that orders cannot use up. Counted by
     whole windows, so that two windows side by side let twice as many through at their common edge.
     """
-    if Kind.MESSAGES not in situation.kinds_in_use():
+    if not _of_messages():
         return True
     account = Account.objects.get(pk=account_id)
     of_messages = Limit.objects.filter(kind=Kind.MESSAGES, enabled=True)
@@ -192,7 +192,7 @@ def _judgement(
 
 def _authorised(facts: OrderFacts) -> Verdict:
     account = _account(facts)
-    question, limits = _asked(facts, account)
+    question, limits = _asked(facts, account, kept_back=account.is_kept_back)
     if facts.risks_no_more:
         return _eased(question)
     with counters.patience():
@@ -219,13 +219,14 @@ def _eased(question: Question) -> Verdict:
 
 
 def _rechecked(facts: OrderFacts) -> Verdict:
-    account = _account(facts)
-    reservation = first(_reserved(facts.client_order_id, account))
-    question, limits = _asked(facts, account, again=True)
+    reservation = first(_reserved(facts.client_order_id, *_who(facts), facts.at))
     if reservation is None:
+        question, _ = _asked(facts, _account(facts), again=True)
         text = "Nothing is reserved for this order"
         check = refused("reservation", "NO_RESERVATION", text, {})
         raise _Refused(_verdict(question, [check]), question)
+    account, kept_back = reservation.account, reservation.is_kept_back
+    question, limits = _asked(facts, account, again=True, kept_back=kept_back)
     question = replace(
         _with_results(question, account, limits),
         again=True,
@@ -265,29 +266,46 @@ def _sized(need: Need, question: Question) -> list[Allowance]:
         return need.find(question, False)
 
 
-@prepared
-def _reserved(client_order_id: str, account: Account) -> QuerySet[Reservation]:
-    return Reservation.objects.filter(
-        client_order_id=client_order_id, account=account, over_at=None
-    )
-
-
 def _account(facts: OrderFacts) -> Account:
-    found = first(_accounts(facts.account_id, facts.owner_id, facts.currency))
+    found = first(_accounts(*_who(facts), facts.at))
     if found is None:
         raise Account.DoesNotExist(f"Expected account {facts.account_id} as the order states it")
     return found
 
 
+def _who(facts: OrderFacts) -> tuple[int, int, str]:
+    return facts.account_id, facts.owner_id, facts.currency
+
+
 @prepared
-def _accounts(pk: int, owner: int, currency: str) -> QuerySet[Account]:
-    return Account.objects.select_related("broker").filter(pk=pk, owner=owner, currency=currency)
+def _accounts(pk: int, owner: int, currency: str, at: dt.datetime) -> QuerySet[Account]:
+    """The account as the order states it. is_kept_back: whether any blackout runs for it."""
+    rows = Account.objects.select_related("broker").filter(pk=pk, owner=owner, currency=currency)
+    return rows.annotate(is_kept_back=Exists(situation.running(at, owner)))
+
+
+@prepared
+def _reserved(
+    client_order_id: str, account: int, owner: int, currency: str, at: dt.datetime
+) -> QuerySet[Reservation]:
+    """What the order holds, with its account as of `_accounts`."""
+    rows = Reservation.objects.select_related("account__broker").filter(
+        client_order_id=client_order_id,
+        account=account,
+        account__owner=owner,
+        account__currency=currency,
+        over_at=None,
+    )
+    return rows.annotate(is_kept_back=Exists(situation.running(at, owner)))
 
 
 def _asked(
-    facts: OrderFacts, account: Account, *, again: bool = False
+    facts: OrderFacts, account: Account, *, again: bool = False, kept_back: bool = True
 ) -> tuple[Question, list[Limit]]:
-    """The question before anything is locked but, on the last look (again), the switch."""
+    """The question before anything is locked but, on the last look (again), the switch.
+
+    kept_back: False where it is known that no blackout runs.
+    """
     standing = kill_switch.standing(
         account, strategy=facts.strategy, source=facts.source, share_lock=again
     )
@@ -306,7 +324,7 @@ def _asked(
         ask=ask_of(order, ages()),
         rates=rates,
         limits=situation.with_latches(found),
-        blackouts=situation.blackouts_now(facts) if is_entry else (),
+        blackouts=situation.blackouts_now(facts) if is_entry and kept_back else (),
     )
     return question, limits
 
@@ -321,11 +339,13 @@ def _with_book(question: Question, account: Account, limits: Sequence[Limit]) ->
         [question.ages.duplicates]
         + [limit.value for limit in question.limits if limit.kind == Kind.DUPLICATES]
     )
+    others = situation.others_of(order, longest)
     return replace(
         question,
         holdings=situation.holdings_for(order, question.limits),
-        reserved=situation.asks_held(order),
-        twins=situation.twins(order, longest),
+        reserved=others.held,
+        twins=others.twins,
+        is_reserved=others.is_reserved,
         entries=situation.entries_in(order, question.limits),
         opened=situation.opened_in(order, account, question.limits),
         parent_used=situation.parent_used(order),
@@ -530,7 +550,7 @@ def _reservation(question: Question) -> tuple[Reservation, dict[int, Hold]]:
         "epoch": question.standing.epoch,
         "at": order.at,
     }
-    row = first(_own(order.client_order_id))
+    row = first(_own(order.client_order_id)) if question.is_reserved else None
     if row is None:
         row = Reservation(client_order_id=order.client_order_id, **asked)
         insert([row])
@@ -560,6 +580,11 @@ def _own(client_order_id: str) -> QuerySet[Reservation]:
 
 
 # -- Messages ----------------------------------------------------------------------------------
+@prepared
+def _of_messages() -> QuerySet[Limit]:
+    return Limit.objects.filter(kind=Kind.MESSAGES, enabled=True)
+
+
 def _counted(limit: Limit, account: Account, *, at: dt.datetime, cancels: bool) -> bool:
     key = situation.key_of(limit, account, at=at) + (":cancels" if cancels else "")
     scope = f"limit:{limit.pk}"
@@ -583,6 +608,8 @@ def _verdict(question: Question, checks: Sequence[Check]) -> Verdict:
             (limit.value for limit in question.limits if limit.kind == Kind.PRICE_COLLAR),
             default=None,
         ),
+        paced=question.order.intent == Intent.EXIT  # for which no limits are read
+        or any(limit.kind == Kind.MESSAGES for limit in question.limits),
     )
 
 

@@ -260,6 +260,9 @@ def _lock(*, shared: bool) -> None:
 
 
 def _share() -> Any:
+    """By itself, not with the rows that are read: one that was added while this waited is seen only by what is
+    asked after it.
+    """
     with transaction.get_connection().cursor() as cursor:
         cursor.execute("SELECT 1 FROM risk_killswitch WHERE scope = 'all' AND key = '' FOR SHARE")
         return cursor.fetchone()

@@ -7,9 +7,9 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, Q, QuerySet, Value
 
 from accounts.calendar import Calendar
 from accounts.models import Account, Deal, Position
@@ -65,10 +65,9 @@ def _binding(owner: int, account: int, instrument: int, strategy: str) -> QueryS
     return found.select_related("account", "instrument").order_by("id")
 
 
-@prepared
-def kinds_in_use() -> QuerySet[Any]:
-    """The kinds of which any limit is in force, whomever it binds."""
-    return Limit.objects.filter(enabled=True).order_by().values_list("kind", flat=True).distinct()
+def in_force(kind: Kind) -> Exists:
+    """Whether any limit of that kind is, whomever it binds."""
+    return Exists(Limit.objects.filter(kind=kind, enabled=True))
 
 
 def of_account(account: Account) -> Q:
@@ -151,8 +150,12 @@ def blackouts_now(order: OrderFacts) -> tuple[BlackoutFact, ...]:
 
 @prepared
 def _running(at: dt.datetime, owner: int) -> QuerySet[Blackout]:
-    running = Blackout.objects.filter(starts_at__lte=at, ends_at__gt=at)
-    return running.filter(Q(owner=owner) | Q(owner=None))
+    return running(at, owner)
+
+
+def running(at: dt.datetime, owner: int) -> QuerySet[Blackout]:
+    found = Blackout.objects.filter(starts_at__lte=at, ends_at__gt=at)
+    return found.filter(Q(owner=owner) | Q(owner=None))
 
 
 # -- The order ---------------------------------------------------------------------------------
@@ -322,14 +325,58 @@ def _of_limit(limit: Limit) -> Q:
 
 
 # -- Other orders ------------------------------------------------------------------------------
-def asks_held(order: OrderFacts) -> tuple[Ask, ...]:
-    """What other entries of the account hold that are on their way or working."""
-    return tuple(ask_from(ask) for ask in _asks_held(order.account_id, order.client_order_id))
+class Others(NamedTuple):
+    """held: what other entries of the account hold that are on their way or working.
+
+    twins: when other origins asked for the same order; one that ended without a fill is none. is_reserved:
+    whether the order has a reservation of its own already.
+    """
+
+    held: tuple[Ask, ...]
+    twins: tuple[dt.datetime, ...]
+    is_reserved: bool
+
+
+def others_of(order: OrderFacts, within: Decimal) -> Others:
+    """What is reserved beside the order. within: seconds in which others may be its twins."""
+    gap = dt.timedelta(seconds=float(within))
+    rows = _others(
+        order.account_id,
+        order.client_order_id,
+        order.origin,
+        fingerprint(order),
+        order.at - gap,
+        order.at + gap,
+    )
+    of = {
+        what: [(ask, at) for found, ask, at in rows if found == what] for what in (HELD, TWIN, OWN)
+    }
+    return Others(
+        held=tuple(ask_from(ask) for ask, _ in of[HELD]),
+        twins=tuple(at for _, at in of[TWIN]),
+        is_reserved=bool(of[OWN]),
+    )
+
+
+HELD, TWIN, OWN = range(3)
 
 
 @prepared
-def _asks_held(account: int, but: str) -> QuerySet[Any]:
-    return _held(but).filter(account=account).values_list("ask", flat=True)
+def _others(
+    account: int, own: str, origin: str, alike: str, after: dt.datetime, before: dt.datetime
+) -> QuerySet[Any]:
+    """Three questions in one, each of which has an index of its own."""
+    mine = Reservation.objects.filter(client_order_id=own)
+    twins = Reservation.objects.filter(
+        account=account, fingerprint=alike, at__gt=after, at__lt=before
+    )
+    twins = twins.exclude(client_order_id=own).exclude(origin=origin)
+    twins = twins.exclude(over_at__isnull=False, consumed=0)
+    parts = {HELD: _held(own).filter(account=account), TWIN: twins, OWN: mine}
+    first, *more = (
+        rows.order_by().values_list(Value(what), "ask", "at") for what, rows in parts.items()
+    )
+    return first.union(*more, all=True)
 
 
 def held_still(order: OrderFacts, limits: Collection[LimitFact]) -> list[Reservation]:
@@ -356,25 +403,6 @@ def fingerprint(order: OrderFacts) -> str:
         order.intent, order.strategy, order.position_ref,
     )  # fmt: skip
     return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
-
-
-def twins(order: OrderFacts, within: Decimal) -> tuple[dt.datetime, ...]:
-    """When other origins asked for the same order; one that ended without a fill is none."""
-    gap = dt.timedelta(seconds=float(within))
-    span = (order.at - gap, order.at + gap)
-    which = (order.client_order_id, order.origin)
-    return tuple(_twins(order.account_id, fingerprint(order), *span, *which))
-
-
-@prepared
-def _twins(
-    account: int, alike: str, after: dt.datetime, before: dt.datetime, own: str, origin: str
-) -> QuerySet[Any]:
-    rows = Reservation.objects.filter(
-        account=account, fingerprint=alike, at__gt=after, at__lt=before
-    )
-    rows = rows.exclude(client_order_id=own).exclude(origin=origin)
-    return rows.exclude(over_at__isnull=False, consumed=0).values_list("at", flat=True)
 
 
 # What is ahead of an order was entered before the clock was set back; farther ahead nobody can say when.

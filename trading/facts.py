@@ -5,22 +5,22 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from accounts.margin import margin_used
 from accounts.market import Market, market_on
 from accounts.models import Account, AccountTerms, BrokerOrder, Position
 from brokers.connecting import platform_row, why_shut
-from brokers.contracts import contracts_on
-from brokers.models import BrokerSymbol, Quote, SymbolTerms
+from brokers.contracts import contracts_on, symbol_on
+from brokers.models import BrokerSymbol, Platform, Quote, SymbolTerms
 from risk.conversion import BrokerRates
 from risk.facts import Figure, Intent, OrderFacts, Price
 from risk.kinds import Kind
-from risk.situation import kinds_in_use
-from tradershub.core.prepared import first, prepared
+from risk.situation import in_force
+from tradershub.core.prepared import prepared
 from tradershub.finance.decimals import HUNDRED, ZERO, Rounding, round_to_step
 from tradershub.finance.opening import MARKET, opening_price
 from tradershub.finance.sides import DIRECTION
@@ -38,16 +38,17 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
 
     again: for the last look (`gate.recheck`), without what only the verdict asks for.
     """
-    account = _fresh(order.account_id)
-    symbol = _symbol(order.symbol_id)
-    market = market_on(at.date(), [symbol], [account.currency])
+    pk, day = order.account_id, at.date()
+    (account,) = _accounts(pk) if again else _accounts_with_more(pk, day)
+    symbol, terms = symbol_on(order.symbol_id, day)
+    market = market_on(day, [symbol], [account.currency], terms=terms)
     contract = market.contracts.get(symbol.pk)
     quote = getattr(symbol, "last_quote", None)
-    price, in_use = opening_of(order, quote), kinds_in_use()
+    price = opening_of(order, quote)
     rates = BrokerRates(account.broker_id, at=at)
     rate = rate_to_account(symbol, account, quote, rates)
     connection = account.connection
-    platform = platform_row(connection.platform) if connection else None
+    platform = _platform(account)
     return OrderFacts(
         client_order_id=order.client_order_id,
         at=at,
@@ -60,7 +61,7 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
         strategy=order.strategy,
         source=order.source,
         signal_at=order.signal_at,
-        foreign_working=None if again else _foreign(account),
+        foreign_working=None if again else account.foreign_working,
         symbol_id=symbol.pk,
         symbol=symbol.name,
         instrument_id=symbol.instrument_id,
@@ -84,12 +85,12 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
         costs=costs_of(order.lots, symbol, account, market, price, rate),
         correlations=(
             correlations_of(symbol.instrument, account, at=at)
-            if Kind.CORRELATED in in_use and not (order.reduces or again)
+            if account.asks_correlations and not (order.reduces or again)
             else None
         ),
-        strategy_result=_strategy_result(order, account, at)
-        if Kind.STRATEGY_LOSS in in_use
-        else None,
+        strategy_result=(
+            _strategy_result(order, account, at) if account.asks_strategy_result else None
+        ),
         account_open=account.is_open,
         may_trade=account.may_close if order.reduces else account.may_trade,
         closes_only=account.closes_only,
@@ -116,25 +117,49 @@ def _strategy_result(order: Order, account: Account, at: dt.datetime) -> Decimal
     return result_of_day(order.strategy, account, at=at) if order.strategy else None
 
 
-def _fresh(account_id: int) -> Account:
-    """As it is now: somebody may have switched it off since the order was read."""
-    (account,) = _accounts(account_id)
-    return account
-
-
 @prepared
 def _accounts(pk: int) -> QuerySet[Account]:
-    return Account.objects.select_related("connection", "broker").filter(pk=pk)
-
-
-def _symbol(symbol_id: int) -> BrokerSymbol:
-    (symbol,) = _symbols(symbol_id)
-    return symbol
+    return _fresh(pk)
 
 
 @prepared
-def _symbols(pk: int) -> QuerySet[BrokerSymbol]:
-    return BrokerSymbol.objects.select_related("instrument", "broker", "last_quote").filter(pk=pk)
+def _accounts_with_more(pk: int, day: dt.date) -> QuerySet[Account]:
+    """With what only the verdict asks for: orders at the broker that are none of ours, the leverage in force."""
+    ours = Order.objects.filter(
+        account=OuterRef("account"), broker_order_id=OuterRef("broker_order_id")
+    )
+    live = BrokerOrder.objects.filter(account=OuterRef("pk"), state__in=BrokerOrder.LIVE)
+    foreign = live.exclude(Exists(ours.exclude(broker_order_id=""))).order_by().values("account")
+    terms = AccountTerms.objects.filter(account=OuterRef("pk"), valid_from__lte=day)
+    return _fresh(pk).annotate(
+        foreign_working=Coalesce(Subquery(foreign.annotate(n=Count("pk")).values("n")), 0),
+        leverage=Subquery(terms.order_by("-valid_from").values("leverage")[:1]),
+    )
+
+
+def _fresh(pk: int) -> QuerySet[Account]:
+    """As it is now: somebody may have switched it off since the order was read.
+
+    asks_...: whether any limit is in force for which that must be found.
+    """
+    on = Platform.objects.filter(key=OuterRef("connection__platform"), enabled=True)
+    return (
+        Account.objects.select_related("connection", "broker")
+        .filter(pk=pk)
+        .annotate(
+            platform_is_on=Exists(on),
+            asks_correlations=in_force(Kind.CORRELATED),
+            asks_strategy_result=in_force(Kind.STRATEGY_LOSS),
+        )
+    )
+
+
+def _platform(account: Account) -> Platform | None:
+    """The row of its platform; of one that is on, as they nearly all are, what that says."""
+    if account.connection is None:
+        return None
+    key = account.connection.platform
+    return Platform(key=key, enabled=True) if account.platform_is_on else platform_row(key)
 
 
 def opening_of(order: Order, quote: Quote | None) -> Decimal | None:
@@ -168,24 +193,12 @@ def bound_of(facts: OrderFacts, percent: Decimal) -> Decimal | None:
     return round_to_step(worst, contract.tick_size, rounding=towards)
 
 
-def _foreign(account: Account) -> int:
-    """Orders that work at the broker and are none of ours."""
-    return first(_foreign_count(account)) or 0
-
-
-@prepared
-def _foreign_count(account: Account) -> QuerySet[Any]:
-    """How many there are; no row for none."""
-    ours = Order.objects.filter(account=account).exclude(broker_order_id="")
-    live = BrokerOrder.objects.filter(account=account, state__in=BrokerOrder.LIVE)
-    foreign = live.exclude(broker_order_id__in=ours.values("broker_order_id")).order_by()
-    return foreign.values("account").annotate(n=Count("pk")).values_list("n", flat=True)
-
-
 def _trades(quote: Quote | None, at: dt.datetime) -> bool | None:
     """Whether the symbol trades now: a market that gives no prices is closed. None without any price."""
-    if quote is None:
-        return None
+    return None if quote is None else _is_of_now(quote, at)
+
+
+def _is_of_now(quote: Quote, at: dt.datetime) -> bool:
     return at - quote.at <= dt.timedelta(seconds=settings.STALE_SECONDS)
 
 
@@ -220,9 +233,8 @@ def _margin(
     price: Decimal | None,
     rates: BrokerRates,
 ) -> Decimal | None:
-    """What the broker would hold for the whole order, in the account's currency."""
-    terms = first(_terms(account, market.day))
-    if terms is None or price is None or symbol.instrument is None:
+    """What the broker would hold for the whole order, in the account's currency, by its leverage in force."""
+    if account.leverage is None or price is None or symbol.instrument is None:
         return None
 
     def to_account(currency: str) -> Decimal | None:
@@ -236,16 +248,10 @@ def _margin(
     return margin_used(
         [filled],
         currency=account.currency,
-        leverage=Decimal(terms.leverage),
+        leverage=Decimal(account.leverage),
         market=market,
         rates=to_account,
     ).amount
-
-
-@prepared
-def _terms(account: Account, day: dt.date) -> QuerySet[AccountTerms]:
-    rows = AccountTerms.objects.filter(account=account, valid_from__lte=day)
-    return rows.order_by("-valid_from")[:1]
 
 
 def costs_of(

@@ -346,7 +346,9 @@ def _claim_order(held: Held, order: Order, until: float, watermark: str) -> Any:
     if not verdict.passed:
         _end_refused(order, verdict)
         return ENDED
-    if not gate.may_send_message(account_id=order.account_id, at=now, cancels=order.reduces):
+    if verdict.paced and not gate.may_send_message(
+        account_id=order.account_id, at=now, cancels=order.reduces
+    ):
         return HELD_UP
     keep(held)
     attempt = OrderAttempt(

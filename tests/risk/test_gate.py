@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts import manual
 from accounts.models import Deal
 from risk import gate, kill_switch
-from risk.facts import Check, Figure, Price
+from risk.facts import Check, Figure, Intent, Price
 from risk.kinds import Kind, Scope, Unit, Window
 from risk.models import Hold, Limit, Reservation, RiskEvent, Usage
 from risk.rules import RULES, Rule
@@ -615,7 +615,35 @@ def test_what_trading_does_not_know_of_the_account_comes_from_the_books(desk):
     assert code_of(desk.order(margin=d(1), **nothing)) == "MARGIN"
 
 
+# -- Statements ----------------------------------------------------------------------------------
+def test_a_verdict_and_a_last_look_take_few_statements(desk):
+    """Once rows to lock are there. PostgreSQL is told how long to wait for counters, and shares the switch."""
+    first, order = desk.order(), desk.order()
+    assert asked(first).passed and asked(first, gate.recheck).passed
+    waits, shares = 2, 1
+    if connection.vendor != "postgresql":
+        waits = shares = 0
+    with transaction.atomic(), CaptureQueriesContext(connection) as statements:
+        assert gate.authorise(order).passed
+    assert len(statements) == 10 + waits
+    with transaction.atomic(), CaptureQueriesContext(connection) as statements:
+        assert gate.recheck(order).passed
+    assert len(statements) == 5 + shares
+
+
 # -- Requests --------------------------------------------------------------------------------------------
+def test_a_verdict_says_whether_requests_are_to_be_counted(desk):
+    """An exit's does, too: no limits are read for it."""
+    assert not asked(desk.order()).paced
+    assert asked(desk.order(intent=Intent.EXIT, price=d("1.2"))).paced
+    stranger = Desk()
+    stranger.limit(Kind.MESSAGES, 2, Unit.COUNT, seconds=10)
+    assert not asked(desk.order(price=d("1.3"))).paced
+    desk.limit(Kind.MESSAGES, 2, Unit.COUNT, seconds=10)
+    order = desk.order(price=d("1.4"))
+    assert asked(order).paced and asked(order, gate.recheck).paced
+
+
 def test_requests_to_a_broker_are_counted_and_cancels_apart(desk):
     """R10."""
     desk.limit(Kind.MESSAGES, 2, Unit.COUNT, seconds=10)

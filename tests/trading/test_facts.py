@@ -10,10 +10,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.models import AccountTerms, BrokerOrder
 from brokers.models import BrokerSymbol, FxRate, Quote, SymbolTerms
 from tests.desk.papers import PaperTrader
 from tradershub.finance.sizing import SizeIn
+from trading import journal
 from trading.facts import order_facts
+from trading.models import Order
 from trading.preview import preview
 from trading.sources.draft import Size
 
@@ -96,3 +99,49 @@ def test_an_order_in_the_accounts_own_currency_asks_for_no_rate(trader):
         assert order_facts(order, at=timezone.now()).rate.value == 1
     for table in ("brokers_quote", "brokers_fxrate"):
         assert not [one for one in asked if f'FROM "{table}"' in one["sql"]]
+
+
+def test_orders_at_the_broker_that_are_none_of_ours_are_counted(trader):
+    order = journal.open_order(trader.seen("GBPUSD").order, actor="me")
+    Order.objects.filter(pk=order.pk).update(broker_order_id="ours")
+    other = PaperTrader(name="Elsewhere").account
+    for account, number, state in (
+        (trader.account, "ours", "working"),
+        (trader.account, "foreign", "partial"),
+        (trader.account, "another", "working"),
+        (trader.account, "over", "filled"),
+        (other, "elsewhere", "working"),
+    ):
+        BrokerOrder.objects.create(
+            account=account, broker_order_id=number, symbol=order.symbol, type="limit", side="buy",
+            volume=1, state=state, placed_at=timezone.now(),
+        )  # fmt: skip
+    assert order_facts(order, at=timezone.now()).foreign_working == 2
+    assert order_facts(order, at=timezone.now(), again=True).foreign_working is None
+
+
+def test_margin_is_by_the_leverage_in_force(trader):
+    """As above, 120,000 EUR: from yesterday at 50, from tomorrow at 10."""
+    today = timezone.now().date()
+    for days, leverage in ((-1, 50), (1, 10)):
+        AccountTerms.objects.update_or_create(
+            account=trader.account,
+            valid_from=today + dt.timedelta(days=days),
+            defaults={"leverage": leverage},
+        )
+    AccountTerms.objects.filter(account=trader.account, valid_from=today).delete()
+    assert trader.seen("GBPUSD").facts.margin == D(2400)
+    AccountTerms.objects.filter(account=trader.account).delete()
+    assert order_facts(trader.seen("GBPUSD").order, at=timezone.now()).margin is None
+
+
+def test_terms_that_are_not_in_force_are_not_known(trader):
+    order = trader.seen("GBPUSD").order
+    theirs = SymbolTerms.objects.filter(symbol=order.symbol)
+    assert order_facts(order, at=timezone.now()).lot_step == theirs.get().lot_step
+    BrokerSymbol.objects.filter(pk=order.symbol_id).update(instrument=None)
+    unmapped = order_facts(order, at=timezone.now())
+    assert (unmapped.lot_step, unmapped.instrument_id) == (None, None)
+    theirs.update(valid_from=timezone.now().date() + dt.timedelta(days=1))
+    early = order_facts(order, at=timezone.now())
+    assert (early.lot_step, early.market.bid) == (None, D("1.5"))
