@@ -55,11 +55,10 @@ def pump(account: Account) -> None:
 
     A lane that never comes to rest is handed on to the next worker after PUMP_SECONDS.
     """
+    if not lanes.is_due(account):
+        return  # what is not due must not even connect: a refused key is tried once
     until = time.monotonic() + settings.PUMP_SECONDS
-    while lanes.is_due(account):
-        held = lanes.take(account)
-        if held is None:
-            return
+    while held := lanes.take(account):
         try:
             worked = _work(held, until)
         except LeaseLost as lost:
@@ -67,7 +66,7 @@ def pump(account: Account) -> None:
             return
         finally:
             lanes.let_go(held)
-        if not worked:
+        if not (worked and lanes.is_due(account)):
             return
         if time.monotonic() > until:
             enqueue("trading.tasks.pump", account.pk, cluster=EXECUTION, keep_result=False)
@@ -81,9 +80,8 @@ def _work(held: Held, until: float) -> bool:
     """
     way, worked = way_to(held.account), False
     try:
-        for attempt in lanes.unsettled(held.account):
-            lanes.keep(held)
-            reconcile.look(attempt, way.adapter)
+        if held.doubts:
+            _look_for_answers(held, way)
         while claim := lanes.claim_next(held, watermark=way.watermark):
             _carry_out(way, claim)
             worked = True
@@ -94,6 +92,12 @@ def _work(held: Held, until: float) -> bool:
             with suppress(AdapterError):
                 way.adapter.close_session()
     return worked
+
+
+def _look_for_answers(held: Held, way: Way) -> None:
+    for attempt in lanes.unsettled(held.account):
+        lanes.keep(held)
+        reconcile.look(attempt, way.adapter)
 
 
 def _carry_out(way: Way, claim: Claim) -> None:

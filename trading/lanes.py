@@ -11,13 +11,12 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -30,7 +29,7 @@ from tradershub.core import rows
 from tradershub.core.clock import APART, due, too_far
 from tradershub.core.clock import is_due as is_due_at
 from tradershub.core.failpoints import failpoint
-from tradershub.core.prepared import first, prepared
+from tradershub.core.prepared import Change, first, prepared
 from trading import journal, tickets
 from trading.easing import may_lose_more, risks_more
 from trading.facts import change_facts, order_facts
@@ -57,6 +56,7 @@ class Held:
     holder: str
     fence: int
     forgets: bool  # a restored backup may not know what was sent
+    doubts: bool  # something was left under way, or its answer is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +74,51 @@ class Claim:
 
 # -- The lease ---------------------------------------------------------------------------------
 def take(account: Account) -> Held | None:
-    """The lane, where nobody works it; what was left under way becomes unknown in the same step."""
+    """The lane, where nobody works it and anything at all is to be done.
+
+    What was left under way becomes unknown in the same step.
+    """
     failpoint("lane.before_take")
     holder = f"{socket.gethostname()[:20]}.{os.getpid()}.{uuid.uuid4().hex[:12]}"
     with transaction.atomic():
-        if not _seize(account, holder):
+        seized = _seize(account, holder)
+        if seized is None:
             return None
-        lane = lane_of(account)
-        _doubt_what_was_left(account)
+        held = Held(account, holder, *seized)
+        if held.doubts:
+            _doubt_what_was_left(account)
     failpoint("lane.taken")
-    return Held(account, holder, lane.fence, lane.forgets)
+    return held
 
 
-def _seize(account: Account, holder: str) -> bool:
-    free = Lane.objects.filter(is_free(), account=account)
-    ours = {"holder": holder, "fence": F("fence") + 1, "until": _later()}
-    if free.update(**ours):
-        return True
+def _seize(account: Account, holder: str) -> tuple[int, bool, bool] | None:
+    """Its fence, whether it forgets, and whether anything of it is in doubt."""
+    terms = account, holder, _lease(), _lease() + APART
+    if found := first(_seized(*terms)):
+        return found
     _, is_new = Lane.objects.get_or_create(account=account)
-    return is_new and bool(free.update(**ours))
+    return first(_seized(*terms)) if is_new else None
+
+
+@prepared
+def _seized(account: Account, holder: str, lease: dt.timedelta, longest: dt.timedelta) -> Change:
+    left = OrderAttempt.objects.filter(
+        account=OuterRef("account"), outcome__in=[Outcome.OPEN, Outcome.UNKNOWN]
+    )
+    idle = _is_free(_from_now(longest))
+    free = Lane.objects.filter(idle, _has_work("account", "halted"), account=account)
+    free = free.annotate(doubts=Exists(left))
+    ours = {"holder": holder, "fence": F("fence") + 1, "until": _from_now(lease)}
+    return Change(free.values_list("fence", "forgets", "doubts"), ours)
 
 
 def is_free() -> Q:
     """Lanes that nobody works, by the database's clock, which may have been set back since one was taken."""
-    return Q(holder="") | due("until", Now(), beyond=_later() + APART)
+    return _is_free(Now() + _lease() + APART)
+
+
+def _is_free(beyond: Any) -> Q:
+    return Q(holder="") | due("until", Now(), beyond=beyond)
 
 
 def lane_of(account: Account) -> Lane:
@@ -109,8 +130,13 @@ def _lanes(account: Account) -> QuerySet[Lane]:
     return Lane.objects.filter(account=account)
 
 
-def _later() -> Any:
-    return Now() + dt.timedelta(seconds=settings.LANE_SECONDS)
+def _lease() -> dt.timedelta:
+    return dt.timedelta(seconds=settings.LANE_SECONDS)
+
+
+def _from_now(lease: Any) -> Any:
+    """By the database's clock. lease: the argument of a prepared query."""
+    return Now() + ExpressionWrapper(lease, output_field=DurationField())
 
 
 def _doubt_what_was_left(account: Account) -> None:
@@ -135,46 +161,63 @@ def doubt(attempt: OrderAttempt, text: str, *, code: str = "") -> None:
 
 def keep(held: Held) -> None:
     """Renew the lease. Raises LeaseLost where it has run out."""
-    mine = Lane.objects.filter(
-        account=held.account, holder=held.holder, fence=held.fence, until__gte=Now()
-    )
-    if not mine.update(until=_later()):
+    if not _kept(held.account, held.holder, held.fence, _lease()):
         raise LeaseLost(f"{held.holder} has lost the lane of {held.account}")
+
+
+@prepared
+def _kept(account: Account, holder: str, fence: int, lease: dt.timedelta) -> Change:
+    mine = Lane.objects.filter(account=account, holder=holder, fence=fence, until__gte=Now())
+    return Change(mine.values_list("pk"), {"until": _from_now(lease)})
 
 
 def let_go(held: Held) -> None:
     failpoint("lane.before_let_go")
-    mine = Lane.objects.filter(account=held.account, holder=held.holder, fence=held.fence)
-    mine.update(holder="", until=None)
+    _left(held.account, held.holder, held.fence)
+
+
+@prepared
+def _left(account: Account, holder: str, fence: int) -> Change:
+    mine = Lane.objects.filter(account=account, holder=holder, fence=fence)
+    return Change(mine.values_list("pk"), {"holder": "", "until": None})
 
 
 def next_place(account: Account) -> int:
     """The order's turn in its lane. Holds the lane's row until the caller's transaction ends."""
-    mine = Lane.objects.filter(account=account)
-    if not mine.update(next_seq=F("next_seq") + 1):
+    if not (places := _advanced(account)):
         lane_of(account)  # made now
-        mine.update(next_seq=F("next_seq") + 1)
-    return lane_of(account).next_seq - 1
+        places = _advanced(account)
+    return int(places[0]) - 1
+
+
+@prepared
+def _advanced(account: Account) -> Change:
+    mine = Lane.objects.filter(account=account)
+    return Change(mine.values_list("next_seq", flat=True), {"next_seq": F("next_seq") + 1})
 
 
 # -- What is due -------------------------------------------------------------------------------
 def is_due(account: Account) -> bool:
     """Whether a worker would find something to do."""
-    if _next_queued(account):
-        return True
-    others = (_next_request, _next_look, _left_open)
-    return bool(at_work(account)) and any(found(account) is not None for found in others)
+    kinds = (_next_queued, _next_request, _next_look, _left_open)
+    return bool(at_work(account)) and any(found(account) is not None for found in kinds)
 
 
 @prepared
 def at_work(account: Account) -> QuerySet[Any]:
-    """The account, where anything at all is queued, asked for or unsettled: one question for most lanes."""
-    queued = Order.objects.filter(account=OuterRef("pk"), state=State.QUEUED)
-    asked = OrderAttempt.objects.filter(
-        account=OuterRef("pk"), outcome__in=[Outcome.WAITING, Outcome.OPEN, Outcome.UNKNOWN]
-    )
-    mine = Account.objects.filter(Exists(queued) | Exists(asked), pk=account)
+    """The account, where anything at all is to be done: one question for most lanes."""
+    mine = Account.objects.filter(_has_work("pk", "lane__halted"), pk=account)
     return mine.order_by().values_list("pk", flat=True)
+
+
+def _has_work(account: str, halted: str) -> Q:
+    """Where anything is queued that may leave, asked for or unsettled. account, halted: the fields that say so."""
+    queued = Order.objects.filter(account=OuterRef(account), state=State.QUEUED)
+    asked = OrderAttempt.objects.filter(
+        account=OuterRef(account), outcome__in=[Outcome.WAITING, Outcome.OPEN, Outcome.UNKNOWN]
+    )
+    entries = Exists(queued) & ~Q(**{halted: True})
+    return entries | Exists(queued.filter(reduces=True)) | Exists(asked)
 
 
 def _left_open(account: Account) -> OrderAttempt | None:
@@ -270,15 +313,20 @@ def _queue(account: Account) -> QuerySet[Order]:
         account=account, symbol=OuterRef("symbol"), state__in=Order.MAYBE
     )
     free = ~Exists(halted) & ~Exists(doubtful)
-    queued = Order.objects.filter(Q(reduces=True) | free, account=account, state="queued")
-    return queued.select_related("account", "symbol").order_by("lane_seq")[:1]
+    return _in_turn(Order.objects.filter(Q(reduces=True) | free, account=account, state="queued"))
 
 
 @prepared
 def _queued_exits(account: Account, now: dt.datetime, beyond: dt.datetime) -> QuerySet[Order]:
     ready = due("not_before", now, beyond=beyond)
-    exits = Order.objects.filter(ready, account=account, state="queued", reduces=True)
-    return exits.select_related("account", "symbol").order_by("lane_seq")[:1]
+    return _in_turn(Order.objects.filter(ready, account=account, state="queued", reduces=True))
+
+
+def _in_turn(queued: QuerySet[Order]) -> QuerySet[Order]:
+    """The first of them, with whether any change waits to be asked for."""
+    asked = OrderAttempt.objects.filter(account=OuterRef("account"), outcome=Outcome.WAITING)
+    queued = queued.annotate(change_waits=Exists(asked))
+    return queued.select_related("symbol").order_by("lane_seq")[:1]
 
 
 # -- Claims ------------------------------------------------------------------------------------
@@ -306,29 +354,22 @@ HELD_UP = (
 
 def _claim(held: Held, until: float, watermark: str) -> Any:
     """What is next; where that must wait, the next cancel or closing, which have a reserve of their own."""
-    found = _claim_either(
-        held, _next_request(held.account), _next_queued, until=until, watermark=watermark
-    )
+    account, order = held.account, _next_queued(held.account)
+    request = _next_request(account) if order is None or order.change_waits else None
+    found = _claim_either(held, request, order, until=until, watermark=watermark)
     if found is not HELD_UP:
         return found
-    found = _claim_either(
-        held, _next_cancel(held.account), _next_exit, until=until, watermark=watermark
-    )
+    cancel, closing = _next_cancel(account), _next_exit(account)
+    found = _claim_either(held, cancel, closing, until=until, watermark=watermark)
     return None if found is HELD_UP else found
 
 
 def _claim_either(
-    held: Held,
-    request: OrderAttempt | None,
-    queued: Callable[[Account], Order | None],
-    *,
-    until: float,
-    watermark: str,
+    held: Held, request: OrderAttempt | None, order: Order | None, *, until: float, watermark: str
 ) -> Any:
     """The request, or without one the order that is queued; None where there is neither."""
     if request:
         return _claim_request(held, request, until, watermark)
-    order = queued(held.account)
     return _claim_order(held, order, until, watermark) if order else None
 
 

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Position
-from trading import lanes, leases, services, sweeper
+from trading import execution, lanes, leases, services, sweeper
 from trading.models import Lane, Lease, Order, OrderAttempt
 
 D = Decimal
@@ -129,6 +129,75 @@ def test_an_exit_that_waits_holds_up_entries_and_no_other_exit(desk, settings):
     desk.pump()
     states = [desk.state(order) for order in (first, entry, second)]
     assert states == ["queued", "queued", "filled"]
+
+
+def test_who_lost_a_lane_neither_keeps_it_nor_lets_it_go(desk):
+    desk.place("1")
+    slow = lanes.take(desk.account)
+    Lane.objects.update(until="2020-01-01 00:00:00+00:00")
+    with pytest.raises(lanes.LeaseLost):
+        lanes.keep(slow)
+    other = lanes.take(desk.account)
+    taken = Lane.objects.get()
+    with pytest.raises(lanes.LeaseLost):
+        lanes.keep(slow)
+    lanes.let_go(slow)
+    assert (taken.holder, taken.fence) == (other.holder, slow.fence + 1)
+    assert Lane.objects.filter(holder=other.holder, until=taken.until).exists()
+    lanes.keep(other)
+    assert Lane.objects.get().until > taken.until
+    lanes.let_go(other)
+    assert (Lane.objects.get().holder, Lane.objects.get().until) == ("", None)
+
+
+def test_a_lane_without_anything_to_do_is_not_taken(desk):
+    assert lanes.take(desk.account) is None
+    order = desk.place("1")
+    desk.pump()
+    fence = Lane.objects.get().fence
+    execution.pump(desk.account)  # another worker was faster
+    assert (desk.state(order), lanes.take(desk.account)) == ("filled", None)
+    assert Lane.objects.get().fence == fence
+
+
+def test_a_halted_lane_is_taken_for_an_exit_only(desk):
+    desk.place("1")
+    desk.pump()
+    desk.place("2")
+    Lane.objects.update(halted=True, halted_because="x")
+    fence = Lane.objects.get().fence
+    execution.pump(desk.account)
+    assert lanes.take(desk.account) is None
+    assert Lane.objects.get().fence == fence
+    closing = services.close_position(Position.objects.get(), actor=desk.owner)
+    execution.pump(desk.account)
+    assert desk.state(closing) == "filled"
+
+
+def test_what_is_queued_while_a_lane_is_worked_goes_out_from_the_same_hand(desk, monkeypatch):
+    first, let_go, late = desk.place("1"), lanes.let_go, []
+
+    def queue_another(held):
+        if not late:
+            late.append(desk.place("2"))
+            execution.pump(desk.account)  # its own worker finds the lane taken
+            assert desk.state(late[0]) == "queued"
+        let_go(held)
+
+    monkeypatch.setattr(lanes, "let_go", queue_another)
+    desk.pump()
+    assert [desk.state(order) for order in (first, *late)] == ["filled", "filled"]
+
+
+def test_a_change_is_asked_for_before_an_order_that_was_queued_earlier(desk):
+    working = desk.place("1", kind="limit", price=D("1.05"))
+    desk.pump()
+    queued = desk.place("2")
+    working.refresh_from_db()
+    services.cancel(working, actor=desk.owner)
+    desk.pump()
+    assert [desk.state(order) for order in (working, queued)] == ["cancelled", "filled"]
+    assert [line["action"] for line in desk.ledger.lines()] == ["place", "cancel", "place"]
 
 
 def test_a_lane_whose_worker_ended_is_free_although_the_clock_was_set_back(desk):

@@ -14,8 +14,8 @@ from trading.models import Order
 pytestmark = pytest.mark.django_db
 # Statements without those that begin and end transactions; PostgreSQL has some for its locks. Ten are of the
 # venue, which a test builds up anew each time, for nothing of it is ever committed.
-TO_THE_VENUE = {"sqlite": 86, "postgresql": 91}
-TO_THE_BOOKS = {"sqlite": 129, "postgresql": 135}
+TO_THE_VENUE = {"sqlite": 64, "postgresql": 69}
+TO_THE_BOOKS = {"sqlite": 92, "postgresql": 98}
 OF_TRANSACTIONS = ("BEGIN", "SAVEPOINT", "RELEASE")
 
 
