@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 from django_q.conf import Conf
 from django_q.models import OrmQ
@@ -86,25 +86,21 @@ def test_a_rolled_back_task_was_never_there(broker):
 def test_a_lost_database_connection_is_made_again(broker, monkeypatch):
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     broker.enqueue("after the storm")
-    monkeypatch.setattr(OrmQ.objects, "using", broken_once(OrmQ.objects.using))
-    assert broker.dequeue() is None
-    assert broker.dequeue()[0][1] == "after the storm"
+    with connection.execute_wrapper(broken_once()):
+        assert broker.dequeue() is None
+        assert broker.dequeue()[0][1] == "after the storm"
 
 
-def broken_once(real):
+def broken_once():
     calls = []
 
-    def using(alias):
-        calls.append(alias)
+    def run(execute, *args):
+        calls.append(args)
         if len(calls) == 1:
-            raise connection.Database.OperationalError("the server has gone away")
-        return real(alias)
+            raise OperationalError("the server has gone away")
+        return execute(*args)
 
-    def wrapped(alias):
-        with connection.wrap_database_errors:
-            return using(alias)
-
-    return wrapped
+    return run
 
 
 @pytest.mark.postgresql

@@ -14,10 +14,9 @@ from typing import Any
 
 import psycopg
 import structlog
-from django.db import Error, connections, transaction
+from django.db import Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
@@ -101,6 +100,22 @@ def longest_claim() -> dt.timedelta:
     return 2 * dt.timedelta(seconds=Conf.RETRY)
 
 
+ADD = """
+    INSERT INTO django_q_ormq (key, payload, lock) VALUES (%s, %s, STATEMENT_TIMESTAMP())
+    RETURNING id, pg_notify(%s, '')
+"""
+CLAIM = """
+    WITH due AS MATERIALIZED (
+        SELECT id FROM django_q_ormq
+        WHERE key = %s
+        AND (lock IS NULL OR lock <= STATEMENT_TIMESTAMP() OR lock > STATEMENT_TIMESTAMP() + %s)
+        ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+    )
+    UPDATE django_q_ormq AS task SET lock = STATEMENT_TIMESTAMP() + %s
+    FROM due WHERE task.id = due.id RETURNING task.id, task.payload
+"""
+
+
 class NotifyBroker(OrderedBroker):
     """Claims with SKIP LOCKED and sleeps in LISTEN; the poll stays as the fallback.
 
@@ -111,22 +126,17 @@ class NotifyBroker(OrderedBroker):
 
     def enqueue(self, task: str) -> int:
         """Put the task and its wake-up into the transaction at hand; returns the row's id."""
-        with transaction.atomic(using=Conf.ORM):
-            row = OrmQ(key=self.list_key, payload=task, lock=Now())
-            row.save(using=Conf.ORM, force_insert=True)
-            with connections[Conf.ORM].cursor() as cursor:
-                cursor.execute("SELECT pg_notify(%s, '')", [self._channel()])
-        return int(row.pk)
+        with connections[Conf.ORM].cursor() as cursor:
+            cursor.execute(ADD, [self.list_key, task, self._channel()])
+            (number, _) = cursor.fetchone()
+        return int(number)
 
     def _claim(self) -> Claimed:
         self._listen()  # before looking, or a task that comes in between would wait for the poll
-        with transaction.atomic(using=Conf.ORM):
-            come = due("lock", Now(), beyond=Now() + longest_claim())
-            waiting = OrmQ.objects.using(Conf.ORM).filter(come, key=self.list_key)
-            rows = list(waiting.order_by("id").select_for_update(skip_locked=True)[: Conf.BULK])
-            later = Now() + dt.timedelta(seconds=Conf.RETRY)
-            OrmQ.objects.using(Conf.ORM).filter(pk__in=[row.pk for row in rows]).update(lock=later)
-        return [(row.pk, row.payload) for row in rows]
+        retry = dt.timedelta(seconds=Conf.RETRY)
+        with connections[Conf.ORM].cursor() as cursor:
+            cursor.execute(CLAIM, [self.list_key, longest_claim(), Conf.BULK, retry])
+            return sorted(cursor.fetchall())
 
     def _wait(self) -> None:
         try:
