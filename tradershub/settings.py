@@ -327,8 +327,8 @@ Q_CLUSTER = {
     "ALT_CLUSTERS": {
         "batch": {"workers": 1, "queue_limit": 1, "timeout": 1800, "retry": 6000},
         "execution": {
-            "workers": 2,
-            "queue_limit": 2,
+            "workers": 4,  # most of an order's time one waits, for its broker or the database
+            "queue_limit": 4,
             "timeout": 60,
             "retry": 240,
             "max_attempts": 1,

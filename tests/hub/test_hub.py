@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from django.conf import settings
 from django.core.cache.backends.filebased import FileBasedCache
 from django.db import connection
 
@@ -27,8 +28,10 @@ pytestmark = pytest.mark.processes
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 STALE = 6
-LONG_TASK = (
-    "from tradershub.core.queue import enqueue; enqueue('time.sleep', 9, cluster='execution')"
+WORKERS = settings.Q_CLUSTER["ALT_CLUSTERS"]["execution"]["workers"]
+LONG_TASKS = (
+    "from tradershub.core.queue import enqueue; "
+    f"[enqueue('time.sleep', 9, cluster='execution') for _ in range({WORKERS})]"
 )
 
 
@@ -149,12 +152,12 @@ def hub(environment):
 
 
 def workers(hub):
-    """The leaves below the sentinel: two workers, the monitor, the pusher."""
+    """The leaves below the sentinel: the workers, the monitor, the pusher."""
     leader = hub.leader("execution")
     sentinels = leader.children() if leader else []
     below = sentinels[0].children() if sentinels else []
     hub.members()
-    return below if len(below) == 4 else []
+    return below if len(below) == WORKERS + 2 else []
 
 
 def beats(environment):
@@ -256,7 +259,7 @@ def test_a_web_server_that_hangs_is_killed_and_started_anew(web):
 def test_killed_idle_workers_do_not_stop_the_cluster_for_good(hub, environment):
     wait_for(lambda: beats_since(environment, 0), "a heartbeat")
     main = hub.leader("execution")
-    for _ in range(2):  # one of both waits at the pipe, with its lock in Python's own way
+    for _ in range(WORKERS):  # one of them waits at the pipe, with its lock in Python's own way
         victim = wait_for(lambda: workers(hub), "the workers")[0]
         victim.kill()
         wait_for(lambda gone=victim: gone not in workers(hub) and workers(hub), "another one")
@@ -369,8 +372,7 @@ def test_an_unknown_part_gets_one_sentence(environment):
 
 
 def test_long_tasks_are_not_taken_for_a_hang(hub, environment):
-    for _ in range(2):  # both workers
-        manage(environment, "shell", "--no-imports", "-c", LONG_TASK)
+    manage(environment, "shell", "--no-imports", "-c", LONG_TASKS)
     now = time.time() + STALE
     wait_for(lambda: beats_since(environment, now), "a heartbeat of the busy cluster")
     assert "member_hung" not in hub.text()
