@@ -33,7 +33,7 @@ from trading.models import Route
 log = structlog.get_logger("trading.keeper")
 AWAY = (OperationalError, InterfaceError)  # the database, not the platform
 SEEN_EVERY = 10.0  # seconds between two notes that a connection answers
-MOST_LOOKS = 5  # at an account at once, while each brings news
+MOST_LOOKS = 5  # at an account at once
 
 
 class Clock:

@@ -38,6 +38,7 @@ from trading.models import Mirror, Order
 log = structlog.get_logger("trading.mirror")
 Kind = Break.Kind
 MOST_PAGES = 10_000
+MOST_TRIES = 5  # to see an account while no deal comes in
 EXTRA_KEPT = 500
 
 
@@ -47,31 +48,42 @@ class AnotherAccount(Unavailable):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All that the platform said of an account at one look."""
+    """All that the platform said of an account at one look. at: before it was asked."""
 
+    at: dt.datetime
     account: AccountReport
     orders: list[OrderReport]
     positions: list[PositionReport]
 
 
 def look(account: Account, adapter: Adapter) -> bool:
-    """Bring the books to what the platform says; whether there was news, so that another look is due at once.
+    """Bring the books to what the platform says; True where they are to be looked at again at once.
 
     Raises what the adapter raises; what was booked until then stays booked, and nothing else changes.
     """
     mirror = _mirror_of(account)
-    seen = Seen(adapter.account(), adapter.working_orders(), adapter.positions())
-    refuse_another(account, seen.account)
-    follow_mode(account, seen.account)
-    is_news = _take_news(account, adapter, mirror)
+    seen, is_news = _seen_with_books(account, adapter, mirror)
     sync.keep_orders(account, seen.orders, complete=True)
     unknown = own_orders.follow(account, adapter, seen.orders)
-    sync.keep_marks(account, seen.positions, at=timezone.now())
+    sync.keep_marks(account, seen.positions, at=seen.at)
     if is_news:
-        return True  # what was seen is older than what is booked
+        return False  # too much happens there: the next look compares
     if seen.account.equity is not None:
         watching.observe(account, equity=seen.account.equity, at=seen.account.at)
     return _compare(account, adapter, mirror, seen, unknown)
+
+
+def _seen_with_books(account: Account, adapter: Adapter, mirror: Mirror) -> tuple[Seen, bool]:
+    """What the platform says, and whether deals still came in after it was said: then it is older than the books."""
+    for _ in range(MOST_TRIES):
+        seen = Seen(
+            timezone.now(), adapter.account(), adapter.working_orders(), adapter.positions()
+        )
+        refuse_another(account, seen.account)
+        follow_mode(account, seen.account)
+        if not (is_news := _take_news(account, adapter, mirror)):
+            break
+    return seen, is_news
 
 
 def _mirror_of(account: Account) -> Mirror:

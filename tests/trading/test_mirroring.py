@@ -26,7 +26,7 @@ from tests.accounts.books import assert_derived
 from tests.accounts.histories import _open_at, history
 from tests.factories import make_account, make_broker, moment
 from tests.trading.lives import reports_of
-from tests.trading.platform import Platform
+from tests.trading.platform import Platform, PlatformAdapter
 from trading.mirroring import AnotherAccount, look
 from trading.models import Mirror
 
@@ -130,6 +130,32 @@ def test_a_difference_is_a_break_after_two_looks_and_closes_when_it_is_gone(acco
     look(account, platform.adapter())
     assert breaks(account) == set()
     assert account.breaks.first().state == "closed"
+
+
+def test_what_was_seen_before_deals_came_is_compared_with_nothing(account, platform, monkeypatch):
+    """While deals come in at each question it is not their books that differ."""
+    settled(account, platform)
+    *_, last = reports_of(history(3), account)
+    again = (replace(last, deal_id=f"new {n}") for n in range(100))
+    ask = PlatformAdapter.deals_since
+    platform.positions = []
+
+    def busy(adapter, cursor=""):
+        page = ask(adapter, cursor)
+        platform.deals.append(next(again))
+        return page
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PlatformAdapter, "deals_since", busy)
+        look(account, platform.adapter())
+        before = account.deals.count()
+        assert not look(account, platform.adapter())
+        assert not look(account, platform.adapter())
+        assert account.deals.count() > before
+        assert not breaks(account)
+    settled(account, platform)
+    look(account, platform.adapter())
+    assert "live_position" in breaks(account)
 
 
 def test_a_balance_that_differs_for_one_look_only_is_no_break(account, platform):
