@@ -6,8 +6,9 @@ One call stands at each place where such a thing happens; here it becomes a row 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.utils import timezone
@@ -27,33 +28,57 @@ from trading.states import MAYBE, OPEN, State
 PART_SECONDS = 10.0  # a part that filled is told alone only where the rest takes longer
 TROUBLE_SECONDS = 20.0
 BY_A_PERSON = ("OPERATOR", "KILL_SWITCH")  # they know, or are told once of all
+LOST = (State.BLOCKED, State.REJECTED, State.NOT_SENT, State.EXPIRED)
 DOUBT = {State.UNKNOWN: "unknown", State.QUARANTINED: "quarantined"}
 
 
 # -- Orders ------------------------------------------------------------------------------------
+class News(NamedTuple):
+    """What is told of an order. after: seconds in which it may still be settled by itself."""
+
+    topic: Topic
+    words: Callable[[], Words]
+    after: float = 0.0
+
+
 def moved(order: Order, origin: State, target: State) -> None:
     """The order came from that state to this one, just now."""
     if origin in DOUBT:
         _settled(order, origin, target)
-    if order.filled and target in (State.FILLED, State.CANCELLED, State.EXPIRED):
+    if _is_whole(order, target):
         _drop(order, "partial")
-        _say(_side(order), order, target, lambda: _filled(order, target))
-    elif target == State.PARTIAL and origin in OPEN | {State.SENDING}:
-        _say(_side(order), order, target, lambda: _filled(order, target), after=PART_SECONDS)
-    elif target in (State.BLOCKED, State.REJECTED, State.NOT_SENT) and _is_tried_again(order):
-        return  # the first one was told, and what is in the way of flattening is
-    elif target == State.BLOCKED:
-        _say(Topic.REFUSED, order, target, lambda: _blocked(order))
-    elif target in (State.REJECTED, State.EXPIRED, State.NOT_SENT):
-        if order.code not in BY_A_PERSON:
-            _say(Topic.REJECTED, order, target, lambda: _lost(order))
-    elif origin == State.NOT_SENT and target in OPEN:
-        _say(Topic.UNKNOWN, order, target, lambda: _works(order))
-    elif target == State.UNKNOWN:
-        after = float(settings.UNKNOWN_SECONDS)
-        _say(Topic.UNKNOWN, order, target, lambda: _unknown(order), after=after)
-    elif target == State.QUARANTINED:
-        _say(Topic.UNKNOWN, order, target, lambda: _quarantined(order))
+    if news := _news(order, origin, target):
+        _say(news.topic, order, target, news.words, after=news.after)
+
+
+def _news(order: Order, origin: State, target: State) -> News | None:
+    if _is_whole(order, target):
+        return News(_side(order), lambda: _filled(order, target))
+    if target == State.PARTIAL and origin in OPEN | {State.SENDING}:
+        return News(_side(order), lambda: _filled(order, target), PART_SECONDS)
+    if target == State.UNKNOWN:
+        return News(Topic.UNKNOWN, lambda: _unknown(order), float(settings.UNKNOWN_SECONDS))
+    if target == State.QUARANTINED:
+        return News(Topic.UNKNOWN, lambda: _quarantined(order))
+    if origin == State.NOT_SENT and target in OPEN:
+        return News(Topic.UNKNOWN, lambda: _works(order))
+    return _news_of_lost(order, target) if target in LOST else None
+
+
+def _news_of_lost(order: Order, target: State) -> News | None:
+    """Nothing came of it; of flattening the first one is told, and what is in its way."""
+    if _is_tried_again(order):
+        return None
+    if target == State.BLOCKED:
+        return News(Topic.REFUSED, lambda: _blocked(order))
+    if order.code in BY_A_PERSON:
+        return None
+    return News(Topic.REJECTED, lambda: _lost(order))
+
+
+def _is_whole(order: Order, target: State) -> bool:
+    """Whether nothing more comes of an order of which something was filled."""
+    return bool(order.filled) and target in (State.FILLED, State.CANCELLED, State.EXPIRED)
 
 
 def deals_came(order: Order) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -131,12 +132,8 @@ class OandaLine:
     def _asked_twice(self, path: str, params: Mapping[str, Any]) -> httpx.Response:
         """Once more after the reset of a connection that lay idle: to read twice is to read once."""
         try:
-            return self._asked("GET", path, params=params)
-        except RESET:
-            pass
-        except httpx.HTTPError as error:
-            raise self._lost(error) from error
-        try:
+            with suppress(*RESET):
+                return self._asked("GET", path, params=params)
             return self._asked("GET", path, params=params)
         except httpx.HTTPError as error:
             raise self._lost(error) from error
