@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from accounts.models import Position
+from brokers.adapters.messages import ENTRY
 from trading.models import Order
-from trading.tickets import ENTRY
 
 
 def risks_more(before: Order, after: Order) -> bool:

@@ -20,7 +20,7 @@ from django.utils import timezone
 from accounts.models import Account, Break
 from accounts.tieout import Finding
 from brokers.adapters.base import Adapter
-from brokers.adapters.messages import Kind, OrderReport
+from brokers.adapters.messages import NEEDS, Kind, OrderReport
 from risk import gate
 from tradershub.core.clock import due, too_far
 from tradershub.core.formats import plain
@@ -131,7 +131,7 @@ def _differing(order: Order, report: OrderReport) -> Iterator[str]:
 
 def _prices(order: Order) -> tuple[str, ...]:
     """A price that its kind has not is the platform's own."""
-    return tickets.NEEDS.get(Kind(order.kind), ())
+    return NEEDS.get(Kind(order.kind), ())
 
 
 def _said(value: Decimal | str | None) -> str:

@@ -15,7 +15,15 @@ from django.utils import timezone
 
 from brokers.adapters.base import Adapter
 from brokers.adapters.errors import AdapterError
-from brokers.adapters.messages import Duration, OrderReport, OrderTicket, Search, Status, Tier
+from brokers.adapters.messages import (
+    NEEDS,
+    Duration,
+    OrderReport,
+    OrderTicket,
+    Search,
+    Status,
+    Tier,
+)
 from tradershub.core.failpoints import failpoint
 from trading import journal, lanes, reports, sync, tickets
 from trading.models import Order, OrderAttempt
@@ -118,7 +126,7 @@ def _came_to(attempt: OrderAttempt, found: OrderReport) -> tuple[str, str]:
 
 def is_as_asked(ticket: OrderTicket, found: OrderReport) -> bool:
     """Whether the broker states each term as it was asked for. A price that its kind has not is the platform's own."""
-    terms = ("lots", "stops", "duration", *tickets.NEEDS.get(ticket.kind, ()))
+    terms = ("lots", "stops", "duration", *NEEDS.get(ticket.kind, ()))
     if any(getattr(found, name) != getattr(ticket, name) for name in terms):
         return False
     return ticket.duration != Duration.GTD or _same_second(found.expires_at, ticket.expires_at)

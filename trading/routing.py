@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from accounts.market import Market, market_on
 from accounts.models import Account
 from accounts.valuation import state_of
-from brokers.adapters.messages import Duration, Kind
+from brokers.adapters.messages import NEEDS, Duration, Kind
 from brokers.models import Broker, BrokerSymbol, Instrument, Quote
 from risk.conversion import BrokerRates
 from risk.facts import Check
@@ -36,7 +36,6 @@ from trading.models import Order, Route, Signal
 from trading.queries import waiting_signals
 from trading.sizing import OF_EQUITY, Basis, Sized, distance_of, lots_of, price_of
 from trading.sources.draft import Draft, Intent, Level, Size
-from trading.tickets import NEEDS
 from trading.underway import BOTH, UnderWay, under_way
 
 RULE = "route"

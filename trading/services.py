@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts.models import Account, Position
 from brokers.adapters.base import Adapter
-from brokers.adapters.messages import Duration, Kind
+from brokers.adapters.messages import ENTRY, NEEDS, Duration, Kind
 from brokers.contracts import terms_on
 from brokers.models import BrokerSymbol
 from brokers.platforms import PLATFORMS
@@ -42,7 +42,7 @@ from trading.ids import Origin, client_order_id
 from trading.models import Flattening, Lane, Order, OrderAttempt, OrderCheck
 from trading.own_orders import is_unknown_there
 from trading.states import BEFORE, OPEN, OVER, State
-from trading.tickets import ENTRY, NEEDS, STOPS, ticket_of
+from trading.tickets import STOPS, ticket_of
 
 HAND = "hand"
 Action, Outcome = OrderAttempt.Action, OrderAttempt.Outcome

@@ -14,14 +14,6 @@ from trading.models import Order
 STOPS = ("stop_loss", "take_profit", "trail")
 PRICES = ("price", "limit_price", "distance", *STOPS)
 CHANGEABLE = (*PRICES, "lots", "expires_at")
-# The prices that a kind of order has, and needs.
-NEEDS = {
-    Kind.LIMIT: ("price",),
-    Kind.STOP: ("price",),
-    Kind.STOP_LIMIT: ("price", "limit_price"),
-    Kind.TRAILING_STOP: ("distance",),
-}
-ENTRY = ("price", "limit_price", "distance")
 
 
 def ticket_of(order: Order, **changes: Any) -> OrderTicket:

@@ -30,6 +30,16 @@ class Kind(StrEnum):
     TRAILING_STOP = "trailing_stop"
 
 
+# The prices that a kind of order has, and needs.
+NEEDS = {
+    Kind.LIMIT: ("price",),
+    Kind.STOP: ("price",),
+    Kind.STOP_LIMIT: ("price", "limit_price"),
+    Kind.TRAILING_STOP: ("distance",),
+}
+ENTRY = ("price", "limit_price", "distance")
+
+
 class Duration(StrEnum):
     """GTC until cancelled, DAY until the trading day ends, GTD until `expires_at`.
 

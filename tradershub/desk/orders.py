@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.models import Account, Deal, Position
+from brokers.adapters.messages import NEEDS
 from tradershub.core.entries import EntryForm, ExactNumber, MomentField, entry_page
 from tradershub.core.errors import Conflict
 from tradershub.core.formats import lots, plain
@@ -25,7 +26,6 @@ from trading.admin.orders import CancelForm, SettleForm
 from trading.models import Order, OrderAttempt, OrderCheck
 from trading.queries import deals_of
 from trading.states import OPEN, PENDING, State
-from trading.tickets import NEEDS
 
 LOOK, CHANGE, SETTLE = (f"trading.{verb}_order" for verb in ("view", "change", "settle"))
 PAGE = 50

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import Account
-from brokers.adapters.messages import Kind
+from brokers.adapters.messages import NEEDS, Kind
 from brokers.contracts import contracts_on
 from brokers.models import BrokerSymbol, Quote
 from strategies.models import Strategy
@@ -39,7 +39,6 @@ from trading.models import Order
 from trading.preview import Preview, preview
 from trading.services import place_by_hand
 from trading.sources.draft import Size
-from trading.tickets import NEEDS
 
 PLACE = "trading.add_order"
 OFFERED = 500  # symbols in the list of suggestions

@@ -15,11 +15,11 @@ TEMPLATE = (
     "my-chart,{{strategy.order.action}},{{ticker}},size={{strategy.order.contracts}},stop_loss=25,"
     'alert="{{strategy.order.id}}",bar_at={{time}}'
 )
-ORDERS = {  # a command that names the kind of order as well
-    "buylimit": ("buy", "limit"),
-    "selllimit": ("sell", "limit"),
-    "buystop": ("buy", "stop"),
-    "sellstop": ("sell", "stop"),
+COMMANDS = {  # that name the kind of order as well
+    "buylimit": {"action": "buy", "order": "limit"},
+    "selllimit": {"action": "sell", "order": "limit"},
+    "buystop": {"action": "buy", "order": "stop"},
+    "sellstop": {"action": "sell", "order": "stop"},
 }
 NAMES = {"sl": "stop_loss", "tp": "take_profit"}
 SIZES = {"lots": "lots", "units": "units", "risk": "percent_risk"}  # sizes that name their unit
@@ -41,9 +41,8 @@ def _fields(line: str) -> dict[str, str]:
     if len(head) < HEAD:
         raise Refused("no_signal", f"Expected licence,command,symbol,...; found {line[:60]!r}")
     _, command, symbol, *rest = head
-    action, order = ORDERS.get(command.lower(), (command, ""))
+    fields = {"symbol": symbol, **COMMANDS.get(command.lower(), {"action": command})}
     named = fields_of_pairs(rest[0]) if rest and rest[0] else {}
-    fields = {"action": action, "symbol": symbol, "order": order}
     for name, value in named.items():
         _put(fields, name, value)
     return fields

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
 
-from brokers.adapters.messages import Duration, Kind
+from brokers.adapters.messages import ENTRY, NEEDS, Duration, Kind
 from tradershub.finance.decimals import HUNDRED, ZERO
 from trading.sources import strict
 from trading.sources.draft import Draft, Habits, Intent, Level, LevelIn, Size, SizeIn
@@ -52,20 +52,17 @@ SIZES = {
     "percent_risk": SizeIn.PERCENT_RISK,
 }
 LEVELS = {unit.value: unit for unit in LevelIn}
-NEEDS = {
-    Kind.MARKET: (),
-    Kind.LIMIT: ("price",),
-    Kind.STOP: ("price",),
-    Kind.STOP_LIMIT: ("price", "limit_price"),
-    Kind.TRAILING_STOP: ("distance",),
-}
 LEVEL_NAMES = tuple(
     name + end
     for name in ("stop_loss", "take_profit", "trail")
     for end in ("", *(f"_{unit}" for unit in LEVELS))
 )
-# Of an entry: without its value more would be risked, for longer or elsewhere, than was meant.
-BOUNDS = ("size", "account", "expires_at", *LEVEL_NAMES)
+# Of an entry: without its value another order would be given, or more risked, for longer or elsewhere, than was meant.
+BOUNDS = (
+    *("size", "size_in", "turns", "order", *ENTRY),
+    *("duration", "expires_at", "account", *LEVEL_NAMES),
+)
+MEASURES = ("size", "size_in", "size_before")  # the same of an exit
 KNOWN = frozenset(
     ("id", "alert", "strategy", "symbol", "account", "action", "size", "size_before", "size_in")
     + (
@@ -95,8 +92,9 @@ def draft_of(
     """The draft that these fields name, by the names of the generic dialect. Raises Refused.
 
     sent: the same before the dialect read a meaning into them. also: names that the dialect has read itself.
-    A name that nobody reads is refused, and in an entry a size or level whose value is not known: neither a
-    misspelt nor an unfilled stop may become an order without one, nor a part to be closed become all of it.
+    A name that nobody reads is refused, a price that its kind of order has not, and what bounds an entry where its
+    value is not known: neither a misspelt nor an unfilled field may become another order, nor a part to be closed
+    become all of it.
     """
     if unread := [name for name in fields if name not in KNOWN and name not in also]:
         known = ", ".join(sorted(KNOWN))
@@ -131,7 +129,8 @@ def draft_of(
         comment=strict.word(fields, "comment")[:300],
     )
     if draft.intent is not Intent.CANCEL:
-        strict.refuse_unknown(fields, *(("size",) if draft.is_exit else BOUNDS))
+        strict.refuse_unknown(fields, *(MEASURES if draft.is_exit else BOUNDS))
+        _refuse_odd(fields, draft)
     _refuse_incomplete(draft)
     return draft
 
@@ -240,8 +239,22 @@ def _yes(fields: Fields, name: str) -> bool:
     return bool(_one_of(fields, {"": False, "false": False, "true": True}, name, code="yes_or_no"))
 
 
+def _refuse_odd(fields: Fields, draft: Draft) -> None:
+    """Raises Refused for a price or unit beside which nothing stands that has one."""
+    for name in ENTRY:
+        if name not in NEEDS.get(draft.kind, ()) and getattr(draft, name) is not None:
+            owners = " or ".join(kind for kind, needs in NEEDS.items() if name in needs)
+            text = (
+                f'"{name}" was {strict.word(fields, name)}, and a {draft.kind} order has none; '
+                f'expected no "{name}", or "order" to be {owners}'
+            )
+            raise Refused("odd_price", text)
+    if draft.size is None and not draft.is_exit and (unit := strict.word(fields, "size_in")):
+        raise Refused("no_size", f'"size_in" was {unit[:40]!r} without a "size"; expected both')
+
+
 def _refuse_incomplete(draft: Draft) -> None:
-    for name in NEEDS[draft.kind]:
+    for name in NEEDS.get(draft.kind, ()):
         if getattr(draft, name) is None:
             raise Refused("no_price", f'A {draft.kind} order needs "{name}"; found none')
     if draft.duration is Duration.GTD and draft.expires_at is None:

@@ -104,7 +104,7 @@ def _with_position(fields: dict[str, str]) -> dict[str, str]:
     if meant.intent in (Intent.CLOSE_LONG, Intent.CLOSE_SHORT):
         # The chart's size need not be what the account holds: all of it is closed, or the same share.
         if not meant.whole:
-            return changed | {"size_before": _before(fields)}
+            return changed | _before(fields)
         changed.pop("size", None)
         return changed
     if not before:
@@ -117,13 +117,13 @@ def _with_position(fields: dict[str, str]) -> dict[str, str]:
     return changed
 
 
-def _before(fields: Fields) -> str:
-    """What the chart held before an order that closed a part; empty where the message does not tell."""
+def _before(fields: Fields) -> dict[str, str]:
+    """What the chart held before an order that closed a part; nothing where the message does not tell."""
     told = _amount(fields, "previous_position_size")
     if told is None:
         closed, left = _amount(fields, "size"), _amount(fields, "position_size")
         told = None if closed is None or left is None else closed + left
-    return "" if told is None else f"{told:f}"
+    return {} if told is None else {"size_before": f"{told:f}"}
 
 
 def _amount(fields: Fields, name: str) -> Decimal | None:

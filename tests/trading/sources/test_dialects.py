@@ -89,12 +89,55 @@ def test_a_source_says_what_its_messages_leave_open():
     assert draft.strategy == "mr"
 
 
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ({"price": "1.05"}, "price"),
+        ({"order": "market", "price": "1.05"}, "price"),
+        ({"limit_price": "1.05"}, "limit_price"),
+        ({"distance": "0.002"}, "distance"),
+        ({"order": "limit", "price": "1.05", "limit_price": "1.06"}, "limit_price"),
+        ({"order": "trailing_stop", "distance": "0.002", "price": "1.05"}, "price"),
+        ({"action": "close", "price": "1.05"}, "price"),
+        ({"action": "target", "price": "1.05"}, "price"),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["generic", "tradingview", "tradestation"])
+def test_a_price_that_its_kind_of_order_has_not_is_refused(dialect, words, name):
+    refusal = read(dialect, {"symbol": "EURUSD", "action": "buy", "size": "1", **words})
+
+    assert refusal.code == "odd_price"
+    assert f'"{name}" was {words[name]}, and a ' in refusal.message
+
+
+@pytest.mark.parametrize(
+    ("dialect", "line"),
+    [
+        ("comma", "1,buy,EURUSD,lots=1,price=1.05"),
+        ("multicharts", "v1;;mr;EURUSD;buy;0.30;lots;;1.05;;;;;x"),
+    ],
+)
+def test_a_price_in_a_line_that_names_no_kind_is_refused(dialect, line):
+    assert read(dialect, line).code == "odd_price"
+
+
+def test_the_price_of_a_chart_is_told_by_another_name():
+    assert read("tradingview", {**ALERT, "close": "1.0631"}).kind is Kind.MARKET
+
+
+def test_a_unit_without_a_size_is_no_order():
+    sent = {"symbol": "E", "action": "buy", "size_in": "units"}
+    assert read("generic", sent).code == "no_size"
+    assert read("multicharts", "v1;;mr;E;buy;;units;market").code == "no_size"
+    assert read("generic", {**sent, "action": "close"}).size is None
+
+
 @pytest.mark.parametrize("duration", ["gtc", "day", "ioc", "fok"])
 def test_an_order_that_expires_and_lasts_otherwise_is_refused(duration):
-    sent = {"symbol": "EURUSD", "order": "limit", "price": "1", "duration": duration}
-    ends = {"expires_at": "2026-03-02T09:15:00Z"}
-    assert read("generic", {**sent, **ends, "action": "buy"}).code == "expiry"
-    assert read("generic", {**sent, **ends, "action": "close", "order": "market"}).is_exit
+    sent = {"symbol": "EURUSD", "duration": duration, "expires_at": "2026-03-02T09:15:00Z"}
+    limit = {"order": "limit", "price": "1"}
+    assert read("generic", {**sent, **limit, "action": "buy"}).code == "expiry"
+    assert read("generic", {**sent, "action": "close"}).is_exit
 
 
 @pytest.mark.parametrize(
@@ -212,7 +255,17 @@ def test_the_exchange_before_a_ticker_is_left_out():
 
 @pytest.mark.parametrize("unknown", ["NaN", "na", "", "null", None, {}])
 @pytest.mark.parametrize(
-    "name", ["size", "stop_loss", "take_profit_pips", "trail", "account", "expires_at"]
+    "name",
+    [
+        "size",
+        "stop_loss",
+        "take_profit_pips",
+        "trail",
+        "account",
+        "expires_at",
+        "price",
+        "distance",
+    ],
 )
 @pytest.mark.parametrize("dialect", ["generic", "tradingview"])
 def test_an_entry_whose_size_or_stop_nobody_knows_is_no_order(dialect, name, unknown):
@@ -222,9 +275,20 @@ def test_an_entry_whose_size_or_stop_nobody_knows_is_no_order(dialect, name, unk
         assert read(dialect, {**sent, "action": "close"}).is_exit
 
 
+@pytest.mark.parametrize("unknown", ["", "null", None, {}])
+@pytest.mark.parametrize("name", ["order", "size_in", "duration", "turns", "limit_price"])
+@pytest.mark.parametrize("dialect", ["generic", "tradingview", "tradestation"])
+def test_an_entry_of_which_nobody_knows_what_kind_it_is_is_no_order(dialect, name, unknown):
+    sent = {"symbol": "EURUSD", "action": "buy", "size": "1", name: unknown}
+    codes = ("unknown_value", "order_kind", "size_unit", "duration", "yes_or_no")
+    assert read(dialect, sent).code in codes
+
+
 @pytest.mark.parametrize(
     ("dialect", "sent"),
     [
+        ("generic", {"symbol": "E", "action": "close", "size": "1", "size_in": None}),
+        ("generic", {"symbol": "E", "action": "close", "size": "1", "size_before": None}),
         ("generic", {"symbol": "E", "action": "close_long", "size": "NaN"}),
         ("generic", {"symbol": "E", "action": "close", "size": None}),
         ("generic", "action=close\nsymbol=E\nsize="),
