@@ -11,9 +11,21 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from trading.sources.draft import Draft, Habits, Unreadable
+from trading.sources.draft import Draft, Habits, Intent, Unreadable
 from trading.sources.generic import fields_of
-from trading.sources.meaning import FLAT, LONG, SHORT, draft_of, move
+from trading.sources.meaning import (
+    FLAT,
+    LONG,
+    MOVES,
+    SHORT,
+    SIDES,
+    Held,
+    draft_of,
+    intent_of,
+    move,
+    refuse_other_target,
+    refuse_unmeasured,
+)
 from trading.sources.strict import Refused, text_of, word
 
 COLUMNS = (
@@ -55,10 +67,15 @@ def _meant(sent: dict[str, str]) -> dict[str, str]:
     fields = dict(sent)
     for name in ("fired_at", "bar_at"):
         fields[name] = _iso(word(fields, name), name)
-    side, after = word(fields, "action").lower(), _position(fields, "position")
-    if side not in ("buy", "sell") or not after:
+    action = intent_of(fields)
+    before, after = _held(fields, "previous_position"), _held(fields, "position")
+    if action is Intent.TARGET:
+        refuse_other_target(fields, after)
+    if action not in MOVES or not (before.side or after.side):
         return fields
-    meant = move(side, before=_position(fields, "previous_position"), after=after)
+    said = word(fields, "action").lower()
+    meant = move(action, before=before, after=after, by_side=said in SIDES)
+    refuse_unmeasured(fields, meant, after)
     if meant.whole:
         fields.pop("size", None)  # the chart's need not be what the account holds
     return fields | {
@@ -78,8 +95,8 @@ def _iso(text: str, name: str) -> str:
         raise Refused("time_format", f'"{name}" was {text[:40]!r}: {error}') from error
 
 
-def _position(fields: dict[str, str], name: str) -> str:
+def _held(fields: dict[str, str], name: str) -> Held:
     text = word(fields, name).lower()
     if text and text not in MARKET_POSITIONS:
         raise Refused("position", f'"{name}" was {text[:40]!r}; expected 1, 0 or -1')
-    return MARKET_POSITIONS.get(text, "")
+    return Held(MARKET_POSITIONS.get(text, ""))

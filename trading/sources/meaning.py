@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import operator
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import NamedTuple, TypeVar
 
@@ -80,10 +81,20 @@ KNOWN = frozenset(
     + LEVEL_NAMES
 )
 # What a message says of the fill that it tells: two of one bar and name are told apart by it.
-FILL = ("size", "position", "position_size", "previous_position", "previous_position_size")
+AROUND = ("position", "position_size", "previous_position", "previous_position_size")
+FILL = ("size", *AROUND)
 LARGEST_SIZE = Decimal(1_000_000_000)
 SMALLEST_SIZE = Decimal("0.000001")
 LONG, SHORT, FLAT = "long", "short", "flat"
+OPENS = {Intent.BUY: LONG, Intent.SELL: SHORT}
+CLOSES = {
+    Intent.CLOSE_LONG: (LONG,),
+    Intent.CLOSE_SHORT: (SHORT,),
+    Intent.CLOSE: (LONG, SHORT),
+}
+CLOSING_SIDE = {Intent.BUY: Intent.CLOSE_SHORT, Intent.SELL: Intent.CLOSE_LONG}
+MOVES = frozenset((*OPENS, *CLOSES))
+SIDES = ("buy", "sell")  # words that name the side of an order, whatever it leads to
 
 
 def draft_of(
@@ -101,7 +112,7 @@ def draft_of(
         raise Refused(
             "unknown_field", f'Nothing reads "{unread[0][:40]}"; expected some of {known}'
         )
-    intent = _intent(fields)
+    intent = intent_of(fields)
     kind = _one_of(fields, KINDS, "order", code="order_kind")
     duration = _duration(fields)
     draft = Draft(
@@ -141,33 +152,87 @@ def fill_of(sent: Fields) -> str:
     return "|".join(said) if any(said) else ""
 
 
+class Held(NamedTuple):
+    """A position as a message tells it. side: long, short or flat, "" where it is not told. size: of no sign."""
+
+    side: str
+    size: Decimal | None = None
+
+
 class Move(NamedTuple):
-    """What an order and the position after it mean together. whole: nothing is left, whatever its size."""
+    """What an order and the positions around it mean together. whole: nothing is left, whatever its size."""
 
     intent: Intent
     turns: bool = False
     whole: bool = False
 
 
-def move(side: str, *, before: str, after: str) -> Move:
-    """An order's side, and the position (long, short, flat) before and after it, as one intent.
+def move(action: Intent, *, before: Held, after: Held, by_side: bool = False) -> Move:
+    """An order, and the position before and after it, as one intent.
 
-    before: "" where it is not told; then a position on the order's side may be an opening or a turn, and
-    is read as an opening that closes what is against it. Raises Refused where side and position disagree.
+    action: one that opens or closes. by_side: its word is the order's side alone, which may close as well. before:
+    where it is not told, a position on the order's side may be an opening or a turn, and is read as an opening
+    that closes what is against it. Raises Refused where no order of that action leads from the one to the other.
     """
-    buys = side == "buy"
-    toward, against = (LONG, SHORT) if buys else (SHORT, LONG)
-    if after == toward:
-        return Move(Intent.BUY if buys else Intent.SELL, turns=before in ("", against))
-    if before == toward:
-        raise Refused(
-            "position_disagrees",
-            f"A {side} was said to lead from {before} to {after}; expected to end {toward}",
-        )
-    return Move(Intent.CLOSE_SHORT if buys else Intent.CLOSE_LONG, whole=after == FLAT)
+    side = OPENS.get(action)
+    if side and _may_open(side, before, after):
+        return Move(action, turns=before.side not in (FLAT, side))
+    closing = CLOSING_SIDE[action] if side and by_side else action
+    if any(_may_close(side, before, after) for side in CLOSES.get(closing, ())):
+        return Move(closing, whole=after.side == FLAT)
+    found = f"A {action} was said to lead from {_in_words(before)} to {_in_words(after)}"
+    raise Refused("position_disagrees", f"{found}; expected {_ends(action, by_side=by_side)}")
 
 
-def _intent(fields: Fields) -> Intent:
+def refuse_other_target(fields: Fields, after: Held) -> None:
+    """Raises Refused for a target that the position after it is not."""
+    size = strict.number(fields, "size")
+    if not after.side or size is None:
+        return
+    side = (LONG if size > ZERO else SHORT) if size else FLAT
+    if side != after.side:
+        text = f"A target of {size:f} was said to lead to {after.side}; expected {side}"
+        raise Refused("position_disagrees", text)
+
+
+def refuse_unmeasured(fields: Fields, meant: Move, after: Held) -> None:
+    """Raises Refused for the closing of a part that nobody measures: it would close all."""
+    if meant.intent in CLOSES and after.side not in ("", FLAT) and not strict.word(fields, "size"):
+        text = f'It leaves a {after.side} position and does not say how much it closes; expected a "size"'
+        raise Refused("no_size", text)
+
+
+def _may_open(side: str, before: Held, after: Held) -> bool:
+    adds = before.side != side or _sizes_may(operator.lt, before, after)
+    return after.side == side and adds
+
+
+def _may_close(side: str, before: Held, after: Held) -> bool:
+    shrinks = after.side == side and _sizes_may(operator.gt, before, after)
+    return before.side in ("", side) and (shrinks or after.side in ("", FLAT))
+
+
+def _sizes_may(holds: Callable[[Decimal, Decimal], bool], before: Held, after: Held) -> bool:
+    """Whether the sizes relate so, as far as both are told."""
+    return before.size is None or after.size is None or holds(before.size, after.size)
+
+
+def _in_words(held: Held) -> str:
+    size = f" {held.size:f}" if held.size else ""
+    return f"{held.side}{size}" if held.side else "a position that it does not tell"
+
+
+def _ends(action: Intent, *, by_side: bool) -> str:
+    """What an order of this action can do, in words."""
+    side = OPENS.get(action)
+    ends = [f"to end {side}, with more where it was {side} before"] if side else []
+    closing = CLOSING_SIDE[action] if side else action
+    if by_side or not side:
+        ends.append(f"less of a {' or '.join(CLOSES[closing])} position, or flat")
+    return ", or ".join(ends)
+
+
+def intent_of(fields: Fields) -> Intent:
     text = strict.word(fields, "action").lower()
     if not text:
         raise Refused("no_signal", 'Expected an "action" as buy, sell or close; found none')

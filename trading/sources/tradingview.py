@@ -8,9 +8,25 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from tradershub.finance.decimals import ZERO
 from trading.sources.draft import Draft, Habits, Intent, Unreadable
 from trading.sources.generic import fields_of
-from trading.sources.meaning import FLAT, LONG, SHORT, draft_of, move
+from trading.sources.meaning import (
+    AROUND,
+    CLOSES,
+    FLAT,
+    LONG,
+    OPENS,
+    SHORT,
+    SIDES,
+    Held,
+    Move,
+    draft_of,
+    intent_of,
+    move,
+    refuse_other_target,
+    refuse_unmeasured,
+)
 from trading.sources.strict import Fields, Refused, given, number, text_of, word
 
 TEMPLATE = """{
@@ -58,6 +74,7 @@ UNUSED = (
 )
 READ = frozenset(UNUSED).union(*NAMES.values())
 PLACEHOLDERS = {
+    "position": "{{strategy.market_position}}",
     "previous_position": "{{strategy.prev_market_position}}",
     "position_size": "{{strategy.market_position_size}}",
 }
@@ -95,26 +112,52 @@ def _ticker(text: str) -> str:
 
 def _with_position(fields: dict[str, str]) -> dict[str, str]:
     """Where the alert tells the position after the order, an order may be a closing or a turn."""
-    side, after = word(fields, "action").lower(), _position(fields, "position")
-    if side not in ("buy", "sell") or not after:
+    action, said = intent_of(fields), word(fields, "action").lower()
+    if action is Intent.CANCEL or not any(word(fields, name) for name in AROUND):
         return fields
-    before = _position(fields, "previous_position")
-    meant = move(side, before=before, after=after)
+    before, after = _held(fields, "previous_position"), _held(fields, "position")
+    if action is Intent.TARGET:
+        refuse_other_target(fields, after)
+        return fields
+    if action in OPENS and not after.side:
+        raise _needs("position", f"where a {said} leads to")
+    meant = move(action, before=before, after=after, by_side=said in SIDES)
+    refuse_unmeasured(fields, meant, after)
     changed = fields | {"action": meant.intent.value}
-    if meant.intent in (Intent.CLOSE_LONG, Intent.CLOSE_SHORT):
-        # The chart's size need not be what the account holds: all of it is closed, or the same share.
-        if not meant.whole:
-            return changed | _before(fields)
-        changed.pop("size", None)
-        return changed
-    if not before:
-        raise _needs("previous_position", f"whether a {side} that leads to {after} adds or turns")
-    if meant.turns:
-        # The order's own size is the old position and the new one together.
-        if _amount(fields, "position_size") is None:
-            raise _needs("position_size", f"how much of a {side} that turns to {after} is new")
-        changed |= {"turns": "true", "size": fields["position_size"].lstrip("-")}
-    return changed
+    if meant.intent in CLOSES:
+        return _closing(changed, meant)
+    if not before.side:
+        raise _needs(
+            "previous_position", f"whether a {said} that leads to {after.side} adds or turns"
+        )
+    return _turning(changed, after) if meant.turns else changed
+
+
+def _closing(fields: dict[str, str], meant: Move) -> dict[str, str]:
+    """The chart's size need not be what the account holds: all of it is closed, or the same share."""
+    if meant.whole:
+        return {name: text for name, text in fields.items() if name != "size"}
+    return fields | (_before(fields) if word(fields, "size") else {})
+
+
+def _turning(fields: dict[str, str], after: Held) -> dict[str, str]:
+    """The order's own size is the old position and the new one together."""
+    if after.size is None:
+        side = word(fields, "action")
+        raise _needs("position_size", f"how much of a {side} that turns to {after.side} is new")
+    return fields | {"turns": "true", "size": f"{after.size:f}"}
+
+
+def _held(fields: Fields, name: str) -> Held:
+    """The position of that name and its size. Raises Refused where the two disagree."""
+    side, size = _position(fields, name), number(fields, f"{name}_size")
+    if size is None:
+        return Held(side)
+    signed = {LONG: size > ZERO, SHORT: bool(size), FLAT: not size, "": True}
+    if not signed[side]:
+        text = f'"{name}" was {side} of a size of {size:f}; expected flat with 0 and no other'
+        raise Refused("position_disagrees", text)
+    return Held(side or ("" if size else FLAT), abs(size))
 
 
 def _before(fields: Fields) -> dict[str, str]:

@@ -170,7 +170,7 @@ def test_the_position_after_the_order_tells_a_closing_from_an_opening(
     side, before, after, intent, turns
 ):
     sent = {**ALERT, "action": side, "position": after, "previous_position": before}
-    sent["position_size"] = "2"
+    sent |= {"position_size": "0" if after == "flat" else "2"}
     draft = read("tradingview", sent)
 
     assert (draft.intent, draft.turns) == (intent, turns)
@@ -239,10 +239,79 @@ def test_a_turn_asks_for_the_new_position_and_not_for_the_sum_of_both():
     assert draft.size == Size(Decimal(2), SizeIn.LOTS)
 
 
-def test_a_side_that_contradicts_the_position_is_refused():
-    sent = {**ALERT, "action": "buy", "position": "flat", "previous_position": "long"}
+POSITIONS = ("flat", "long", "short")
+OPEN, CLOSED = {"buy": "long", "sell": "short"}, {"buy": "short", "sell": "long"}
+WORDS = {"long": "buy", "enter_long": "buy", "short": "sell", "enter_short": "sell"}
 
-    assert read("tradingview", sent).code == "position_disagrees"
+
+@pytest.mark.parametrize("before", POSITIONS)
+@pytest.mark.parametrize("after", POSITIONS)
+@pytest.mark.parametrize("action", ["buy", "sell", *WORDS])
+def test_a_side_makes_what_leads_from_one_position_to_the_other_or_is_refused(
+    action, before, after
+):
+    sent = {**ALERT, "action": action, "position": after, "previous_position": before}
+    sent |= {} if after == "flat" else {"position_size": "2"}
+    draft, side = read("tradingview", sent), WORDS.get(action, action)
+
+    if after == OPEN[side]:
+        turns = before == CLOSED[side]
+        assert (draft.intent, draft.turns) == (Intent(side), turns)
+    elif before == CLOSED[side] and action == side:
+        assert draft.intent is Intent(f"close_{before}")
+    else:
+        assert draft.code == "position_disagrees"
+        assert f"from {before} to {after}" in draft.message
+
+
+@pytest.mark.parametrize("before", POSITIONS)
+@pytest.mark.parametrize("after", POSITIONS)
+@pytest.mark.parametrize("action", ["close", "exit_long", "close_short"])
+def test_an_exit_leaves_less_of_what_it_closes_or_is_refused(action, before, after):
+    sent = {**ALERT, "action": action, "position": after, "previous_position": before}
+    draft = read("tradingview", sent)
+
+    closes = before != "flat" and (action == "close" or action.endswith(before))
+    if closes and after in ("flat", before):
+        assert draft.is_exit and (draft.size is None) == (after == "flat")
+    else:
+        assert draft.code == "position_disagrees"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"action": "sell", "previous_position": "long", "position": "long", "sizes": ("1", "3")},
+        {"action": "sell", "previous_position": "long", "position": "long", "sizes": ("1", "1")},
+        {"action": "buy", "previous_position": "long", "position": "long", "sizes": ("3", "1")},
+        {"action": "buy", "previous_position": "flat", "position": "long", "sizes": ("1", "1")},
+        {"action": "buy", "previous_position": "flat", "position": "long", "sizes": ("0", "0")},
+        {"action": "buy", "previous_position": "flat", "position": "long", "sizes": ("0", "-2")},
+        {"action": "sell", "previous_position": "long", "position": "flat", "sizes": ("1", "1")},
+        {"action": "sell", "previous_position": "", "position": "long", "sizes": ("0", "1")},
+        {"action": "exit_long", "position": "long", "sizes": ("1", "2")},
+    ],
+)
+def test_sizes_that_no_order_of_that_side_leads_to_are_refused(told):
+    before, after = told["sizes"]
+    sizes = {"previous_position_size": before, "position_size": after}
+    words = {name: value for name, value in told.items() if name != "sizes"}
+    assert read("tradingview", {**ALERT, **words, **sizes}).code == "position_disagrees"
+
+
+@pytest.mark.parametrize("name", ["previous_position", "previous_position_size", "position_size"])
+@pytest.mark.parametrize("action", ["buy", "sell", "enter_short"])
+def test_a_side_that_tells_of_positions_and_not_where_it_leads_is_refused(action, name):
+    said = "long" if name == "previous_position" else "2"
+    refusal = read("tradingview", {**ALERT, "action": action, name: said})
+    assert refusal.code == "no_position"
+    assert "{{strategy.market_position}}" in refusal.message
+
+
+def test_a_part_that_nobody_measures_does_not_close_all():
+    sent = {"symbol": "E", "action": "sell", "position": "long", "previous_position": "long"}
+    assert read("tradingview", sent).code == "no_size"
+    assert read("tradingview", {**sent, "action": "exit_long"}).code == "no_size"
 
 
 def test_a_message_may_say_the_same_by_two_names():
