@@ -16,6 +16,7 @@ from trading import signals
 from trading.ids import Origin
 from trading.models import Gate, Signal, SignalSource
 from trading.services import new_order
+from trading.sources import SOURCES
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +57,7 @@ def ada():
     return Person()
 
 
-@pytest.mark.parametrize("dialect", ["generic", "tradingview", "tradestation", "multicharts"])
+@pytest.mark.parametrize("dialect", [*SOURCES])
 def test_what_a_source_is_to_send_names_its_own_strategy(ada, dialect):
     source, _ = ada.source(dialect=dialect, name=dialect)
     strategy = make_strategy(ada.user, "breakout.2", status="live")

@@ -49,7 +49,7 @@ def box(settings, tmp_path, monkeypatch):
 
 
 def test_each_line_of_a_file_is_a_signal(box):
-    box.drop("mr.csv", f"{LINE}\r\n\r\n{LINE.replace('buy', 'sell')}\r\n")
+    box.drop("mr.csv", f"{LINE}\r\n\r\n{LINE.replace('buy', 'sellshort')}\r\n")
     assert dropfolder.look() == 1
 
     actions = Signal.objects.order_by("id").values_list("draft__intent", flat=True)

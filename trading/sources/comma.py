@@ -12,8 +12,8 @@ from trading.sources.pairs import fields_of_pairs
 from trading.sources.strict import Refused, text_of
 
 TEMPLATE = (
-    "my-chart,{{strategy.order.action}},{{ticker}},size={{strategy.order.contracts}},stop_loss=25,"
-    'alert="{{strategy.order.id}}",bar_at={{time}}'
+    "600123,buy,EURUSD,lots=0.10,stop_loss_pips=25,take_profit_pips=50,"
+    'id="any text of yours, another one for each signal",strategy=mr-1'
 )
 COMMANDS = {  # that name the kind of order as well
     "buylimit": {"action": "buy", "order": "limit"},

@@ -4,6 +4,9 @@ The line: `v1;time;strategy;symbol;action;size;unit;order;price;stop_loss;take_p
 Places at its end may be left out. A time is ISO 8601, or the language's own date and time, as
 1260302 915: years since 1900, month, day; hours and minutes as one number, 5 after midnight for 00:05; both in the
 source's zone.
+
+Actions are the language's verbs, besides those of all dialects: Buy and SellShort open, and at the market close what
+is against them first; Sell and BuyToCover only close. Source: EasyLanguage's reserved words of these names.
 """
 
 from __future__ import annotations
@@ -11,14 +14,16 @@ from __future__ import annotations
 import datetime as dt
 import re
 
+from brokers.adapters.messages import Kind
 from trading.sources.draft import Draft, Habits, Intent, Unreadable
 from trading.sources.generic import fields_of
 from trading.sources.meaning import (
     FLAT,
+    KINDS,
     LONG,
     MOVES,
+    OPENS,
     SHORT,
-    SIDES,
     Held,
     draft_of,
     intent_of,
@@ -26,7 +31,7 @@ from trading.sources.meaning import (
     refuse_other_target,
     refuse_unmeasured,
 )
-from trading.sources.strict import Refused, text_of, word
+from trading.sources.strict import Fields, Refused, text_of, word
 
 COLUMNS = (
     "version", "fired_at", "strategy", "symbol", "action", "size", "size_in", "order", "price",
@@ -35,6 +40,13 @@ COLUMNS = (
 VERSION = "v1"
 LEAST_COLUMNS = COLUMNS.index("action") + 1
 EASY_TIME = re.compile(r"(\d{2,3})(\d{2})(\d{2})[ ,]+(\d{1,4})", re.ASCII)
+MARKET = tuple(text for text, kind in KINDS.items() if kind is Kind.MARKET)
+VERBS = {
+    "buy": Intent.BUY,
+    "sellshort": Intent.SELL,
+    "sell": Intent.CLOSE_LONG,
+    "buytocover": Intent.CLOSE_SHORT,
+}
 MARKET_POSITIONS = {"1": LONG, "-1": SHORT, "0": FLAT, LONG: LONG, SHORT: SHORT, FLAT: FLAT}
 
 
@@ -67,21 +79,33 @@ def _meant(sent: dict[str, str]) -> dict[str, str]:
     fields = dict(sent)
     for name in ("fired_at", "bar_at"):
         fields[name] = _iso(word(fields, name), name)
+    fields |= _verb(fields)
     action = intent_of(fields)
     before, after = _held(fields, "previous_position"), _held(fields, "position")
     if action is Intent.TARGET:
         refuse_other_target(fields, after)
     if action not in MOVES or not (before.side or after.side):
         return fields
-    said = word(fields, "action").lower()
-    meant = move(action, before=before, after=after, by_side=said in SIDES)
+    meant = move(action, before=before, after=after)
     refuse_unmeasured(fields, meant, after)
     if meant.whole:
         fields.pop("size", None)  # the chart's need not be what the account holds
-    return fields | {
-        "action": meant.intent.value,
-        "turns": "true" if meant.turns else "false",
-    }
+    if not _is_at_market(fields):
+        return fields  # it may never fill: what it would turn is not closed for it
+    return fields | {"turns": "true" if meant.turns else "false"}
+
+
+def _verb(fields: Fields) -> dict[str, str]:
+    """What a verb of the language means by the generic names; nothing of another word."""
+    meant = VERBS.get(re.sub("[ _]", "", word(fields, "action").lower()))
+    if meant is None:
+        return {}
+    turns = meant in OPENS and _is_at_market(fields) and "turns" not in fields
+    return {"action": meant.value} | ({"turns": "true"} if turns else {})
+
+
+def _is_at_market(fields: Fields) -> bool:
+    return word(fields, "order").lower() in MARKET
 
 
 def _iso(text: str, name: str) -> str:

@@ -308,6 +308,16 @@ def test_a_side_that_tells_of_positions_and_not_where_it_leads_is_refused(action
     assert "{{strategy.market_position}}" in refusal.message
 
 
+@pytest.mark.parametrize(("size", "ends"), [("2", "long"), ("-2", "short"), ("0", "flat")])
+@pytest.mark.parametrize("after", POSITIONS)
+def test_a_target_on_another_side_than_the_position_is_refused(size, ends, after):
+    line = f"v1;;mr;E;target;{size};lots;market;;;;{HOLDS[after]};"
+    sent = {**ALERT, "action": "target", "size": size, "position": after}
+    for draft in (read("tradingview", sent), read("multicharts", line)):
+        found = "position_disagrees" if isinstance(draft, Unreadable) else draft.intent
+        assert found == (Intent.TARGET if after == ends else "position_disagrees")
+
+
 def test_a_part_that_nobody_measures_does_not_close_all():
     sent = {"symbol": "E", "action": "sell", "position": "long", "previous_position": "long"}
     assert read("tradingview", sent).code == "no_size"
@@ -397,8 +407,22 @@ def test_an_empty_place_of_a_line_is_left_out():
     assert (draft.size, draft.stop_loss) == (None, None)
 
 
-@pytest.mark.parametrize("dialect", ["tradingview", "comma"])
-def test_a_template_whose_placeholders_are_filled_is_a_signal(dialect):
+def test_the_template_of_a_comma_line_leaves_nothing_to_the_source():
+    template = SOURCES.load("comma").TEMPLATE
+    draft = read("comma", template, size_in=SizeIn.PERCENT_RISK, level_in=LevelIn.PRICE)
+
+    assert not PLACEHOLDER.search(template)
+    assert (draft.intent, draft.size) == (Intent.BUY, Size(Decimal("0.10"), SizeIn.LOTS))
+    assert draft.stop_loss == Level(Decimal(25), LevelIn.PIPS)
+    assert draft.id and draft.strategy == "mr-1"
+
+
+def test_a_chart_has_no_positions_to_tell_in_a_comma_line():
+    assert "{{strategy" not in (DOCS / "comma.md").read_text(encoding="utf-8")
+    assert read("comma", "1,sell,EURUSD,lots=1,position=flat").code == "unknown_field"
+
+
+def test_a_template_whose_placeholders_are_filled_is_a_signal():
     values = {
         "action": "sell",
         "contracts": "2",
@@ -412,11 +436,11 @@ def test_a_template_whose_placeholders_are_filled_is_a_signal(dialect):
         "time": "2026-03-02T09:15:00Z",
         "timenow": "2026-03-02T09:15:01Z",
     }
-    template = SOURCES.load(dialect).TEMPLATE
+    template = SOURCES.load("tradingview").TEMPLATE
     filled = PLACEHOLDER.sub(
         lambda found: values[found[0].strip("{}").rpartition(".")[2]], template
     )
-    draft = read(dialect, filled)
+    draft = read("tradingview", filled)
 
     assert (draft.symbol, draft.intent, draft.alert) == ("EURUSD", Intent.SELL, "Long")
 
@@ -449,18 +473,156 @@ def test_a_line_may_name_the_kind_with_the_side():
     assert read("comma", "1,selllimit,EURUSD,price=1.2,lots=1").kind is Kind.LIMIT
 
 
-def test_what_the_template_of_tradestation_sends_can_be_told_from_another():
-    """The object that its EasyLanguage builds; it has no id, and live mode refuses what cannot be told."""
-    template = SOURCES.load("tradestation").TEMPLATE
-    quote, values = "DoubleQuote", {"action": "buy", "size": "0.10", "bar_at": "1260302 915"}
-    names = [*re.findall(rf'{quote} \+ "(\w+)" \+ {quote} \+ ":"', template)]
-    draft = read(
-        "tradestation", {name: values.get(name, "EURUSD") for name in names if name != "strategy"}
-    )
+BRANCH = re.compile(
+    r"if (\w+) and MarketPosition (<>|=) (-?1) then begin\s+(\w+) next bar at market;(.*?)\nend",
+    re.S,
+)
+HOLDS = {"flat": 0, "long": 1, "short": -1}
 
-    assert draft.symbol == "EURUSD" and key_of(draft, "")
-    later = read("tradestation", {"symbol": "EURUSD", **values, "bar_at": "1260302 930"})
-    assert key_of(later, "") != key_of(draft, "")
+
+class Chart:
+    """What a strategy with the template of its page sends, bar after bar."""
+
+    def __init__(self, dialect):
+        self.dialect, self.template = dialect, SOURCES.load(dialect).TEMPLATE
+        self.count = 0
+
+    def send(self, rule, holding):
+        """The message of a bar on which that rule holds; None where the template sends none."""
+        for name, sign, position, order, tells in BRANCH.findall(self.template):
+            if name == rule and (HOLDS[holding] == int(position)) is (sign == "="):
+                verb, size = re.search(r'"(\w+)"\D*?([\d.]+|"")', tells).groups()
+                assert verb == order  # of the order beside it
+                self.count += 1
+                return getattr(self, f"_{self.dialect}")(verb, size.strip('"'))
+        return None
+
+    def _multicharts(self, verb, size):
+        values = {"Date": "1260302", "Time": "915", "Symbol": "EURUSD", "RunId": "46083.38541667"}
+        values |= {"Verb": verb, "Amount": size, "SentCount": str(self.count)}
+        printed = re.search(r'Print\(File\(".*?"\),(.*?)\);', self.template, re.S)[1]
+        items = re.findall(r'"([^"]*)"|(\w+)(?::0:0)?', printed)
+        return "".join(text if not name else values[name] for text, name in items)
+
+    def _tradestation(self, verb, size):
+        assert 'if lots > 0 then body = body + "," + Field("size"' in self.template
+        fields = re.findall(r'Field\("(\w+)", ', self.template)
+        values = {"strategy": "mr-1", "symbol": "EURUSD", "action": verb, "bar_at": "1260302 915"}
+        values |= {"size": size, "id": f"mr-1-EURUSD-46083.38541667-{self.count}"}
+        return {name: values[name] for name in fields if name != "size" or float(size)}
+
+
+@pytest.mark.parametrize(
+    ("rule", "holding", "intent", "turns", "size"),
+    [
+        ("GoLong", "flat", Intent.BUY, True, "0.10"),
+        ("GoLong", "short", Intent.BUY, True, "0.10"),
+        ("GoShort", "flat", Intent.SELL, True, "0.10"),
+        ("GoShort", "long", Intent.SELL, True, "0.10"),
+        ("LeaveLong", "long", Intent.CLOSE_LONG, False, None),
+        ("LeaveShort", "short", Intent.CLOSE_SHORT, False, None),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["tradestation", "multicharts"])
+def test_a_chart_with_the_template_sends_what_its_order_does(
+    dialect, rule, holding, intent, turns, size
+):
+    draft = read(dialect, Chart(dialect).send(rule, holding))
+
+    assert (draft.symbol, draft.strategy) == ("EURUSD", "mr-1")
+    assert (draft.intent, draft.turns) == (intent, turns)
+    assert draft.size == (Size(Decimal(size), SizeIn.LOTS) if size else None)
+    assert AT in (draft.fired_at, draft.bar_at)
+
+
+@pytest.mark.parametrize(
+    ("rule", "holding"),
+    [
+        ("GoLong", "long"),
+        ("GoShort", "short"),
+        ("LeaveLong", "flat"),
+        ("LeaveLong", "short"),
+        ("LeaveShort", "flat"),
+        ("LeaveShort", "long"),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["tradestation", "multicharts"])
+def test_a_chart_with_the_template_sends_no_order_that_it_would_not_give(dialect, rule, holding):
+    assert Chart(dialect).send(rule, holding) is None
+
+
+@pytest.mark.parametrize("dialect", ["tradestation", "multicharts"])
+def test_orders_of_one_bar_are_signals_of_their_own(dialect):
+    chart, bars = Chart(dialect), (("GoLong", "flat"), ("LeaveLong", "long"), ("GoLong", "flat"))
+    keys = [key_of(read(dialect, chart.send(*bar)), "") for bar in bars]
+
+    assert len(set(keys)) == 3 and all(keys)
+    assert "intrabarpersist SentCount(0)" in chart.template
+    assert "RunId = NumToStr(ComputerDateTime, 8)" in chart.template
+
+
+@pytest.mark.parametrize(
+    ("verb", "intent", "turns"),
+    [
+        ("Buy", Intent.BUY, True),
+        ("SellShort", Intent.SELL, True),
+        ("sell short", Intent.SELL, True),
+        ("SELL_SHORT", Intent.SELL, True),
+        ("Sell", Intent.CLOSE_LONG, False),
+        ("BuyToCover", Intent.CLOSE_SHORT, False),
+        ("buy to cover", Intent.CLOSE_SHORT, False),
+        ("short", Intent.SELL, False),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["tradestation", "multicharts"])
+def test_the_verbs_of_easylanguage_mean_what_they_mean_there(dialect, verb, intent, turns):
+    for body in (f"v1;;mr;EURUSD;{verb};1", {"symbol": "EURUSD", "action": verb, "size": "1"}):
+        draft = read(dialect, body)
+        assert (draft.intent, draft.turns) == (intent, turns)
+
+
+def test_an_entry_of_easylanguage_that_waits_for_its_price_closes_nothing_yet():
+    assert not read("multicharts", "v1;;mr;EURUSD;Buy;1;lots;limit;1.05").turns
+    sent = {"symbol": "EURUSD", "action": "Buy", "size": "1", "turns": "false"}
+    assert not read("tradestation", sent).turns
+
+
+@pytest.mark.parametrize("before", ["", "0", "-1", "1"])
+@pytest.mark.parametrize(("verb", "after"), [("Buy", "1"), ("SellShort", "-1"), ("buy", "1")])
+@pytest.mark.parametrize("order", ["limit;1.05", "stop;1.05"])
+def test_no_position_makes_an_entry_that_waits_for_its_price_close_first(
+    verb, order, before, after
+):
+    draft = read("multicharts", f"v1;;mr;EURUSD;{verb};1;lots;{order};;;{after};{before};id1")
+
+    assert (draft.is_exit, draft.turns) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("before", "turns"), [("", True), ("-1", True), ("0", False), ("1", False)]
+)
+def test_an_entry_at_the_market_closes_first_what_may_be_against_it(before, turns):
+    assert read("multicharts", f"v1;;mr;EURUSD;Buy;1;lots;market;;;;1;{before};id1").turns is turns
+
+
+def test_an_entry_that_waits_for_its_price_turns_where_it_says_so():
+    sent = {"symbol": "EURUSD", "action": "Buy", "size": "1", "order": "limit", "price": "1.05"}
+    around = {"position": "1", "previous_position": "-1"}
+
+    assert read("tradestation", sent | {"turns": "true"}).turns
+    assert read("tradestation", sent | around | {"turns": "true"}).turns
+
+
+@pytest.mark.parametrize("before", POSITIONS)
+@pytest.mark.parametrize("after", POSITIONS)
+@pytest.mark.parametrize("verb", ["Buy", "SellShort", "Sell", "BuyToCover"])
+def test_a_verb_whose_order_does_not_lead_there_is_refused(verb, before, after):
+    line = f"v1;;mr;E;{verb};1;lots;market;;;;{HOLDS[after]};{HOLDS[before]}"
+    ends = {"Buy": "long", "SellShort": "short"}
+    from_ = {"Sell": "long", "BuyToCover": "short"}
+    fits = after == ends.get(verb) or (before == from_.get(verb) and after in ("flat", before))
+
+    assert isinstance(read("multicharts", line), Unreadable) is not fits
 
 
 @pytest.mark.parametrize("dialect", ["tradestation", "multicharts"])
