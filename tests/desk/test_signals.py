@@ -1,6 +1,7 @@
 """A person reads a signal's story, lets it through or not, and keeps the secrets of its source."""
 
 import datetime as dt
+import html
 import re
 
 import pytest
@@ -145,6 +146,18 @@ def test_a_folder_has_no_secret_and_says_where_it_is(ada, settings, tmp_path):
     assert secret == ""
     assert str(tmp_path / "signals" / source.uid) in ada.page(f"/signals/sources/{source.pk}/")
     assert "has no secret" in ada.page(f"/signals/sources/{source.pk}/secret", "post")
+
+
+def test_a_folder_of_which_a_part_is_a_link_says_that_no_file_is_taken(ada, settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    source, _ = ada.source(proof="folder")
+    assert "No file is taken" not in ada.page(f"/signals/sources/{source.pk}/")
+    taken = tmp_path / "signals" / source.uid / "taken"
+    taken.rmdir()
+    taken.symlink_to(tmp_path)
+
+    page = html.unescape(ada.page(f"/signals/sources/{source.pk}/"))
+    assert f'No file is taken: "taken" in {taken.parent} is a link' in page
 
 
 def test_who_may_only_look_sees_no_buttons_and_may_press_none():

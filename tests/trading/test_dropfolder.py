@@ -5,6 +5,7 @@ import os
 import time
 
 import pytest
+import structlog
 
 from tests.factories import make_owner, make_strategy
 from trading import dropfolder, gates, receiving, signals
@@ -27,6 +28,7 @@ class Box:
             actor=owner, owner=owner, strategy=strategy, **fields
         )
         self.path = dropfolder.folder_of(self.source)
+        assert not dropfolder.fault_of(self.source)
 
     def drop(self, name, text, *, age=5.0):
         file = self.path / name
@@ -82,6 +84,126 @@ def test_a_json_file_is_one_signal(settings, tmp_path, monkeypatch):
     dropfolder.look()
 
     assert Signal.objects.get().draft["symbol"] == "EURUSD"
+
+
+@pytest.mark.parametrize("part", ["", "taken"])
+def test_a_link_is_left_alone_whatever_it_leads_to(box, tmp_path, part):
+    secret = tmp_path / "secret.csv"
+    secret.write_text(f"{LINE}\n")
+    os.utime(secret, (time.time() - 60,) * 2)
+    link = box.path / part / "1-mr.csv"
+    link.symlink_to(secret)
+    box.drop("mr.csv", f"{LINE}\n")
+
+    assert (dropfolder.look(), dropfolder.look()) == (1, 0)
+    assert link.is_symlink() and secret.exists()
+    assert Signal.objects.get().content_type.endswith("mr.csv")
+
+
+def test_a_link_is_told_once_in_the_log_for_as_long_as_it_lies_there(box, tmp_path):
+    link = box.path / "mr.csv"
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(2):
+            link.symlink_to(tmp_path)
+            dropfolder.look()
+            dropfolder.look()
+            link.unlink()
+            dropfolder.look()
+
+    told = [(entry["event"], entry["file"]) for entry in logs]
+    assert told == [("link_left_alone", "mr.csv")] * 2
+
+
+def test_a_file_that_became_a_link_once_it_was_claimed_is_not_read(box, tmp_path, monkeypatch):
+    secret = tmp_path / "secret.csv"
+    secret.write_text(f"{LINE}\n")
+    pieces = dropfolder._pieces
+
+    def swapped(taken, name):
+        (taken.path / name).unlink()
+        (taken.path / name).symlink_to(secret)
+        return pieces(taken, name)
+
+    monkeypatch.setattr(dropfolder, "_pieces", swapped)
+    box.drop("mr.csv", f"{LINE}\n")
+    dropfolder.look()
+
+    assert not Signal.objects.exists() and secret.read_text() == f"{LINE}\n"
+    assert "cannot be read" in next((box.path / "failed").glob("*.err")).read_text()
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """A folder that is none of the source's, with a file that could be one."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "key.csv").write_text(f"{LINE}\n")
+    os.utime(folder / "key.csv", (time.time() - 60,) * 2)
+    return folder
+
+
+def swap(place, elsewhere, *, gone="gone"):
+    """The folder goes, and a link stands where it was."""
+    if place.exists():
+        place.rename(elsewhere.parent / gone)
+    place.symlink_to(elsewhere)
+
+
+def today():
+    return dropfolder._today()
+
+
+@pytest.mark.parametrize("part", ["", "taken", "done", "failed", "day"])
+def test_a_folder_that_is_a_link_is_refused_and_nothing_behind_it_touched(box, elsewhere, part):
+    place = box.path / "done" / today() if part == "day" else box.path / part
+    swap(place, elsewhere)
+    with structlog.testing.capture_logs() as logs:
+        dropped = box.drop("mr.csv", f"{LINE}\n")
+        assert (dropfolder.look(), dropfolder.look()) == (0, 0)
+        place.unlink()
+        dropped.unlink(missing_ok=True)
+        dropfolder.look()
+        swap(place, elsewhere, gone="gone too")
+        dropfolder.look()
+
+    assert not Signal.objects.exists()
+    assert {path.name for path in elsewhere.iterdir()} <= {"key.csv", "mr.csv"}
+    assert [(entry["event"], entry["source"]) for entry in logs] == [
+        ("folder_refused", box.source.pk)
+    ] * 2
+    why = f'"{place.name}" in {place.parent} is a link; expected a folder of its own'
+    assert {logs[0]["why"], dropfolder.fault_of(box.source)} == {why}
+
+
+def test_a_folder_that_becomes_a_link_while_files_are_read_leads_nowhere(
+    box, elsewhere, monkeypatch
+):
+    gone = elsewhere.parent / "gone"
+    receive = dropfolder.receive_from_folder
+
+    def swapped(source, message, **kwargs):
+        swap(box.path / "taken", elsewhere)
+        return receive(source, message, **kwargs)
+
+    monkeypatch.setattr(dropfolder, "receive_from_folder", swapped)
+    box.drop("mr.csv", f"{LINE}\n")
+    dropfolder.look()
+
+    assert [path.name for path in elsewhere.iterdir()] == ["key.csv"]
+    assert (box.names("done"), list(gone.iterdir())) == (["mr.csv"], [])
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_reasons_never_overwrite_what_a_link_of_their_name_leads_to(box, tmp_path, link):
+    victim = tmp_path / "victim.conf"
+    victim.write_text("precious\n")
+    (box.path / "taken" / "x.csv").write_text("evil words\n")
+    link(victim, box.path / "failed" / "x.csv.err")
+    assert dropfolder.look() == 1
+
+    assert victim.read_text() == "precious\n"
+    assert "x.csv:1" in (box.path / "failed" / "x.csv.err").read_text()
+    assert (box.path / "failed" / "x.csv").exists()
 
 
 @pytest.mark.parametrize(
@@ -210,10 +332,10 @@ def test_a_folder_or_a_line_at_which_the_hub_fails_holds_up_no_other(box, monkey
             raise ZeroDivisionError
         return received(source, message, **kwargs)
 
-    def claim(folder):
-        if folder == box.path:
+    def claim(parts):
+        if parts.box.path == box.path:
             raise PermissionError
-        return claimed(folder)
+        return claimed(parts)
 
     monkeypatch.setattr(dropfolder, "receive_from_folder", receive)
     monkeypatch.setattr(dropfolder, "_claimed", claim)
@@ -237,10 +359,10 @@ def test_a_file_with_a_long_name_is_read_and_told_of(box, length):
 def test_a_file_that_was_left_behind_and_cannot_be_put_away_holds_up_no_other(box, monkeypatch):
     put_away = dropfolder._put_away
 
-    def refuse(folder, file, refused):
-        if file.name == "1-old.csv":
+    def refuse(parts, name, refused):
+        if name == "1-old.csv":
             raise PermissionError
-        put_away(folder, file, refused)
+        put_away(parts, name, refused)
 
     monkeypatch.setattr(dropfolder, "_put_away", refuse)
     (box.path / "taken" / "1-old.csv").write_text(f"{LINE}\n")

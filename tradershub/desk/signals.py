@@ -19,7 +19,7 @@ from tradershub.desk.orders import EVERY, EVERY_LIVE, every_of
 from tradershub.desk.orders import tone as order_tone
 from trading import signals
 from trading.admin.signals import tell_secret
-from trading.dropfolder import folder_of
+from trading.dropfolder import fault_of, folder_of
 from trading.models import Gate, Order, Signal, SignalSource
 from trading.queries import became, orders_of, with_orders
 from trading.sources import SOURCES, STRATEGY
@@ -121,6 +121,7 @@ def _acted(
 def source(request: HttpRequest, pk: int) -> HttpResponse:
     need(request, LOOK_AT_SOURCE)
     found = _source(request, pk)
+    is_folder = found.proof == SignalSource.Proof.FOLDER
     return render_page(
         request,
         "desk/signal_source.html",
@@ -128,7 +129,8 @@ def source(request: HttpRequest, pk: int) -> HttpResponse:
         crumbs=(("Sources of signals", reverse("admin:trading_signalsource_changelist")),),
         source=found,
         address=request.build_absolute_uri(signals.path_of(found)),
-        folder=folder_of(found) if found.proof == SignalSource.Proof.FOLDER else None,
+        folder=folder_of(found) if is_folder else None,
+        fault=fault_of(found) if is_folder else "",
         template_text=_template(found),
         secrets=_count(found),
         signals=[(one, became(one), tone(one)) for one in _last(found)],
