@@ -10,7 +10,6 @@ from typing import Any
 from risk.facts import Ages, Ask, Holding, LimitFact, Missing, OrderFacts, Question, Rates, known
 from risk.kinds import Scope, Unit
 from tradershub.finance.decimals import HUNDRED, ZERO
-from tradershub.finance.opening import LIMIT
 from tradershub.finance.sides import DIRECTION
 
 LONG, SHORT = "long", "short"
@@ -19,13 +18,7 @@ COSTS = "commission in the account's currency"
 
 def reference_price(order: OrderFacts) -> Decimal:
     """The highest price at which it may open soon: what it is worth then. Raises Missing."""
-    if not order.resting:
-        return known(order.market, "quote").ask
-    opens = entry_price(order)
-    sells_at_a_limit = order.kind == LIMIT and order.side == "sell"
-    if sells_at_a_limit and order.market:  # through the market it fills at the bid
-        return max(opens, order.market.bid)
-    return opens
+    return entry_price(order) if order.resting else known(order.market, "quote").ask
 
 
 def entry_price(order: OrderFacts) -> Decimal:

@@ -6,7 +6,7 @@ import pytest
 from tests.finance.venue.makers import Desk, filled, kinds, market, of, only, request, stops
 from tradershub.finance.venue import events
 from tradershub.finance.venue.events import Code
-from tradershub.finance.venue.orders import Duration, Reason, Trigger
+from tradershub.finance.venue.orders import Duration, Kind, Reason, Trigger
 from tradershub.finance.venue.rules import Slippage
 from tradershub.finance.venue.venue import replay
 
@@ -229,6 +229,20 @@ def test_stops_on_the_wrong_side_or_too_near_are_refused():
     refused = only(d.buy("1", stops=stops(stop_loss="1.09990")), events.Rejected)
     assert refused.message == "stop_loss was 1.0999, expected below 1.1 by 0.0002 or more"
     assert kinds(d.buy("1", stops=stops(stop_loss="1.09980")))[-1] == "PositionOpened"
+
+
+@pytest.mark.parametrize(
+    ("kind", "price", "level", "fits"),
+    [
+        (Kind.LIMIT, "1.15", {"stop_loss": "1.148"}, False),
+        (Kind.LIMIT, "1.15", {"take_profit": "1.12"}, True),
+        (Kind.STOP, "1.05", {"stop_loss": "1.098"}, True),
+        (Kind.IF_TOUCHED, "1.05", {"stop_loss": "1.098"}, False),
+    ],
+)
+def test_stops_of_what_the_market_has_passed_lie_on_their_sides_of_it(kind, price, level, fits):
+    found = desk().buy("1", kind=kind, price=price, stops=stops(**level))
+    assert (kinds(found)[-1] != "Rejected") == fits
 
 
 def test_protect_sets_and_removes_stops():

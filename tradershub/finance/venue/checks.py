@@ -5,11 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from tradershub.finance.decimals import ZERO, round_to_step
+from tradershub.finance.opening import opens_at_once
 from tradershub.finance.sides import DIRECTION, OPPOSITE, Side
 from tradershub.finance.venue.account import Account
 from tradershub.finance.venue.book import Book
 from tradershub.finance.venue.costs import missing_rate
-from tradershub.finance.venue.events import Code
+from tradershub.finance.venue.events import Code, Quoted
 from tradershub.finance.venue.filling import Part, Refusal, plan, shortage
 from tradershub.finance.venue.matching import dealing_price, trigger_price
 from tradershub.finance.venue.orders import STOPS, WAITS, Duration, Kind, Order, OrderRequest, Stops
@@ -113,16 +114,29 @@ def position_fits(book: Book, account: Account, order: Order) -> Refusal | None:
 
 
 def stops_fit(book: Book, account: Account, order: Order) -> Refusal | None:
-    """Stops lie on their sides of the order's price, or of the market for a market order."""
+    """Stops lie on their sides of the order's price, or of the market for what fills there now."""
     request = order.request
     symbol, quote = book.market.symbols[request.symbol], book.market.quotes.get(request.symbol)
-    if request.kind in (Kind.MARKET, Kind.TRAILING_STOP):
-        if quote is None:
-            return None
+    has_no_price = request.kind in (Kind.MARKET, Kind.TRAILING_STOP)
+    if quote is None and has_no_price:
+        return None
+    if quote is not None and (has_no_price or _is_passed(request, quote)):
         around = dealing_price(OPPOSITE[request.side], quote)
     else:
         around = request.limit_price or request.price or ZERO
     return misplaced(request.stops, side=request.side, around=around, symbol=symbol)
+
+
+def _is_passed(request: OrderRequest, quote: Quoted) -> bool:
+    """Whether the market has passed the prices that the order would wait for."""
+    return request.kind is not Kind.IF_TOUCHED and opens_at_once(
+        request.side,
+        request.kind,
+        price=request.price,
+        limit_price=request.limit_price,
+        bid=quote.bid,
+        ask=quote.ask,
+    )
 
 
 def misplaced(stops: Stops, *, side: Side, around: Decimal, symbol: Symbol) -> Refusal | None:
