@@ -198,6 +198,12 @@ def _trades(quote: Quote | None, at: dt.datetime) -> bool | None:
     return None if quote is None else _is_of_now(quote, at)
 
 
+def quote_of_now(symbol: BrokerSymbol, *, at: dt.datetime) -> Quote | None:
+    """Its last quote; None where that is too old to say where the market is."""
+    quote = getattr(symbol, "last_quote", None)
+    return quote if quote and _is_of_now(quote, at) else None
+
+
 def _is_of_now(quote: Quote, at: dt.datetime) -> bool:
     return at - quote.at <= dt.timedelta(seconds=settings.STALE_SECONDS)
 

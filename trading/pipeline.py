@@ -77,7 +77,8 @@ def _carry_out(facts: SignalFacts, *, by: str, pumps: bool) -> Account | None:
 
     found = route(facts.draft, facts.strategy, facts.instrument, at=facts.at, signal=signal)
     found = [_without_entry(plan, refusal) for plan in found] if refusal else found
-    plans = [_checked(signal, plan) for plan in found]
+    checked = [_checked(signal, plan) for plan in found]
+    plans = [plan for plan, _ in checked]
     gates += [_note_of(signal, plan, facts.at) for plan in plans]
     if refusal := _nobody_follows(plans):
         end(facts, State.REFUSED, refusal, gates=gates, by=by)
@@ -88,7 +89,8 @@ def _carry_out(facts: SignalFacts, *, by: str, pumps: bool) -> Account | None:
     elif not any(plan.acts for plan in plans):
         _wait(facts, plans, gates, by=by)
     else:
-        return _order(facts, plans, gates, by=by, pumps=pumps)
+        orders = [order for _, made in checked for order in made]
+        return _order(facts, plans, orders, gates, by=by, pumps=pumps)
     return None
 
 
@@ -178,24 +180,28 @@ def _nobody_follows(plans: list[Plan]) -> Check | None:
 
 
 def _order(
-    facts: SignalFacts, plans: list[Plan], gates: list[Gate], *, by: str, pumps: bool
+    facts: SignalFacts,
+    plans: list[Plan],
+    orders: list[Order],
+    gates: list[Gate],
+    *,
+    by: str,
+    pumps: bool,
 ) -> Account | None:
     """All orders of the signal, what it takes back and what waits are rows before the first order is judged.
 
+    orders: of the plans, not yet stored.
     Who dies in between leaves them to the sweeper. A second run finds the signal ended and adds none. An order
     that is alone is judged with the signal's end in one transaction.
     """
     actor = by or f"signal {facts.signal.pk}"
     cancelled = [order for found in plans for order in found.cancels]
-    legs = [(leg, place) for found in plans for place, leg in enumerate(found.legs)]
-    own = legs[0][0].account if pumps and legs else None
+    own = orders[0].account if pumps and orders else None
     with transaction.atomic():
         _hold_still(facts, plans, cancelled)
         if not _ended(facts, State.ORDERED, PASSED, plans=plans, gates=gates, by=by):
             return None
-        orders = [
-            journal.open_order(_row(facts.signal, leg, place), actor=actor) for leg, place in legs
-        ]
+        orders = [journal.open_order(order, actor=actor) for order in orders]
         for found in plans:
             if found.waits:
                 _leave_rest(facts, found, by=by)
@@ -314,18 +320,22 @@ def _hold(cancelled: list[Order], awaited: set[int]) -> None:
     list(Order.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
 
 
-def _checked(signal: Signal, plan: Plan) -> Plan:
-    """The plan, or the refusal of an account at which one of its orders cannot be asked for."""
+def _checked(signal: Signal, plan: Plan) -> tuple[Plan, list[Order]]:
+    """The plan with its orders, or the refusal of an account at which one of them cannot be asked for.
+
+    What an order may be depends on the price of now: each is made once, and stored as it was checked.
+    """
+    orders: list[Order] = []
     for place, leg in enumerate(plan.legs):
         try:
-            _row(signal, leg, place)
+            orders.append(_row(signal, leg, place))
         except BadInput as wrong:
             if place:  # closings come first and are made without what follows, too
                 words = f"no entry: {wrong.message}"
-                return replace(plan, legs=plan.legs[:place], left_out=words)
+                return replace(plan, legs=plan.legs[:place], left_out=words), orders
             why = Check(rule="order", passed=False, code="BAD_ORDER", text=wrong.message)
-            return Plan(plan.account, refusal=why)
-    return plan
+            return Plan(plan.account, refusal=why), []
+    return plan, orders
 
 
 def _row(signal: Signal, leg: Leg, place: int) -> Order:

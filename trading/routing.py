@@ -26,11 +26,11 @@ from strategies.models import Strategy
 from tradershub.core.formats import plain
 from tradershub.core.prepared import prepared
 from tradershub.finance.decimals import HUNDRED, ZERO, round_lots
-from tradershub.finance.opening import opening_price
+from tradershub.finance.opening import likely_price, opening_price
 from tradershub.finance.sides import DIRECTION, OPPOSITE, Side
 from tradershub.finance.sizing import SizeIn
 from tradershub.finance.terms import ContractTerms
-from trading.facts import costs_of, point_value, rate_to_account
+from trading.facts import costs_of, point_value, quote_of_now, rate_to_account
 from trading.holdings import Holding, held_by
 from trading.models import Order, Route, Signal
 from trading.queries import waiting_signals
@@ -505,11 +505,11 @@ class _Desk:
 
     def _worst_price(self, draft: Draft, side: Side) -> Decimal:
         """The worst at which it may open. Raises Unfit."""
-        quote, own = self._quote, self._price(draft, side)
+        quote = self._quote
         found = opening_price(
             side,
             draft.kind,
-            price=own,
+            price=self._price(draft, side),
             limit_price=draft.limit_price,
             distance=draft.distance,
             bid=quote.bid if quote else None,
@@ -520,12 +520,23 @@ class _Desk:
         return found
 
     def _price(self, draft: Draft, side: Side) -> Decimal:
-        """The order's own price, from which its levels are counted; the market's where it has none. Raises Unfit."""
-        if draft.kind is not Kind.MARKET and draft.price is not None:
-            return draft.price
-        if self._quote is None:
+        """Where it opens by the market now, from which its levels are counted. Raises Unfit.
+
+        Without a quote of now its own price, and of what has none the last quote's.
+        """
+        waits = draft.kind is not Kind.MARKET and draft.price is not None
+        quote = quote_of_now(self.symbol, at=self.at) if waits else self._quote
+        found = likely_price(
+            side,
+            draft.kind,
+            price=draft.price,
+            limit_price=draft.limit_price,
+            bid=quote.bid if quote else None,
+            ask=quote.ask if quote else None,
+        )
+        if found is None:
             raise Unfit("NO_PRICE", f"{self.symbol.name} has no price yet")
-        return self._quote.ask if side == "buy" else self._quote.bid
+        return found
 
 
 def _closed_by(draft: Draft) -> tuple[Side, ...]:

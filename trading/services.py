@@ -34,10 +34,11 @@ from tradershub.core.step_up import Kind as Step
 from tradershub.core.step_up import demand
 from tradershub.core.validation import cleaned_fields
 from tradershub.finance.decimals import ZERO, to_decimal
+from tradershub.finance.opening import opens_at_once
 from tradershub.finance.sides import OPPOSITE
 from trading import journal, lanes, tickets
 from trading.easing import may_lose_more, risks_more
-from trading.facts import bound_of, change_facts, order_facts
+from trading.facts import bound_of, change_facts, order_facts, quote_of_now
 from trading.ids import Origin, client_order_id
 from trading.models import Flattening, Lane, Order, OrderAttempt, OrderCheck
 from trading.own_orders import is_unknown_there
@@ -236,12 +237,13 @@ def _check_prices(order: Order) -> None:
         value = getattr(order, name)
         if value is not None and value <= 0:
             raise BadInput(f"Expected a {name.replace('_', ' ')} above zero", param=name)
-    price = order.limit_price or order.price
     stop, target = order.stop_loss, order.take_profit
-    if order.reduces:
+    if order.reduces or (stop is None and target is None):
         return
-    if order.kind == Kind.MARKET and order.origin_kind == HAND and (stop or target):
+    price = order.limit_price or order.price
+    if _opens_at_once(order):
         refuse_passed(order.symbol, order.side, stop_loss=stop, take_profit=target)
+        price = None
     if price is None and (stop is None or target is None):
         return
     is_buy = order.side == Order.Side.BUY
@@ -255,13 +257,26 @@ def _check_prices(order: Order) -> None:
             raise BadInput(f"Expected the {words}, found {plain(level)}", param=name)
 
 
+def _opens_at_once(order: Order) -> bool:
+    """Whether it fills at the market's price of now; where there is none, nobody knows."""
+    quote = quote_of_now(order.symbol, at=timezone.now())
+    return quote is not None and opens_at_once(
+        order.side,
+        order.kind,
+        price=order.price,
+        limit_price=order.limit_price,
+        bid=quote.bid,
+        ask=quote.ask,
+    )
+
+
 def refuse_passed(symbol: BrokerSymbol, side: str, **levels: Decimal | None) -> None:
     """Raises BadInput for a stop_loss or take_profit at which a position of that side would close at once.
 
     By a price of now: where there is none, nobody knows.
     """
-    quote = getattr(symbol, "last_quote", None)
-    if quote is None or timezone.now() - quote.at > timedelta(seconds=settings.STALE_SECONDS):
+    quote = quote_of_now(symbol, at=timezone.now())
+    if quote is None:
         return
     is_buy = side == Order.Side.BUY
     price = quote.bid if is_buy else quote.ask

@@ -40,7 +40,7 @@ class Desk:
             symbol=self.symbol, contract_size=100000, tick_size="0.00001", valid_from="2020-01-01"
         )
         Quote.objects.create(
-            symbol=self.symbol, bid="1.1", ask="1.1001", at=timezone.now(), source="test"
+            symbol=self.symbol, bid=D("1.1"), ask=D("1.1001"), at=timezone.now(), source="test"
         )
 
     def place(self, lots="1", side="buy", **asked):

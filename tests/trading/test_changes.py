@@ -600,6 +600,14 @@ def test_stops_of_what_is_gone_are_refused_and_of_nothing_not_asked_for(desk, po
         ({"stop_loss": D(-1)}, "stop_loss"),
         ({"stop_loss": D(5)}, "stop_loss"),  # the market is at 1.1
         ({"side": "sell", "take_profit": D(5)}, "take_profit"),
+        # The market has passed these, they open at it.
+        ({"kind": "limit", "price": D("1.15"), "stop_loss": D("1.148")}, "stop_loss"),
+        ({"kind": "limit", "price": D("1.15"), "take_profit": D("1.09")}, "take_profit"),
+        ({"kind": "stop", "price": D("1.05"), "take_profit": D("1.09")}, "take_profit"),
+        (
+            {"side": "sell", "kind": "limit", "price": D("1.05"), "stop_loss": D("1.052")},
+            "stop_loss",
+        ),
         ({"duration": "gtd"}, "expires_at"),
         ({"expires_at": timezone.now() + timedelta(days=1)}, "expires_at"),
         ({"symbol": "NOTHING"}, "symbol"),
@@ -621,6 +629,20 @@ def test_an_order_is_not_changed_to_end_before_now(desk):
     with pytest.raises(BadInput) as refusal:
         services.amend(order, actor=desk.owner, expires_at=timezone.now() - timedelta(days=1))
     assert refusal.value.param == "expires_at"
+
+
+def test_a_change_through_the_market_has_its_stop_where_it_opens(desk, working):
+    with pytest.raises(BadInput, match="below the market's 1.1, found 1.14"):
+        services.amend(working, actor=desk.owner, price=D("1.15"), stop_loss=D("1.14"))
+    assert not OrderAttempt.objects.filter(action="amend").exists()
+
+
+def test_without_a_price_of_now_levels_are_held_to_the_orders_own(desk):
+    Quote.objects.update(at=timezone.now() - timedelta(minutes=10))
+    through = {"kind": "limit", "price": D("1.15")}
+    with pytest.raises(BadInput, match="below 1.15, found 1.2"):
+        desk.place(**through, stop_loss=D("1.2"))
+    assert desk.place(**through, stop_loss=D("1.148")).stop_loss == D("1.148")
 
 
 def test_an_order_that_fills_is_not_changed(desk, position):

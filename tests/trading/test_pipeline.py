@@ -669,6 +669,8 @@ def test_a_size_over_the_brokers_largest_lot_says_that_it_is_cut(charts, action)
             "0.10",
         ),
         ({"order": "limit", "price": "1.05", "stop_loss": "1.04"}, "1.00"),
+        ({"order": "limit", "price": "1.15", "stop_loss_pips": "100"}, "1.00"),
+        ({"order": "stop", "price": "1.05", "stop_loss_pips": "100"}, "1.00"),
         ({"order": "trailing_stop", "distance": "0.05", "stop_loss": "1.0501"}, "0.10"),
     ],
 )
@@ -752,6 +754,9 @@ def test_an_order_that_cannot_be_asked_for_is_the_accounts_refusal(charts):
         ({"action": "sell", "stop_loss": "1.05"}, "LEVEL"),
         ({"stop_loss": "1.05", "take_profit": "1.2"}, ""),
         ({"order": "limit", "price": "1.05", "stop_loss": "1.04"}, ""),
+        ({"order": "limit", "price": "1.15", "stop_loss": "1.148"}, "LEVEL"),
+        ({"order": "limit", "price": "1.15", "take_profit": "1.12"}, ""),
+        ({"order": "stop", "price": "1.05", "stop_loss": "1.09"}, ""),
         ({"stop_loss": "0.003"}, "LEVEL"),
         ({"action": "sell", "stop_loss": "25"}, "LEVEL"),
         ({"trail": "1.05"}, "LEVEL"),
@@ -763,6 +768,28 @@ def test_an_order_that_cannot_be_asked_for_is_the_accounts_refusal(charts):
 )
 def test_a_stop_or_target_on_the_wrong_side_is_no_order(charts, words, code):
     assert charts.send(**words).code == code
+
+
+@pytest.mark.parametrize(
+    ("words", "stop"),
+    [
+        ({"order": "limit", "price": "1.15"}, "1.0981"),  # the market has passed it, at 1.1/1.1001
+        ({"order": "limit", "price": "1.05"}, "1.048"),
+        ({"order": "stop", "price": "1.05"}, "1.0981"),
+        ({"order": "stop", "price": "1.15"}, "1.148"),
+        ({"action": "sell", "order": "limit", "price": "1.05"}, "1.102"),
+        ({"action": "sell", "order": "stop", "price": "1.15"}, "1.102"),
+    ],
+)
+def test_pips_are_counted_from_where_the_order_opens(charts, words, stop):
+    charts.send(stop_loss_pips="20", **words)
+    assert Order.objects.get().stop_loss == D(stop)
+
+
+def test_without_a_price_of_now_pips_are_counted_from_the_orders_own(charts):
+    Quote.objects.update(at=timezone.now() - dt.timedelta(minutes=10))
+    charts.send(order="limit", price="1.15", stop_loss_pips="20")
+    assert Order.objects.get().stop_loss == D("1.148")
 
 
 @pytest.mark.parametrize(
@@ -842,3 +869,18 @@ def test_a_signal_at_which_the_hub_fails_holds_up_no_other_and_is_given_up(chart
     sweeper.sweep()
     bad.refresh_from_db()
     assert (bad.state, bad.code) == ("refused", "FAULT")
+
+
+def test_a_quote_that_grows_old_meanwhile_changes_nothing_of_what_was_checked(charts, monkeypatch):
+    look, looks = services.quote_of_now, []
+
+    def of_now_once(symbol, *, at):
+        looks.append(at)
+        return look(symbol, at=at) if len(looks) == 1 else None
+
+    monkeypatch.setattr(services, "quote_of_now", of_now_once)
+    signal = charts.signal(order="limit", price="1.15", take_profit="1.12")  # fills at the market
+    pipeline.run(signal)
+    signal.refresh_from_db()
+    assert signal.state == "ordered"
+    assert Order.objects.get().take_profit == D("1.12")
