@@ -32,6 +32,12 @@ def may_lose_more(position: Position, stops: Mapping[str, Decimal | None]) -> bo
     )
 
 
+def comes_nearer(position: Position, name: str, wanted: Decimal | None) -> bool:
+    """Whether the position has such a stop or trail, and this one is no farther away."""
+    known = {"stop_loss": position.stop_loss, "trail": position.trailing_distance}.get(name)
+    return known is not None and not may_lose_more(position, {name: wanted})
+
+
 def _is_farther(side: str, known: Decimal | None, wanted: Decimal | None) -> bool:
     """Whether the stop of that side would let more be lost than the one that is known."""
     if known is None or known == wanted:

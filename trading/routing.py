@@ -12,7 +12,6 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.market import Market, market_on
@@ -25,11 +24,12 @@ from risk.facts import Check
 from strategies.models import Strategy
 from tradershub.core.formats import plain
 from tradershub.core.prepared import prepared
-from tradershub.finance.decimals import HUNDRED, ZERO, round_lots
+from tradershub.finance.decimals import ZERO, round_lots
 from tradershub.finance.opening import likely_price, opening_price
 from tradershub.finance.sides import DIRECTION, OPPOSITE, Side
 from tradershub.finance.sizing import SizeIn
 from tradershub.finance.terms import ContractTerms
+from trading.bounds import why_too_far, why_too_wide
 from trading.facts import costs_of, point_value, quote_of_now, rate_to_account
 from trading.holdings import Holding, held_by
 from trading.models import Order, Route, Signal
@@ -39,9 +39,6 @@ from trading.sources.draft import Draft, Intent, Level, Size
 from trading.underway import BOTH, UnderWay, under_way
 
 RULE = "route"
-FARTHEST_STOP = Decimal(
-    "0.5"
-)  # of the price: beyond, it was meant in another unit and is no stop at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -611,10 +608,8 @@ def _trail(level: Level | None, entry: Decimal, terms: ContractTerms) -> Decimal
 
 def _refuse_wide(word: str, away: Decimal | None, entry: Decimal) -> None:
     """Raises Unfit for a way so far that it was meant as a price, or in another unit."""
-    most = entry * settings.RISK_COLLAR_PERCENT / HUNDRED
-    if away is not None and away > most:
-        text = f"Expected a {word} of at most {plain(most)} at {plain(entry)}, found {plain(away)}"
-        raise Unfit("LEVEL", text)
+    if why := why_too_wide(word, away, entry):
+        raise Unfit("LEVEL", why)
 
 
 def _sound(
@@ -627,10 +622,6 @@ def _sound(
         where = "below" if below else "above"
         text = f"Expected the {word} of a {side} {where} {plain(entry)}, found {plain(found)}"
         raise Unfit("LEVEL", text)
-    if is_stop and found is not None and abs(found - entry) > entry * FARTHEST_STOP:
-        text = (
-            f"Expected the stop within half of the price {plain(entry)}, found {plain(found)}: was it meant "
-            "in pips or as a distance?"
-        )
-        raise Unfit("LEVEL", text)
+    if is_stop and (why := why_too_far(found, entry)):
+        raise Unfit("LEVEL", why)
     return found

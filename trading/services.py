@@ -34,10 +34,11 @@ from tradershub.core.step_up import Kind as Step
 from tradershub.core.step_up import demand
 from tradershub.core.validation import cleaned_fields
 from tradershub.finance.decimals import ZERO, to_decimal
-from tradershub.finance.opening import opens_at_once
+from tradershub.finance.opening import likely_price, opens_at_once
 from tradershub.finance.sides import OPPOSITE
 from trading import journal, lanes, tickets
-from trading.easing import may_lose_more, risks_more
+from trading.bounds import price_to_close, why_too_far, why_too_wide
+from trading.easing import comes_nearer, may_lose_more, risks_more
 from trading.facts import bound_of, change_facts, order_facts, quote_of_now
 from trading.ids import Origin, client_order_id
 from trading.models import Flattening, Lane, Order, OrderAttempt, OrderCheck
@@ -113,6 +114,7 @@ def new_order(
         **_exact(details | {"lots": lots}),
     )
     _check(order)
+    _refuse_far_levels(order)
     return cleaned_fields(order, known=("account", "symbol"))
 
 
@@ -257,6 +259,23 @@ def _check_prices(order: Order) -> None:
             raise BadInput(f"Expected the {words}, found {plain(level)}", param=name)
 
 
+def _refuse_far_levels(order: Order) -> None:
+    """By where it opens, at the last quote however old: what was meant in another unit is off by more."""
+    quote = getattr(order.symbol, "last_quote", None)
+    found = likely_price(
+        order.side,
+        order.kind,
+        price=order.price,
+        limit_price=order.limit_price,
+        bid=quote.bid if quote else None,
+        ask=quote.ask if quote else None,
+    )
+    if found is not None and not order.reduces:
+        _refuse_far(order.stop_loss, found)
+        _refuse_wide("trail", order.trail, found)
+        _refuse_wide("distance", order.distance, found)
+
+
 def _opens_at_once(order: Order) -> bool:
     """Whether it fills at the market's price of now; where there is none, nobody knows."""
     quote = quote_of_now(order.symbol, at=timezone.now())
@@ -361,6 +380,8 @@ def _amended(order: Order, *, actor: Any, changes: dict[str, Any]) -> OrderAttem
         filled = plain(order.filled)
         raise BadInput(f"Expected more than the {filled} lots that are filled", param="lots")
     _check(wanted)
+    if changes.keys() & set(tickets.PRICES):
+        _refuse_far_levels(wanted)
     is_riskier = risks_more(order, wanted)
     if order.account.is_for_real_money and is_riskier:
         demand(actor, Step.ORDER, order.account)
@@ -545,15 +566,7 @@ def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> Order
     position, stops = _locked_position(position), _exact(stops)
     if not position.open_volume:
         raise Conflict(f"Position {position.ref} is closed already")
-    if unknown := set(stops) - set(STOPS):
-        raise BadInput(f"{min(unknown)} of a position cannot be set", param=min(unknown))
-    if not stops:
-        raise BadInput("Expected a stop, a target or a trail that is to be another; found none")
-    for name, value in stops.items():
-        if value is not None and value <= 0:
-            word = name.replace("_", " ")
-            raise BadInput(f"Expected a {word} above zero, found {plain(value)}", param=name)
-    refuse_passed(position.symbol, position.side, **stops)
+    _check_stops(position, stops)
     account = position.account
     standing = kill_switch.standing(account)
     if standing.engaged or not account.may_close or account.connection is None:
@@ -576,6 +589,37 @@ def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> Order
     )  # fmt: skip
     wake(account)
     return made
+
+
+def _check_stops(position: Position, stops: dict[str, Decimal | None]) -> None:
+    """Raises BadInput for what no position could have, or for a level that was meant otherwise."""
+    if unknown := set(stops) - set(STOPS):
+        raise BadInput(f"{min(unknown)} of a position cannot be set", param=min(unknown))
+    if not stops:
+        raise BadInput("Expected a stop, a target or a trail that is to be another; found none")
+    for name, value in stops.items():
+        if value is not None and value <= 0:
+            word = name.replace("_", " ")
+            raise BadInput(f"Expected a {word} above zero, found {plain(value)}", param=name)
+    refuse_passed(position.symbol, position.side, **stops)
+    price = price_to_close(position.symbol, position.side)
+    prices = [found for found in (price, position.open_price) if found is not None]
+    if prices:
+        looser = {
+            name: stops[name] for name in stops if not comes_nearer(position, name, stops[name])
+        }
+        _refuse_far(looser.get("stop_loss"), *prices)
+        _refuse_wide("trail", looser.get("trail"), prices[0])
+
+
+def _refuse_far(stop: Decimal | None, *prices: Decimal) -> None:
+    if why := why_too_far(stop, *prices):
+        raise BadInput(why, param="stop_loss")
+
+
+def _refuse_wide(name: str, away: Decimal | None, price: Decimal) -> None:
+    if why := why_too_wide(name, away, price):
+        raise BadInput(why, param=name)
 
 
 def _locked_position(position: Position) -> Position:

@@ -532,6 +532,9 @@ def test_a_trail_and_a_stop_that_moved_meanwhile_survive_what_is_set_beside_them
         {"trail": D(0)},
         {"stop_loss": D("1.1")},  # at the bid it would close at once
         {"take_profit": D("1.05")},
+        {"stop_loss": D("0.5")},  # meant in another unit
+        {"stop_loss": D("0.0001")},
+        {"trail": D(5)},
     ],
 )
 def test_stops_that_cannot_be_are_refused_before_they_replace_sound_ones(desk, position, stops):
@@ -539,6 +542,17 @@ def test_stops_that_cannot_be_are_refused_before_they_replace_sound_ones(desk, p
         services.protect(position, actor=desk.owner, **stops)
     assert refusal.value.param in stops
     assert not OrderAttempt.objects.filter(action="protect").exists()
+
+
+def test_what_is_too_far_already_may_come_nearer(desk, position, working):
+    far = {"stop_loss": D("0.3"), "trailing_distance": D("0.4"), "mark_at": timezone.now()}
+    Position.objects.update(**far)
+    for nearer in ({"stop_loss": D("0.4")}, {"trail": D("0.3")}):
+        assert services.protect(position, actor=desk.owner, **nearer).outcome == "waiting"
+    with pytest.raises(BadInput, match="within half of the price"):
+        services.protect(position, actor=desk.owner, stop_loss=D("0.2"))
+    Order.objects.filter(pk=working.pk).update(trail=D("0.4"))
+    services.amend(working, actor=desk.owner, lots=D(1))
 
 
 def test_without_a_price_of_now_any_level_may_be_asked_for(desk, position):
@@ -600,6 +614,10 @@ def test_stops_of_what_is_gone_are_refused_and_of_nothing_not_asked_for(desk, po
         ({"stop_loss": D(-1)}, "stop_loss"),
         ({"stop_loss": D(5)}, "stop_loss"),  # the market is at 1.1
         ({"side": "sell", "take_profit": D(5)}, "take_profit"),
+        ({"stop_loss": D("0.5")}, "stop_loss"),  # meant in another unit
+        ({"trail": D(5)}, "trail"),
+        ({"kind": "limit", "price": D("1.05"), "stop_loss": D("0.002")}, "stop_loss"),
+        ({"kind": "trailing_stop", "distance": D("1.1")}, "distance"),
         # The market has passed these, they open at it.
         ({"kind": "limit", "price": D("1.15"), "stop_loss": D("1.148")}, "stop_loss"),
         ({"kind": "limit", "price": D("1.15"), "take_profit": D("1.09")}, "take_profit"),
