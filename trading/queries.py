@@ -10,11 +10,12 @@ from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce, Concat
 from django.utils import timezone
 
-from accounts.models import Deal
-from brokers.models import SymbolTerms
+from accounts.models import Account, Deal, Position
+from brokers.models import BrokerSymbol, SymbolTerms
 from strategies.models import Strategy
 from tradershub.core.formats import plain
 from tradershub.core.prepared import prepared
+from tradershub.finance.sides import OPPOSITE
 from trading.models import Flattening, Lane, Order, Signal
 
 LOOK_BACK = dt.timedelta(days=31)  # a deal may be older than our row of its order, after a restore
@@ -52,6 +53,36 @@ def deals_of(order: Order, *, number: str = "") -> QuerySet[Deal]:
         of_it |= Q(broker_order_id__in=numbers, client_order_id="")
     deals = Deal.objects.filter(of_it, account=order.account_id, kind=Deal.Kind.TRADE)
     return deals.filter(symbol=order.symbol_id, at__gte=order.received_at - LOOK_BACK)
+
+
+def closing_orders(
+    account: Account, *, symbol: BrokerSymbol, side: str, ref: str
+) -> QuerySet[Order]:
+    """The orders that close a position of that side; where all is one, a strategy's name no position."""
+    nets = account.mode == Account.Mode.NETTING
+    of_it = Q(symbol=symbol) if nets else Q(symbol=symbol, position_ref=ref)
+    return Order.objects.filter(of_it, account=account, side=OPPOSITE[side], reduces=True)
+
+
+def closings_of(position: Position) -> QuerySet[Order]:
+    """All closings of the position that were asked for, whatever came of them.
+
+    Where all is one, those that were booked or asked for while it stood: others stood before and after it.
+    """
+    account, symbol = position.account, position.symbol
+    rows = closing_orders(account, symbol=symbol, side=position.side, ref=position.ref)
+    if account.mode != Account.Mode.NETTING:
+        return rows
+    deals = Deal.objects.filter(_while_it_stood(position, "at"), account=account, symbol=symbol)
+    booked = deals.exclude(client_order_id="").values("client_order_id")
+    return rows.filter(_while_it_stood(position, "received_at") | Q(client_order_id__in=booked))
+
+
+def _while_it_stood(position: Position, field: str) -> Q:
+    since = Q(**{f"{field}__gte": position.opened_at})
+    if position.closed_at is None:
+        return since
+    return since & Q(**{f"{field}__lte": position.closed_at})
 
 
 def unlike_lots(strategy: Strategy) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Sum
 from django.utils import timezone
 
 from accounts.models import Account, Position
@@ -43,6 +43,7 @@ from trading.facts import bound_of, change_facts, order_facts, quote_of_now
 from trading.ids import Origin, client_order_id
 from trading.models import Flattening, Lane, Order, OrderAttempt, OrderCheck
 from trading.own_orders import is_unknown_there
+from trading.queries import closing_orders
 from trading.states import BEFORE, OPEN, OVER, State
 from trading.tickets import STOPS, ticket_of
 
@@ -528,7 +529,7 @@ def _why_not_closed(position: Position) -> str:
     """Why nothing is left to close. What is quarantined may have closed it: to close again could open."""
     if not position.open_volume:
         return f"Position {position.ref} is closed already"
-    doubtful = _closings(
+    doubtful = closing_orders(
         position.account, symbol=position.symbol, side=position.side, ref=position.ref
     ).filter(state=State.QUARANTINED)
     if order := doubtful.first():
@@ -541,18 +542,11 @@ def _why_not_closed(position: Position) -> str:
 
 def closing_lots(account: Account, *, symbol: BrokerSymbol, side: str, ref: str) -> Decimal:
     """Lots that closings under way take of a position of that side."""
-    closing = _closings(account, symbol=symbol, side=side, ref=ref).aggregate(
+    live = closing_orders(account, symbol=symbol, side=side, ref=ref).filter(state__in=Order.LIVE)
+    closing = live.aggregate(
         lots=Sum("lots", output_field=LotsField()), filled=Sum("filled", output_field=LotsField())
     )
     return (closing["lots"] or ZERO) - (closing["filled"] or ZERO)
-
-
-def _closings(account: Account, *, symbol: BrokerSymbol, side: str, ref: str) -> QuerySet[Order]:
-    nets = account.mode == Account.Mode.NETTING  # a strategy's closings name no position there
-    of_it = Q(symbol=symbol) if nets else Q(symbol=symbol, position_ref=ref)
-    return Order.objects.filter(
-        of_it, account=account, side=OPPOSITE[side], reduces=True, state__in=Order.LIVE
-    )
 
 
 @transaction.atomic

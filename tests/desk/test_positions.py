@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal as D
 
 import pytest
 
-from accounts.models import Position
+from accounts.models import Account, Deal, Position
 from tests.desk.papers import PaperTrader
 from tests.factories import make_account, make_symbol, moment
 from trading import services
+from trading.ids import Origin
 from trading.models import Order, OrderAttempt
 
 pytestmark = pytest.mark.django_db
@@ -61,6 +63,67 @@ def test_it_is_closed_after_a_question_with_the_facts(trader, position):
     )
     assert order.state == "queued"
     assert f"/orders/{order.pk}/" in page(trader, at(position))
+
+
+@pytest.fixture
+def one_position(trader):
+    """Where all positions of a symbol are one: this stood from 10:00 to 11:00, the second from 12:00 on."""
+    Account.objects.update(mode="netting")
+    trader.account.refresh_from_db()
+    first = {"open_volume": D(0), "closed_at": moment("2026-03-04 11:00")}
+    return (
+        trader.hold(opened_at=moment("2026-03-04 10:00"), **first),
+        trader.hold(opened_at=moment("2026-03-04 12:00"), ref="2"),
+    )
+
+
+def closing(trader, at, n, **fields):
+    """A closing as a strategy or a flattening asks for it."""
+    order = services.new_order(
+        trader.account, origin=Origin("signal", str(n)), symbol=trader.symbol, side="sell",
+        lots=D("0.1"), reduces=True, strategy="mr",
+    )  # fmt: skip
+    given = {"received_at": moment(f"2026-03-04 {at}"), "state": "filled", **fields}
+    for name, value in given.items():
+        setattr(order, name, value)
+    order.save()
+    return order
+
+
+def test_where_all_is_one_its_page_tells_the_closings_asked_for_while_it_stood(
+    trader, one_position
+):
+    early, late = (
+        closing(trader, "10:30", 1),
+        closing(trader, "12:30", 2, position_ref="of another name", state="blocked"),
+    )
+    closing(trader, "12:30", 3, reduces=False)
+    closing(trader, "12:30", 4, side="buy")
+    said = [page(trader, at(position)) for position in one_position]
+    listed = [set(re.findall(r"/orders/(\d+)/", words)) for words in said]
+    assert listed == [{str(early.pk)}, {str(late.pk)}]
+
+
+def test_a_closing_that_is_booked_while_it_stood_is_of_it_whatever_our_clock_said(
+    trader, one_position
+):
+    order = closing(trader, "11:01", 1)
+    Deal.objects.create(
+        account=trader.account, key="9", kind="trade", symbol=trader.symbol, side="sell",
+        entry="out", volume=D("0.1"), price=D("1.1"), currency="USD", source="live",
+        at=moment("2026-03-04 11:00"), client_order_id=order.client_order_id,
+    )  # fmt: skip
+    first, second = (page(trader, at(position)) for position in one_position)
+    assert f"/orders/{order.pk}/" in first and "None by the hub" in second
+
+
+def test_its_page_looks_each_second_while_a_closing_without_its_name_is_under_way(
+    trader, one_position
+):
+    _, position = one_position
+    assert 'data-live="5"' in page(trader, at(position))
+    closing(trader, "12:30", 1, state="received")
+    assert 'data-live="1"' in page(trader, at(position))
 
 
 def test_a_part_is_closed_and_never_more_than_there_is(trader, position):

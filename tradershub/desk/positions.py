@@ -20,6 +20,7 @@ from tradershub.desk import orders
 from tradershub.desk.importing import need
 from trading import services
 from trading.models import Order, OrderAttempt
+from trading.queries import closings_of
 from trading.tickets import stops_in_words
 
 LOOK, CLOSE, PROTECT = "accounts.view_position", "trading.add_order", "trading.change_order"
@@ -32,7 +33,8 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     """What it is worth, what is under way with it, and what can be done."""
     need(request, LOOK)
     position = mine(request, pk)
-    closings, state = _closings(position), state_of(position.account)
+    rows = closings_of(position).select_related("symbol", "account")
+    closings, state = list(rows.order_by("-id")[:SHOWN]), state_of(position.account)
     worth = state.of(position)
     asked = OrderAttempt.objects.filter(account=position.account, position_ref=position.ref)
     is_busy = asked.filter(outcome__in=BUSY).exists() or any(not o.is_over for o in closings)
@@ -56,12 +58,6 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 BUSY = (OrderAttempt.Outcome.WAITING, OrderAttempt.Outcome.OPEN, OrderAttempt.Outcome.UNKNOWN)
-
-
-def _closings(position: Position) -> list[Order]:
-    rows = Order.objects.filter(account=position.account, position_ref=position.ref, reduces=True)
-    rows = rows.filter(symbol=position.symbol).select_related("symbol", "account")
-    return list(rows.order_by("-id")[:SHOWN])
 
 
 def mine(request: HttpRequest, pk: int) -> Position:
