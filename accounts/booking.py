@@ -306,6 +306,7 @@ class Mark(NamedTuple):
     volume: Decimal | None = None
     open_price: Decimal | None = None
     trailing_distance: Decimal | None = None
+    stops_differ: bool = False
 
 
 @transaction.atomic
@@ -321,6 +322,7 @@ def mark(account: Account, marks: Iterable[Mark], *, at: dt.datetime, source: st
         position.mark_price, position.mark_profit, position.mark_swap = found[2:5]
         position.stop_loss, position.take_profit = found.stop_loss, found.take_profit
         position.trailing_distance = found.trailing_distance
+        position.stops_differ = found.stops_differ
         if position.first_stop is None:
             position.first_stop = found.stop_loss
         position.mark_volume = found.volume or position.open_volume
@@ -337,7 +339,8 @@ def _mark_row(position: Position) -> tuple[Any, ...]:
 
 MARK_FIELDS = (
     "mark_volume", "mark_open_price", "mark_price", "mark_profit", "mark_swap", "stop_loss",
-    "take_profit", "first_stop", "trailing_distance", "mark_at", "mark_source",
+    "take_profit", "first_stop", "trailing_distance", "stops_differ", "mark_at",
+    "mark_source",
 )  # fmt: skip
 
 
@@ -345,5 +348,5 @@ MARK_FIELDS = (
 def unmark(account: Account, *, source: str) -> int:
     """Take back the marks of that source, as the undo of an import must; how many there were."""
     lock(account)
-    empty = dict.fromkeys(MARK_FIELDS, None) | {"mark_source": ""}
+    empty = dict.fromkeys(MARK_FIELDS, None) | {"stops_differ": False, "mark_source": ""}
     return Position.objects.filter(account=account, mark_source=source).update(**empty)

@@ -22,8 +22,11 @@ def risks_more(before: Order, after: Order) -> bool:
 
 
 def may_lose_more(position: Position, stops: Mapping[str, Decimal | None]) -> bool:
-    """Whether its stop or trail goes or goes farther away. Before the first look at it nobody knows what it has."""
-    if position.mark_at is None:
+    """Whether its stop or trail goes or goes farther away.
+
+    Before the first look at it, or where its trades differ, nobody knows what it has.
+    """
+    if position.mark_at is None or position.stops_differ:
         return "stop_loss" in stops or "trail" in stops
     stop = stops.get("stop_loss", position.stop_loss)
     trail = stops.get("trail", position.trailing_distance)

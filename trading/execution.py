@@ -248,11 +248,17 @@ def _send(adapter: Adapter, claim: Claim) -> Ack | PositionReport:
 
 
 def _protect(adapter: Adapter, attempt: OrderAttempt) -> PositionReport:
-    """Set the stops that were named; the others go along as the platform states them this moment."""
+    """Set the stops that were named; the others go along as the platform states them this moment.
+
+    Raises Rejected where one of those is not stated, for it would be removed.
+    """
     ref = attempt.position_ref
     held = next((position for position in adapter.positions() if position.ref == ref), None)
     if held is None:
         raise Rejected(f"Position {ref} is not there any more", code="NO_POSITION")
+    if kept := held.differing - attempt.asked.keys():
+        words = " and ".join(sorted(name.replace("_", " ") for name in kept))
+        raise Rejected(f"Its trades share no {words}: say that, too", code="STOPS_DIFFER")
     return adapter.protect(ref, tickets.stops_asked(attempt.asked, held.stops))
 
 

@@ -20,6 +20,7 @@ from brokers.adapters.messages import (
     Duration,
     OrderReport,
     OrderTicket,
+    PositionReport,
     Search,
     Status,
     Tier,
@@ -208,9 +209,14 @@ def _ask_of_position(attempt: OrderAttempt, adapter: Adapter) -> None:
     """Stops were set or not: what the position carries says it."""
     held = {position.ref: position for position in adapter.positions()}
     found = held.get(attempt.position_ref)
-    if found is not None and found.stops == tickets.stops_asked(attempt.asked, found.stops):
+    if found is not None and _carries(found, attempt):
         journal.settle(attempt, Outcome.DONE, text="The position carries them")
         return
     text = "The position is closed" if found is None else "The position carries other stops"
     if found is None or _proves(attempt, text, looks=LOOKS_AT_CHANGE):
         journal.settle(attempt, Outcome.PROVED_ABSENT, text=text)
+
+
+def _carries(position: PositionReport, attempt: OrderAttempt) -> bool:
+    is_shared = position.differing.isdisjoint(attempt.asked)
+    return is_shared and position.stops == tickets.stops_asked(attempt.asked, position.stops)

@@ -293,6 +293,7 @@ def _mark(account: Account, position: Position, report: PositionReport) -> Mark:
         report.lots,
         _as_ours(report.open_price, position.open_price),
         report.stops.trail,
+        not report.differing.isdisjoint(("stop_loss", "trail")),
     )
 
 
@@ -307,10 +308,11 @@ def _as_ours(theirs: Decimal, ours: Decimal | None) -> Decimal:
 def _is_news(position: Position, mark: Mark, at: dt.datetime) -> bool:
     kept_now = (
         position.mark_swap, position.stop_loss, position.take_profit, position.trailing_distance,
-        position.mark_volume, position.mark_open_price,
+        position.stops_differ, position.mark_volume, position.mark_open_price,
     )  # fmt: skip
     if position.mark_at is None or kept_now != (
-        mark.swap, mark.stop_loss, mark.take_profit, mark.trailing_distance, mark.volume, mark.open_price
+        mark.swap, mark.stop_loss, mark.take_profit, mark.trailing_distance, mark.stops_differ,
+        mark.volume, mark.open_price,
     ):  # fmt: skip
         return True
     if (position.mark_price, position.mark_profit) == (mark.price, mark.profit):

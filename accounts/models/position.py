@@ -49,6 +49,11 @@ class Position(OwnedModel):
     trailing_distance = PriceField(
         null=True, blank=True, help_text="Distance at which the stop follows"
     )
+    stops_differ = models.BooleanField(
+        default=False,
+        db_default=False,  # positions are written from deals, which know no stops
+        help_text="Its trades carry different stops or trails: none is known of all",
+    )
     first_stop = PriceField(null=True, blank=True, help_text="The stop first known: it makes 1 R")
     mark_volume = LotsField(null=True, blank=True, help_text="Lots that the mark is of")
     mark_open_price = PriceField(null=True, blank=True, help_text="Opening that the mark is of")

@@ -216,7 +216,10 @@ class Search:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PositionReport:
-    """An open position. profit: floating, without swap; None where the platform gives none."""
+    """An open position. profit: floating, without swap; None where the platform gives none.
+
+    differing: names of its stops that are not the same for all of it, told as None.
+    """
 
     ref: str
     symbol: str
@@ -229,6 +232,7 @@ class PositionReport:
     profit: Decimal | None = None
     swap: Decimal | None = None
     stops: Stops = NO_STOPS
+    differing: frozenset[str] = frozenset()
     client_id: str = ""
 
 

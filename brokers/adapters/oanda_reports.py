@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -157,7 +158,7 @@ def _optional(order: Json | None, name: str) -> Decimal | None:
 def netted(trades: Iterable[PositionReport]) -> list[PositionReport]:
     """One position a symbol, as a netting account has it: named like its oldest trade, at the average price.
 
-    Its stops are those that all its trades share.
+    Its stops are those that all its trades share; which they do not is told beside.
     """
     by_symbol: dict[str, list[PositionReport]] = {}
     for trade in sorted(trades, key=lambda trade: int(trade.ref)):
@@ -171,6 +172,7 @@ def _as_one(trades: list[PositionReport]) -> PositionReport:
         return first
     lots = sum((trade.lots for trade in trades), ZERO)
     worth = sum((trade.lots * trade.open_price for trade in trades), ZERO)
+    differing = _differing([trade.stops for trade in trades])
     profits = [trade.profit for trade in trades if trade.profit is not None]
     return PositionReport(
         ref=first.ref,
@@ -182,14 +184,12 @@ def _as_one(trades: list[PositionReport]) -> PositionReport:
         currency=first.currency,
         profit=sum(profits, ZERO) if len(profits) == len(trades) else None,
         swap=ZERO,
-        stops=Stops(
-            stop_loss=_shared({trade.stops.stop_loss for trade in trades}),
-            take_profit=_shared({trade.stops.take_profit for trade in trades}),
-            trail=_shared({trade.stops.trail for trade in trades}),
-        ),
+        stops=replace(first.stops, **dict.fromkeys(differing)),
+        differing=differing,
         client_id=first.client_id,
     )
 
 
-def _shared(found: set[Decimal | None]) -> Decimal | None:
-    return found.pop() if len(found) == 1 else None
+def _differing(stops: Collection[Stops]) -> frozenset[str]:
+    names = (field.name for field in fields(Stops))
+    return frozenset(name for name in names if len({getattr(one, name) for one in stops}) > 1)

@@ -245,6 +245,7 @@ def test_trades_of_a_netted_symbol_are_one_position_named_like_the_oldest():
     assert (one.ref, one.lots, one.profit) == ("9", 300, 3)
     assert one.open_price == D("1.106666667")
     assert one.stops == Stops(stop_loss=D("1.05"))  # the target is not of both
+    assert one.differing == {"take_profit"}
 
 
 def test_only_stops_that_differ_are_asked_for_and_null_ends_one():

@@ -15,11 +15,12 @@ from accounts.valuation import states_of
 from brokers.adapters.messages import DealReport
 from brokers.models import Quote, SymbolTerms
 from risk import kill_switch
+from tests.trading.filebroker import FileAdapter
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.once import once
 from tradershub.core.step_up import StepUpNeeded
 from tradershub.reports.needs import what_needs
-from trading import lanes, reports, services
+from trading import lanes, reports, services, sync
 from trading.models import Lane, Order, OrderAttempt
 from trading.tickets import ticket_of
 
@@ -583,6 +584,50 @@ def test_what_may_lose_more_real_money_asks_for_a_code(desk, position, stops, is
     with pytest.raises(StepUpNeeded) if asks else nullcontext():
         services.protect(position, actor=desk.owner, **stops)
     assert OrderAttempt.objects.filter(action="protect").exists() != asks
+
+
+@pytest.fixture
+def differing(desk, position, monkeypatch):
+    """The position is made of trades with stops of their own, as at a platform that nets."""
+    read = FileAdapter.positions
+
+    def differ(adapter):
+        return [replace(found, differing=frozenset({"stop_loss"})) for found in read(adapter)]
+
+    monkeypatch.setattr(FileAdapter, "positions", differ)
+    sync.keep_marks(desk.account, desk.adapter.positions(), at=timezone.now())
+    position.refresh_from_db()
+    return position
+
+
+@pytest.mark.second_factor
+@pytest.mark.parametrize("stop", [D("1.08"), None])
+def test_where_the_stops_of_its_trades_differ_any_other_may_lose_more(desk, differing, stop):
+    Account.objects.update(kind="live")
+    with pytest.raises(StepUpNeeded):
+        services.protect(differing, actor=desk.owner, stop_loss=stop)
+
+
+def test_a_target_does_not_remove_stops_that_differ(desk, differing):
+    asked = services.protect(differing, actor=desk.owner, take_profit=D("1.2"))
+    desk.pump()
+    asked.refresh_from_db()
+    assert (asked.outcome, asked.code) == ("rejected", "STOPS_DIFFER")
+    assert asked.text == "Its trades share no stop loss: say that, too"
+    assert not desk.ledger.of("protect")
+    both = {"take_profit": D("1.2"), "stop_loss": D("1.09")}
+    services.protect(differing, actor=desk.owner, **both)
+    desk.pump()
+    assert stops_at_the_broker(desk) == (D("1.09"), D("1.2"), None)
+
+
+def test_stops_that_differ_are_not_taken_for_removed(desk, differing):
+    asked = services.protect(differing, actor=desk.owner, stop_loss=None)
+    desk.ledger.plan("lose")
+    desk.pump()
+    desk.pump()
+    asked.refresh_from_db()
+    assert asked.outcome == "proved_absent"
 
 
 def test_stops_of_what_is_gone_are_refused_and_of_nothing_not_asked_for(desk, position):
