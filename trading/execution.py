@@ -269,7 +269,9 @@ def record(claim: Claim, answer: Answer) -> None:
     if isinstance(answer, Ack):
         take_answer(claim.attempt, answer)
     elif isinstance(answer, PositionReport):
-        journal.settle(claim.attempt, Outcome.DONE)
+        with transaction.atomic():
+            sync.keep_answer(claim.attempt.account, [answer], at=timezone.now())
+            journal.settle(claim.attempt, Outcome.DONE)
     else:
         with transaction.atomic():
             _failed(claim, answer)

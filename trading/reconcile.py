@@ -207,10 +207,13 @@ def _wait(attempt: OrderAttempt, now: dt.datetime, *, nears_proof: bool = False)
 
 def _ask_of_position(attempt: OrderAttempt, adapter: Adapter) -> None:
     """Stops were set or not: what the position carries says it."""
+    at = timezone.now()
     held = {position.ref: position for position in adapter.positions()}
     found = held.get(attempt.position_ref)
     if found is not None and _carries(found, attempt):
-        journal.settle(attempt, Outcome.DONE, text="The position carries them")
+        with transaction.atomic():
+            sync.keep_answer(attempt.account, [found], at=at)
+            journal.settle(attempt, Outcome.DONE, text="The position carries them")
         return
     text = "The position is closed" if found is None else "The position carries other stops"
     if found is None or _proves(attempt, text, looks=LOOKS_AT_CHANGE):

@@ -265,6 +265,14 @@ def keep_marks(account: Account, reports: Iterable[PositionReport], *, at: dt.da
     return booking.mark(account, marks, at=at, source=MARKED_BY) if marks else 0
 
 
+def keep_answer(account: Account, reports: Iterable[PositionReport], *, at: dt.datetime) -> None:
+    """Mark them as the platform states them in an answer of that moment, news or not: no older look undoes it."""
+    held = Position.objects.filter(account=account, open_volume__gt=0)
+    pairs = _pairs(list(held.select_related("symbol")), reports)
+    marks = [_mark(account, position, report) for position, report in pairs]
+    booking.mark(account, marks, at=at, source=MARKED_BY)
+
+
 def _pairs(
     held: list[Position], reports: Iterable[PositionReport]
 ) -> Iterator[tuple[Position, PositionReport]]:

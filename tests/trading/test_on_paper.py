@@ -20,7 +20,7 @@ from risk.models import Blackout, Hold, Limit, Reservation
 from tests.accounts.books import assert_derived
 from tests.trading.paper import Paper
 from tradershub.core.errors import Conflict
-from trading import execution, journal, reports, services, sweeper, sync
+from trading import execution, journal, mirroring, reports, services, sweeper, sync
 from trading.models import Mirror, Order
 from trading.states import State
 
@@ -108,6 +108,33 @@ def open_position(paper):
     assert paper.place().state == "filled"
     paper.turn()
     return Position.objects.get(account=paper.account)
+
+
+# -- Stops of a position, 0.1 lots from 1.1002 with the market at 1.1: a pip is a dollar ---------------
+def protected(paper, **asked):
+    """A position with a stop that costs 50."""
+    assert paper.place(stop_loss=D("1.0952"), **asked).state == "filled"
+    paper.turn()
+    return Position.objects.get(account=paper.account)
+
+
+def test_a_look_older_than_the_answer_does_not_put_the_stop_back(paper, monkeypatch):
+    position = protected(paper)
+    read = PaperAdapter.positions
+    asked = []
+
+    def slowly(adapter):
+        found = read(adapter)
+        if not asked:
+            asked.append(services.protect(position, actor=paper.owner, stop_loss=D("1.097")))
+            execution.pump(paper.account)
+        return found
+
+    monkeypatch.setattr(PaperAdapter, "positions", slowly)
+    mirroring.look(paper.account, paper.followed.adapter(paper.account))
+    asked[0].refresh_from_db()
+    position.refresh_from_db()
+    assert (asked[0].outcome, position.stop_loss) == ("done", D("1.097"))
 
 
 def test_a_resting_order_is_cancelled(paper):
