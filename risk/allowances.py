@@ -173,7 +173,7 @@ def needs_of(question: Question) -> list[Need]:
     order = question.order
     if order.intent == Intent.EXIT:
         return [Need("closing", _closing)]
-    found = [Need("margin", _margin)]
+    found = [Need("margin", _margin)] if order.intent == Intent.ENTRY else []
     if order.parent:
         found.append(Need("parent", _parent))
     return found + [

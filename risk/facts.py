@@ -24,10 +24,14 @@ AHEAD = Decimal(
 
 
 class Intent(StrEnum):
-    """ENTRY may open or add. EXIT only reduces what is held, and is asked much less."""
+    """ENTRY may open or add. EXIT only reduces what is held, and is asked much less.
+
+    HOLD is no order: a position goes on with a stop at which it may lose more. Only what concerns that is asked.
+    """
 
     ENTRY = "entry"
     EXIT = "exit"
+    HOLD = "hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,9 @@ class OrderFacts:
     person pressed a button. `strategy`, `source`: their keys as text, "" without one.
     What: `side` of the deal, `lots` positive in the platform's lots. `kind`: as `brokers.adapters.messages.Kind`.
     `price`: its limit, else the level of a stop; `distance` of a trailing stop. `stop_loss`: None without one.
-    `position_ref`: the position that an exit closes ("" where the account nets).
+    `position_ref`: the position that an exit closes ("" where the account nets), or that is held.
+    `open_price`: of a position that is held, None where its opening is not known. `trail`: of one whose stop is
+    only where a trail would begin by `market`, None for others.
     `base`, `quote`: currencies (or codes) of the symbol. `point_value`: quote currency that one lot earns when
     the price moves by 1 (the contract size, or tick value / tick size). `lot_min`, `lot_step`, `lot_max`: the
     broker's terms; lot_max None means that the terms name no largest.
@@ -104,6 +110,8 @@ class OrderFacts:
     distance: Decimal | None = None
     stop_loss: Decimal | None = None
     position_ref: str = ""
+    open_price: Decimal | None = None
+    trail: Decimal | None = None
 
     point_value: Decimal | None = None
     lot_min: Decimal | None = None
@@ -136,7 +144,9 @@ class OrderFacts:
 
     @property
     def opens_at(self) -> Decimal | None:
-        """The worst price at which it may open; None where that cannot be known."""
+        """The worst price at which it may open, or did; None where that cannot be known."""
+        if self.intent == Intent.HOLD:
+            return self.open_price
         return opening_price(
             self.side,
             self.kind,

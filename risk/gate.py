@@ -35,7 +35,7 @@ from risk.facts import (
 from risk.kinds import KINDS, Kind
 from risk.measures import ask_of, covers, larger, money_limit
 from risk.models import Hold, Limit, Reservation, RiskEvent, Usage
-from risk.rules import RULES, Rule, over_allowance, passed, refused, within_allowance
+from risk.rules import OF_HOLDS, RULES, Rule, over_allowance, passed, refused, within_allowance
 from tradershub.core.prepared import first, prepared
 from tradershub.core.rows import insert
 from tradershub.finance.decimals import ONE, ZERO
@@ -72,6 +72,15 @@ def recheck(facts: OrderFacts) -> Verdict:
     one reserved under another epoch of the switch, is refused.
     """
     return _decided(facts, _rechecked)
+
+
+def judge_hold(facts: OrderFacts, *, again: bool = False) -> Verdict:
+    """Whether a position may go on with the stop that the facts state, by which it may lose more than now.
+
+    Call it inside a transaction. Asked are the kill switch and the limits on what is at risk (`rules.OF_HOLDS`),
+    with the position as it would be. Reserves nothing; again: right before it is sent, as `recheck`.
+    """
+    return _decided(facts, partial(_hold_judged, again=again))
 
 
 def rehearse(facts: OrderFacts) -> Verdict:
@@ -210,6 +219,35 @@ def _authorised(facts: OrderFacts) -> Verdict:
     return verdict
 
 
+def _hold_judged(facts: OrderFacts, *, again: bool) -> Verdict:
+    account = _account(facts)
+    question, limits = _asked(facts, account, again=again)
+    with counters.patience():
+        needs, usages, held, missing = _locked(question)
+        question = _with_book(question, account, limits)
+        allowances, faults = _measured(needs, question)
+        room = [_room_for(allowance, usages, held, question) for allowance in allowances]
+    verdict = _verdict(question, [*_judged(question), *missing, *faults, *room])
+    if not verdict.passed:
+        raise _Refused(verdict, question)
+    return verdict
+
+
+def _room_for(
+    allowance: Allowance,
+    usages: dict[tuple[str, str], Usage],
+    others: Sequence[Reservation],
+    question: Question,
+) -> Check:
+    """Whether it fits beside what is used and what orders hold; nothing of it is taken."""
+    usage = usages[(allowance.scope, allowance.key)]
+    if usage.since is None:
+        counters.seed(usage, _held_before(allowance, others, question))
+    fits = allowance.used + usage.reserved + allowance.amount <= allowance.ceiling
+    say = within_allowance if fits else over_allowance
+    return say(allowance, reserved=usage.reserved)
+
+
 def _eased(question: Question) -> Verdict:
     """On a change that could lose no more. The order holds what it held, whatever limits say by now."""
     verdict = _verdict(question, _judged(question))
@@ -310,7 +348,9 @@ def _asked(
         account, strategy=facts.strategy, source=facts.source, share_lock=again
     )
     is_entry = facts.intent == Intent.ENTRY
-    limits = situation.binding(facts) if is_entry else []
+    limits = situation.binding(facts) if facts.intent != Intent.EXIT else []
+    if facts.intent == Intent.HOLD:
+        limits = [limit for limit in limits if limit.kind in OF_HOLDS]
     found = [
         situation.limit_fact(limit, account, at=facts.at, strategy=facts.strategy)
         for limit in limits
@@ -374,6 +414,8 @@ def _judged(question: Question) -> list[Check]:
 def _is_asked(rule: Rule, order: OrderFacts) -> bool:
     if order.intent == Intent.EXIT:
         return rule.exits
+    if order.intent == Intent.HOLD:
+        return rule.holds
     return rule.eases or not order.risks_no_more
 
 

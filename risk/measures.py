@@ -7,7 +7,18 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from risk.facts import Ages, Ask, Holding, LimitFact, Missing, OrderFacts, Question, Rates, known
+from risk.facts import (
+    Ages,
+    Ask,
+    Holding,
+    Intent,
+    LimitFact,
+    Missing,
+    OrderFacts,
+    Question,
+    Rates,
+    known,
+)
 from risk.kinds import Scope, Unit
 from tradershub.finance.decimals import HUNDRED, ZERO
 from tradershub.finance.sides import DIRECTION
@@ -22,8 +33,8 @@ def reference_price(order: OrderFacts) -> Decimal:
 
 
 def entry_price(order: OrderFacts) -> Decimal:
-    """The worst price at which the order may open (`finance.opening`). Raises Missing."""
-    return known(order.opens_at, "quote")
+    """The worst price at which the order may open (`finance.opening`), or the position did. Raises Missing."""
+    return known(order.opens_at, "opening price" if order.intent == Intent.HOLD else "quote")
 
 
 def notional(order: OrderFacts) -> Decimal:
@@ -34,15 +45,53 @@ def notional(order: OrderFacts) -> Decimal:
 
 
 def risk(order: OrderFacts) -> Decimal:
-    """What is lost at the stop, costs included, in the account's currency. Raises Missing without a stop.
+    """What is lost at the stop, costs included, in the account's currency. Raises Missing without a stop."""
+    return _lost_at_stop(order) + known(order.costs, COSTS)
 
-    A stop on the far side of the entry would close at once: it still risks the distance.
+
+def open_risk(order: OrderFacts, ages: Ages) -> Decimal:
+    """What it adds to the risk of all that is open; without a stop at the adverse move of the settings.
+
+    An order with the costs that it will bring, a position without them, as any that is held. Raises Missing.
     """
-    stop = known(order.stop_loss, "stop_loss")
+    if order.stop_loss is None and order.trail is None:
+        lost = notional(order) * ages.no_stop_move / HUNDRED
+    else:
+        lost = _lost_at_stop(order)
+    return lost if order.intent == Intent.HOLD else lost + known(order.costs, COSTS)
+
+
+def _lost_at_stop(order: OrderFacts) -> Decimal:
+    """A stop on the far side of the entry would close at once: it still risks the distance. That of a position that
+    wins has nothing to lose of what was put in.
+    """
+    stop = _stop_of(order)
+    if order.intent == Intent.HOLD:
+        return _lost_from(entry_price(order), stop, order)
+    return _lost_over(abs(entry_price(order) - stop), order)
+
+
+def risk_from_now(order: OrderFacts) -> Decimal:
+    """What the equity of now loses at the stop, costs included: of a position, from where it would close now."""
+    if order.intent != Intent.HOLD:
+        return risk(order)
+    market = known(order.market, "quote")
+    closes = market.bid if order.side == "buy" else market.ask
+    return _lost_from(closes, _stop_of(order), order) + known(order.costs, COSTS)
+
+
+def _stop_of(order: OrderFacts) -> Decimal:
+    """Raises Missing: where a trail makes it, the price from which that begins."""
+    return known(order.stop_loss, "stop_loss" if order.trail is None else "quote")
+
+
+def _lost_from(price: Decimal, stop: Decimal, order: OrderFacts) -> Decimal:
+    return _lost_over(max((price - stop) * DIRECTION[order.side], ZERO), order)
+
+
+def _lost_over(distance: Decimal, order: OrderFacts) -> Decimal:
     rate = known(order.rate, "rate").value
-    distance = abs(entry_price(order) - stop)
-    lost = distance * order.lots * known(order.point_value, "point_value") * rate
-    return lost + known(order.costs, COSTS)
+    return distance * order.lots * known(order.point_value, "point_value") * rate
 
 
 def legs(order: OrderFacts) -> dict[str, Decimal]:
@@ -53,10 +102,6 @@ def legs(order: OrderFacts) -> dict[str, Decimal]:
 
 def ask_of(order: OrderFacts, ages: Ages) -> Ask:
     """What the order adds; what cannot be known of it stays None."""
-    worth = _or_none(lambda: notional(order))
-    at_stop = _or_none(lambda: risk(order))
-    if order.stop_loss is None and worth is not None and order.costs is not None:
-        at_stop = worth * ages.no_stop_move / HUNDRED + order.costs
     return Ask(
         account_id=order.account_id,
         owner_id=order.owner_id,
@@ -67,8 +112,8 @@ def ask_of(order: OrderFacts, ages: Ages) -> Ask:
         lots=order.lots,
         resting=order.resting,
         strategy=order.strategy,
-        notional=worth,
-        risk=at_stop,
+        notional=_or_none(lambda: notional(order)),
+        risk=_or_none(lambda: open_risk(order, ages)),
         margin=order.margin,
         legs=_or_none(lambda: legs(order)),
     )

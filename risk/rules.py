@@ -35,14 +35,17 @@ from tradershub.finance.decimals import HUNDRED, ONE, ZERO
 from tradershub.finance.sides import DIRECTION
 
 CURRENCY = re.compile(r"[A-Z]{3}")
+# Limits on what is lost at a stop: of what was put in, and of the equity of now.
+TO_STOP = frozenset({Kind.RISK_PER_TRADE, Kind.HEAT, Kind.CORRELATED})
+FROM_NOW = frozenset({Kind.LOSS, Kind.DRAWDOWN})
 CORRELATED_FROM = Decimal("0.7")  # |r| above which two instruments move together
 
 
 class Rule(NamedTuple):
     """name: as in a Check. kind: judged once for each limit of that kind, or once where None.
 
-    exits: asked of exits, too. eases: asked of a change that could lose no more, too. again: asked once more
-    right before sending.
+    exits: asked of exits, too. eases: asked of a change that could lose no more, too. holds: asked of a position
+    that goes on with a stop at which it may lose more, too. again: asked once more right before sending.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Rule(NamedTuple):
     kind: Kind | None = None
     exits: bool = False
     eases: bool = False
+    holds: bool = False
     again: bool = True
 
 
@@ -174,9 +178,15 @@ def symbols_allowed(question: Question, limit: LimitFact) -> Check:
 
 # -- Prices ------------------------------------------------------------------------------------
 def quote(question: Question) -> Check:
-    """R4. A two-sided quote of now, uncrossed. An order that opens at its limit may do without any."""
+    """R4. A two-sided quote of now, uncrossed. An order that opens at its limit may do without any.
+
+    So may a position of which nothing is measured from the price of now.
+    """
     order = question.order
-    if order.market is None and order.opens_at is not None:
+    if order.intent == Intent.HOLD:
+        if not _is_measured_from_now(question):
+            return passed("quote", {})
+    elif order.market is None and order.opens_at is not None:
         return passed("quote", {"price": order.price})
     market = known(order.market, "quote")
     age = _seconds(order.at, market.at)
@@ -202,6 +212,8 @@ def collar_limit(question: Question, limit: LimitFact) -> Check:
 def conversion(question: Question) -> Check:
     """R3. The rate to the account's currency is known, above zero, and of now."""
     order = question.order
+    if order.intent == Intent.HOLD and not question.limits:  # nothing is measured in it
+        return passed("conversion", {})
     if order.quote == order.currency and order.rate is not None and order.rate.value == ONE:
         return passed("conversion", {"rate": ONE})
     rate = order.rate
@@ -233,8 +245,9 @@ def max_notional(question: Question, limit: LimitFact) -> Check:
 
 def risk_per_trade(question: Question, limit: LimitFact) -> Check:
     """What the stop would cost. An order without a stop has no risk that could be judged: refused."""
-    if question.order.stop_loss is None:
-        text = f"The order has no stop, so its risk cannot be held to {limit.name}"
+    if question.order.stop_loss is None and question.order.trail is None:
+        what = "position" if question.order.intent == Intent.HOLD else "order"
+        text = f"The {what} has no stop, so its risk cannot be held to {limit.name}"
         return refused("risk_per_trade", "NO_STOP", text, {})
     currency = measures.currency_of(limit, question)
     found = _converted(measures.risk(question.order), currency, question)
@@ -376,7 +389,7 @@ def entries(question: Question, limit: LimitFact) -> Check:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("kill_switch", kill_switch, eases=True),
+    Rule("kill_switch", kill_switch, eases=True, holds=True),
     Rule("account_state", account_state, exits=True, eases=True),
     Rule("size", size, exits=True, eases=True),
     Rule("session", session),
@@ -385,24 +398,27 @@ RULES: tuple[Rule, ...] = (
     Rule("signal_age_limit", signal_age_limit, Kind.SIGNAL_AGE),
     Rule("mapping", mapping),
     Rule("symbols_allowed", symbols_allowed, Kind.SYMBOLS),
-    Rule("quote", quote),
+    Rule("quote", quote, holds=True),
     Rule("collar", collar),
     Rule("collar_limit", collar_limit, Kind.PRICE_COLLAR),
-    Rule("conversion", conversion),
+    Rule("conversion", conversion, holds=True),
     Rule("max_lots", max_lots, Kind.MAX_LOTS),
     Rule("max_notional", max_notional, Kind.MAX_NOTIONAL),
-    Rule("risk_per_trade", risk_per_trade, Kind.RISK_PER_TRADE),
+    Rule("risk_per_trade", risk_per_trade, Kind.RISK_PER_TRADE, holds=True),
     Rule("free_margin", free_margin, again=False),
     Rule("margin_level", margin_level, Kind.MARGIN_LEVEL, again=False),
-    Rule("loss", loss, Kind.LOSS),
-    Rule("strategy_loss", strategy_loss, Kind.STRATEGY_LOSS),
-    Rule("drawdown", drawdown, Kind.DRAWDOWN),
+    Rule("loss", loss, Kind.LOSS, holds=True),
+    Rule("strategy_loss", strategy_loss, Kind.STRATEGY_LOSS, holds=True),
+    Rule("drawdown", drawdown, Kind.DRAWDOWN, holds=True),
     Rule("best_day", best_day, Kind.BEST_DAY),
-    Rule("correlated", correlated, Kind.CORRELATED, again=False),
+    Rule("correlated", correlated, Kind.CORRELATED, holds=True, again=False),
     Rule("duplicates", duplicates, again=False),
     Rule("duplicates_limit", duplicates_limit, Kind.DUPLICATES, again=False),
     Rule("entries", entries, Kind.ENTRIES, again=False),
 )
+
+# What a position that is held is held to: these, and its part of what is shared.
+OF_HOLDS = frozenset({rule.kind for rule in RULES if rule.holds and rule.kind} | {Kind.HEAT})
 
 
 def lost_and_allowed(limit: LimitFact, found: Losses) -> tuple[Decimal, Decimal]:
@@ -470,6 +486,12 @@ def _concerns(window: BlackoutFact, order: OrderFacts) -> bool:
     return True
 
 
+def _is_measured_from_now(question: Question) -> bool:
+    """Whether a limit asks what the position may lose from where it would close now, or where its trail begins."""
+    kinds = FROM_NOW if question.order.trail is None else FROM_NOW | TO_STOP
+    return any(limit.kind in kinds for limit in question.limits)
+
+
 def _age(name: str, question: Question, most: Decimal) -> Check:
     order = question.order
     if order.signal_at is None:
@@ -512,11 +534,24 @@ def _loss(name: str, code: str, question: Question, limit: LimitFact) -> Check:
     if limit.latched_at:
         text = f"{limit.name} was broken at {limit.latched_at:%Y-%m-%d %H:%M} UTC and stays so"
         return refused(name, code, text, figures)
-    at_stop = measures.risk(order) if order.stop_loss is not None else None
+    at_stop = _at_stop(question)
     if at_stop is not None and at_stop > room:
-        text = f"{limit.name}: the stop would lose {_round(at_stop)} {order.currency}, {_round(room)} is left"
+        what = "without a stop it may" if order.stop_loss is None else "the stop would"
+        text = (
+            f"{limit.name}: {what} lose {_round(at_stop)} {order.currency}, {_round(room)} is left"
+        )
         return refused(name, f"{code}_ROOM", text, {**figures, "at_stop": at_stop})
     return passed(name, figures)
+
+
+def _at_stop(question: Question) -> Decimal | None:
+    """What the equity loses at the stop; without one a position loses the adverse move, and an entry is not asked."""
+    order = question.order
+    if order.stop_loss is not None:
+        return measures.risk_from_now(order)
+    if order.intent != Intent.HOLD:
+        return None
+    return known(question.ask.risk, "risk") + known(order.costs, measures.COSTS)
 
 
 def _locked(limit: LimitFact, lost: Decimal, *, allowed: Decimal, result: Decimal) -> Decimal:

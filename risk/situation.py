@@ -177,7 +177,8 @@ def completed(
     if order.rate is None and order.quote:
         filled = replace(filled, rate=rates.figure(order.quote, order.currency))
     wants_equity = any(is_of_equity(limit) for limit in limits) and order.equity is None
-    if wants_equity or order.free_margin is None and not again:
+    wants_margin = order.intent == Intent.ENTRY and order.free_margin is None and not again
+    if wants_equity or wants_margin:
         filled = _with_account(filled, state_of(account, at=order.at, base=account.currency))
     return filled
 
@@ -204,11 +205,18 @@ def _figure(value: Decimal | None, at: dt.datetime) -> Figure | None:
 
 # -- The book ----------------------------------------------------------------------------------
 def holdings_for(order: OrderFacts, limits: Collection[LimitFact]) -> tuple[Holding, ...]:
-    """The open positions that the limits are about: of the account, of its owner, or of all."""
+    """The open positions that the limits are about: of the account, of its owner, or of all.
+
+    Without the one that is judged itself.
+    """
     wanted = {limit.scope for limit in limits if limit.kind in OF_BOOKS}
     if not wanted:
         return ()
     rows = Position.objects.filter(open_volume__gt=0)
+    if order.intent == Intent.HOLD:
+        rows = rows.exclude(
+            account=order.account_id, symbol=order.symbol_id, ref=order.position_ref
+        )
     if Scope.ALL in wanted:
         pass
     elif wanted <= {Scope.ACCOUNT}:
