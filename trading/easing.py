@@ -7,6 +7,10 @@ from decimal import Decimal
 
 from accounts.models import Position
 from brokers.adapters.messages import ENTRY
+from risk.conversion import ages
+from tradershub.finance.decimals import HUNDRED
+from tradershub.finance.sides import DIRECTION
+from trading.bounds import price_to_close
 from trading.models import Order
 
 
@@ -24,12 +28,15 @@ def risks_more(before: Order, after: Order) -> bool:
 def may_lose_more(position: Position, stops: Mapping[str, Decimal | None]) -> bool:
     """Whether its stop or trail goes or goes farther away.
 
-    Before the first look at it, or where its trades differ, nobody knows what it has.
+    Before the first look at it, or where its trades differ, nobody knows what it has. Without a stop an adverse
+    move is counted: one beyond that is farther away.
     """
     if position.mark_at is None or position.stops_differ:
         return "stop_loss" in stops or "trail" in stops
     stop = stops.get("stop_loss", position.stop_loss)
     trail = stops.get("trail", position.trailing_distance)
+    if position.stop_loss is None and stop is not None and _is_beyond_counted(position, stop):
+        return True
     return _is_farther(position.side, position.stop_loss, stop) or _is_wider(
         position.trailing_distance, trail
     )
@@ -39,6 +46,20 @@ def comes_nearer(position: Position, name: str, wanted: Decimal | None) -> bool:
     """Whether the position has such a stop or trail, and this one is no farther away."""
     known = {"stop_loss": position.stop_loss, "trail": position.trailing_distance}.get(name)
     return known is not None and not may_lose_more(position, {name: wanted})
+
+
+def is_looser(side: str, name: str, known: Decimal | None, wanted: Decimal | None) -> bool:
+    """Whether of a position of that side this stop_loss or trail goes, or is farther away than the one known."""
+    return _is_wider(known, wanted) if name == "trail" else _is_farther(side, known, wanted)
+
+
+def _is_beyond_counted(position: Position, stop: Decimal) -> bool:
+    """Whether the stop is farther from the market than the adverse move that is counted without one."""
+    price = price_to_close(position.symbol, position.side) or position.open_price
+    if price is None:
+        return True
+    counted = price * ages().no_stop_move / HUNDRED
+    return (price - stop) * DIRECTION[position.side] > counted
 
 
 def _is_farther(side: str, known: Decimal | None, wanted: Decimal | None) -> bool:

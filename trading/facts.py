@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -110,6 +111,43 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
 def change_facts(wanted: Order, *, at: dt.datetime, again: bool = False) -> OrderFacts:
     """The same of an order as a person wants it to become: he asks now, however old the signal is that made it."""
     return replace(order_facts(wanted, at=at, again=again), signal_at=None)
+
+
+def hold_facts(
+    position: Position,
+    stops: Mapping[str, Decimal | None],
+    *,
+    strategy: str,
+    at: dt.datetime,
+) -> OrderFacts:
+    """An open position as it is to be judged once these of its stops are others."""
+    stop = stops.get("stop_loss", position.stop_loss)
+    trail = stops.get("trail", position.trailing_distance) if stop is None else None
+    as_order = Order(
+        account=position.account,
+        symbol=position.symbol,
+        side=position.side,
+        lots=position.open_volume,
+        position_ref=position.ref,
+        strategy=strategy,
+    )
+    facts = order_facts(as_order, at=at)
+    return replace(
+        facts,
+        intent=Intent.HOLD,
+        position_ref=position.ref,
+        open_price=position.open_price,
+        stop_loss=_begin_of(trail, facts.market, position) if stop is None else stop,
+        trail=trail,
+    )
+
+
+def _begin_of(trail: Decimal | None, market: Price | None, position: Position) -> Decimal | None:
+    """The stop that a trail of that distance makes at first; None where that cannot be known."""
+    if trail is None or market is None:
+        return None
+    closes = market.bid if position.side == Order.Side.BUY else market.ask
+    return closes - DIRECTION[position.side] * trail
 
 
 def _strategy_result(order: Order, account: Account, at: dt.datetime) -> Decimal | None:

@@ -45,6 +45,26 @@ def held_by(strategy: str, account: Account, symbols: Collection[int]) -> list[H
     return [holding for holding in found if holding.lots > ZERO]
 
 
+def strategies_of(position: Position) -> list[str]:
+    """The keys of the strategies whose orders opened the position or added to it."""
+    deals = Deal.objects.filter(
+        account=position.account_id,
+        symbol=position.symbol_id,
+        kind=Deal.Kind.TRADE,
+        side=position.side,
+        at__gte=position.opened_at,
+    )
+    if position.account.mode == Account.Mode.HEDGING:
+        deals = deals.filter(position_ref=position.ref)
+    numbers = deals.exclude(broker_order_id="").values("broker_order_id")
+    ours = Q(client_order_id__in=deals.values("client_order_id"))
+    orders = Order.objects.filter(
+        ours | Q(broker_order_id__in=numbers), account=position.account_id
+    )
+    keys = orders.exclude(strategy="").order_by("strategy").values_list("strategy", flat=True)
+    return list(keys.distinct())
+
+
 def _made_by(
     strategy: str, account: Account, positions: list[Position]
 ) -> set[tuple[int | None, str]]:

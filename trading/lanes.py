@@ -33,6 +33,7 @@ from tradershub.core.prepared import Change, first, prepared
 from trading import journal, tickets
 from trading.easing import may_lose_more, risks_more
 from trading.facts import change_facts, order_facts
+from trading.loosening import refusal_of
 from trading.models import Lane, Order, OrderAttempt, OrderCheck
 from trading.states import OPEN, OVER, State
 
@@ -473,12 +474,22 @@ def _why_not_more(request: OrderAttempt, now: dt.datetime) -> Any:
     if now > request.made_at + dt.timedelta(seconds=settings.STALE_SECONDS):
         return f"It waited longer than {settings.STALE_SECONDS:g} s and is not sent so late"
     if request.order is None:
-        return ""
+        return _why_not_looser(request, now)
     verdict = gate.recheck(change_facts(_wanted(request.order, request), at=now, again=True))
     if verdict.refusal and verdict.refusal.code == BUSY:
         return HELD_UP
     journal.keep_verdict(request.order, verdict, stage=OrderCheck.Stage.CLAIM, at=now)
     return verdict.refusal.text if verdict.refusal else ""
+
+
+def _why_not_looser(request: OrderAttempt, now: dt.datetime) -> Any:
+    position = _position(request)
+    if position is None:  # the platform says so
+        return ""
+    refusal = refusal_of(position, tickets.levels_asked(request.asked), at=now, again=True)
+    if refusal is None:
+        return ""
+    return HELD_UP if refusal.code == BUSY else refusal.text
 
 
 def _may_lose_more(request: OrderAttempt) -> bool:
@@ -487,9 +498,14 @@ def _may_lose_more(request: OrderAttempt) -> bool:
         return False
     if request.order:
         return risks_more(request.order, _wanted(request.order, request))
-    held = Position.objects.filter(account=request.account, ref=request.position_ref)
-    position = held.filter(open_volume__gt=0).first()
+    position = _position(request)
     return position is None or may_lose_more(position, tickets.levels_asked(request.asked))
+
+
+def _position(request: OrderAttempt) -> Position | None:
+    held = Position.objects.filter(account=request.account, ref=request.position_ref)
+    beside = ("account__broker", "account__connection", "symbol__last_quote")
+    return held.filter(open_volume__gt=0).select_related(*beside).first()
 
 
 def _wanted(order: Order, request: OrderAttempt) -> Order:

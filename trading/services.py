@@ -41,6 +41,7 @@ from trading.bounds import price_to_close, why_too_far, why_too_wide
 from trading.easing import comes_nearer, may_lose_more, risks_more
 from trading.facts import bound_of, change_facts, order_facts, quote_of_now
 from trading.ids import Origin, client_order_id
+from trading.loosening import refusal_of
 from trading.models import Flattening, Lane, Order, OrderAttempt, OrderCheck
 from trading.own_orders import is_unknown_there
 from trading.queries import closing_orders
@@ -549,14 +550,25 @@ def closing_lots(account: Account, *, symbol: BrokerSymbol, side: str, ref: str)
     return (closing["lots"] or ZERO) - (closing["filled"] or ZERO)
 
 
-@transaction.atomic
 def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> OrderAttempt:
     """Set stop_loss, take_profit or trail of an open position, None to remove it; those not named stay.
 
     What stays is read from the platform when the request goes out: a stop may follow the market meanwhile.
-    Raises Conflict; BadInput, also for a level that the market has passed; StepUpNeeded where a stop for real
-    money goes or goes farther away, or may.
+    Raises Conflict, also where it may lose more by them and a rule refuses that: what it said, and a limit found
+    broken, are kept; BadInput, also for a level that the market has passed or that is too far from it;
+    StepUpNeeded where a stop for real money goes or goes farther away, or may.
     """
+    with transaction.atomic():
+        made = _protected(position, actor=actor, stops=stops)
+    if isinstance(made, Check):
+        raise Conflict(made.text, code=made.code.lower(), keeps=True)
+    return made
+
+
+def _protected(
+    position: Position, *, actor: Any, stops: dict[str, Decimal | None]
+) -> OrderAttempt | Check:
+    """The request, or what refused it."""
     position, stops = _locked_position(position), _exact(stops)
     if not position.open_volume:
         raise Conflict(f"Position {position.ref} is closed already")
@@ -565,8 +577,11 @@ def protect(position: Position, *, actor: Any, **stops: Decimal | None) -> Order
     standing = kill_switch.standing(account)
     if standing.engaged or not account.may_close or account.connection is None:
         raise Conflict(f"Trading on {account} is stopped or switched off")
-    if account.is_for_real_money and may_lose_more(position, stops):
-        demand(actor, Step.ORDER, account)
+    if may_lose_more(position, stops):
+        if account.is_for_real_money:
+            demand(actor, Step.ORDER, account)
+        if refusal := refusal_of(position, stops, at=timezone.now()):
+            return refusal
     asked = {name: None if v is None else f"{v.normalize():f}" for name, v in stops.items()}
     made = OrderAttempt.objects.create(
         account=account,

@@ -14,14 +14,15 @@ from brokers.adapters.messages import DealKind, DealReport, Entry, OrderReport, 
 from brokers.adapters.messages import Kind as OrderKind
 from brokers.adapters.paper import PaperAdapter
 from brokers.connecting import note_error, platform_row, switch_platform
+from brokers.models import Quote, SymbolTerms
 from risk import kill_switch
 from risk.kinds import Kind, Scope, Unit
-from risk.models import Blackout, Hold, Limit, Reservation
+from risk.models import Blackout, Hold, Limit, Reservation, RiskEvent
 from tests.accounts.books import assert_derived
 from tests.trading.paper import Paper
 from tradershub.core.errors import Conflict
 from trading import execution, journal, mirroring, reports, services, sweeper, sync
-from trading.models import Mirror, Order
+from trading.models import Mirror, Order, OrderAttempt
 from trading.states import State
 
 pytestmark = pytest.mark.django_db
@@ -118,6 +119,206 @@ def protected(paper, **asked):
     return Position.objects.get(account=paper.account)
 
 
+def limit_of(paper, kind, value, **fields):
+    given = {"unit": "money", "scope": "account", "owner": paper.owner, "account": paper.account}
+    return Limit.objects.create(kind=kind, value=value, **given | fields)
+
+
+def set_stops(paper, position, **stops):
+    made = services.protect(position, actor=paper.owner, **stops)
+    execution.pump(paper.account)
+    paper.turn()
+    made.refresh_from_db()
+    return made
+
+
+OF_A_DAY = {"window": "day", "basis": "balance"}
+AT_RISK = [
+    ("risk_per_trade", {}, "RISK_PER_TRADE", "NO_STOP"),
+    ("heat", {}, "HEAT", "HEAT"),
+    ("correlated", {}, "CORRELATED", "CORRELATED"),
+    ("loss", OF_A_DAY, "LOSS_ROOM", "LOSS_ROOM"),
+    ("drawdown", {"trail": "intraday"}, "DRAWDOWN_ROOM", "DRAWDOWN_ROOM"),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields", "code", "without"), AT_RISK)
+def test_a_stop_goes_no_farther_than_the_limits_on_what_is_at_risk(
+    paper, kind, fields, code, without
+):
+    position = protected(paper)
+    limit_of(paper, kind, 60, **fields)
+    with pytest.raises(Conflict) as refusal:
+        services.protect(position, actor=paper.owner, stop_loss=D("1.05"))
+    assert (refusal.value.code, refusal.value.keeps) == (code.lower(), True)
+    told = RiskEvent.objects.get()
+    assert (told.code, told.account, told.text) == (code, paper.account, refusal.value.message)
+    assert not OrderAttempt.objects.filter(action="protect").exists()
+    with pytest.raises(Conflict) as refusal:
+        services.protect(position, actor=paper.owner, stop_loss=None)
+    assert refusal.value.code == without.lower()
+    assert set_stops(paper, position, stop_loss=D("1.0945")).outcome == "done"
+
+
+@pytest.mark.parametrize(("kind", "fields", "code", "without"), AT_RISK)
+def test_a_stop_that_comes_nearer_passes_a_broken_limit(paper, kind, fields, code, without):
+    position = protected(paper)
+    limit_of(paper, kind, 1, **fields)
+    assert set_stops(paper, position, stop_loss=D("1.096")).outcome == "done"
+    assert set_stops(paper, position, trail=D("0.003")).outcome == "done"
+
+
+def test_the_risk_of_a_position_that_wins_is_none_and_its_gain_may_be_lost(paper):
+    position = protected(paper)
+    paper.turn("1.12")
+    assert set_stops(paper, position, stop_loss=D("1.115")).outcome == "done"
+    position.refresh_from_db()
+    limit_of(paper, "heat", 10)
+    loss = limit_of(paper, "drawdown", 60, trail="intraday")
+    with pytest.raises(Conflict, match="the stop would lose 150 USD, 60 is left"):
+        services.protect(position, actor=paper.owner, stop_loss=D("1.105"))
+    loss.delete()
+    assert set_stops(paper, position, stop_loss=D("1.105")).outcome == "done"
+
+
+def grow_old(**prices):
+    Quote.objects.update(at=timezone.now() - dt.timedelta(hours=10), **prices)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"), [("loss", OF_A_DAY), ("drawdown", {"trail": "intraday"})]
+)
+def test_room_under_a_limit_of_loss_is_measured_from_a_price_of_now(paper, kind, fields):
+    position = protected(paper)
+    limit_of(paper, kind, 60, **fields)
+    grow_old(bid=D("1.0952"), ask=D("1.0954"))  # from there the stop is near
+    with pytest.raises(Conflict, match="The quote of EURUSD is .* s old") as refusal:
+        services.protect(position, actor=paper.owner, stop_loss=D("1.09"))
+    assert refusal.value.code == "stale_quote"
+    Quote.objects.all().delete()
+    with pytest.raises(Conflict, match="Not known: quote"):
+        services.protect(position, actor=paper.owner, stop_loss=D("1.09"))
+
+
+@pytest.mark.parametrize(("kind", "fields", "code", "without"), AT_RISK)
+def test_a_trail_alone_begins_at_a_price_of_now(paper, kind, fields, code, without):
+    position = protected(paper)
+    limit_of(paper, kind, 60, **fields)
+    grow_old()
+    to_trail = {"stop_loss": None, "trail": D("0.003")}
+    with pytest.raises(Conflict, match="The quote of EURUSD is .* s old"):
+        services.protect(position, actor=paper.owner, **to_trail)
+    Quote.objects.all().delete()
+    with pytest.raises(Conflict, match="Not known: quote"):
+        services.protect(position, actor=paper.owner, **to_trail)
+    paper.turn()
+    assert set_stops(paper, position, **to_trail).outcome == "done"
+
+
+@pytest.mark.parametrize("kind", ["risk_per_trade", "heat", "correlated"])
+def test_the_way_from_the_opening_to_a_stop_needs_no_price_of_now(paper, kind):
+    position = protected(paper)
+    limit_of(paper, kind, 60)
+    grow_old()
+    assert services.protect(position, actor=paper.owner, stop_loss=D("1.0945")).outcome == "waiting"
+
+
+@pytest.mark.parametrize("kind", ["heat", "correlated"])
+def test_a_position_is_judged_with_what_it_counts_once_it_is_held_so(paper, kind):
+    position = protected(paper)
+    SymbolTerms.objects.filter(symbol=position.symbol).update(
+        commission_scheme="per_lot_side", commission_rate=D(35)
+    )
+    limit_of(paper, kind, 60)
+    assert set_stops(paper, position, stop_loss=D("1.0942")).outcome == "done"
+    with pytest.raises(Conflict, match="61.00 USD"):
+        services.protect(position, actor=paper.owner, stop_loss=D("1.0941"))
+    paper.turn("1.12")
+    assert set_stops(paper, position, stop_loss=D("1.115")).outcome == "done"
+    Limit.objects.update(value=1)
+    assert set_stops(paper, position, stop_loss=D("1.11")).outcome == "done"
+
+
+def test_the_risk_of_one_trade_counts_its_costs(paper):
+    position = protected(paper)
+    SymbolTerms.objects.filter(symbol=position.symbol).update(
+        commission_scheme="per_lot_side", commission_rate=D(35)
+    )
+    limit_of(paper, "risk_per_trade", 60)
+    with pytest.raises(Conflict, match="67.00 USD, allowed 60.00"):
+        services.protect(position, actor=paper.owner, stop_loss=D("1.0942"))
+
+
+def test_what_orders_hold_of_the_risk_is_not_there_for_a_stop(paper):
+    position = protected(paper)
+    limit_of(paper, "heat", 100)
+    assert paper.place(kind="limit", price=D("1.09"), stop_loss=D("1.086")).state == "working"
+    with pytest.raises(Conflict, match="62.00 USD asked, 60.00 left of 100.00"):
+        services.protect(position, actor=paper.owner, stop_loss=D("1.094"))
+    assert set_stops(paper, position, stop_loss=D("1.0943")).outcome == "done"
+
+
+def test_a_stop_is_held_to_the_limits_of_the_strategy_that_opened_it(paper):
+    position = protected(paper, strategy="mr")
+    limit_of(paper, "risk_per_trade", 60, scope="strategy", strategy="mr", account=None)
+    limit_of(paper, "risk_per_trade", 1, scope="strategy", strategy="other", account=None)
+    with pytest.raises(Conflict, match="Risk of one trade"):
+        services.protect(position, actor=paper.owner, stop_loss=D("1.094"))
+    kill_switch.engage(
+        kill_switch.of_strategy(paper.owner, "mr"), actor=paper.owner, reason="enough"
+    )
+    with pytest.raises(Conflict, match="enough"):
+        services.protect(position, actor=paper.owner, stop_loss=D("1.095"))
+    assert set_stops(paper, position, stop_loss=D("1.096")).outcome == "done"
+
+
+def test_a_stop_that_waits_is_judged_again_when_its_turn_comes(paper):
+    position = protected(paper)
+    asked = services.protect(position, actor=paper.owner, stop_loss=D("1.094"))
+    limit_of(paper, "risk_per_trade", 60)
+    execution.pump(paper.account)
+    asked.refresh_from_db()
+    assert asked.outcome == "withdrawn"
+    assert "62.00 USD, allowed 60.00" in asked.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"), [("heat", {}), ("loss", OF_A_DAY), ("drawdown", {"trail": "intraday"})]
+)
+def test_a_first_stop_is_asked_beyond_the_move_that_counts_without_one(paper, kind, fields):
+    position = open_position(paper)
+    limit_of(paper, kind, 250, **fields)
+    with pytest.raises(Conflict, match="250|248 is left"):
+        services.protect(position, actor=paper.owner, stop_loss=D("0.9"))
+    assert set_stops(paper, position, stop_loss=D("1.05")).outcome == "done"
+
+
+def test_an_entry_without_a_stop_is_not_asked_what_it_may_lose(paper):
+    limit_of(paper, "loss", 60, **OF_A_DAY)
+    assert paper.place().state == "filled"
+
+
+@pytest.mark.parametrize("outcome", ["waiting", "unknown"])
+def test_a_trail_is_judged_as_if_the_stop_on_its_way_was_gone(paper, outcome):
+    position = protected(paper, trail=D("0.01"))
+    services.protect(position, actor=paper.owner, stop_loss=None)
+    OrderAttempt.objects.filter(action="protect").update(outcome=outcome)
+    limit_of(paper, "risk_per_trade", 110)
+    with pytest.raises(Conflict, match="has no stop"):
+        services.protect(position, actor=paper.owner, trail=None)
+
+
+def test_stops_that_were_set_are_judged_before_the_next_look(paper):
+    position = protected(paper)
+    limit_of(paper, "heat", 110)
+    services.protect(position, actor=paper.owner, stop_loss=D("1.0895"))
+    execution.pump(paper.account)
+    position.refresh_from_db()
+    assert position.stop_loss == D("1.0895")
+    entry = paper.place("0.11", stop_loss=D("1.0952"))
+    assert (entry.state, entry.code) == ("blocked", "HEAT")
+
+
 def test_a_look_older_than_the_answer_does_not_put_the_stop_back(paper, monkeypatch):
     position = protected(paper)
     read = PaperAdapter.positions
@@ -135,6 +336,12 @@ def test_a_look_older_than_the_answer_does_not_put_the_stop_back(paper, monkeypa
     asked[0].refresh_from_db()
     position.refresh_from_db()
     assert (asked[0].outcome, position.stop_loss) == ("done", D("1.097"))
+
+
+def test_without_a_limit_any_stop_that_can_be_meant_is_set(paper):
+    position = protected(paper)
+    for stop in (D("1.05"), None):
+        assert set_stops(paper, position, stop_loss=stop).outcome == "done"
 
 
 def test_a_resting_order_is_cancelled(paper):
