@@ -181,18 +181,22 @@ def set_route(
 
 # -- Signals -----------------------------------------------------------------------------------
 def approve(signal: Signal, *, actor: Any) -> Signal:
-    """Let a waiting signal through; gates and prices are asked anew. Raises Conflict for any other.
+    """Let a waiting signal through; gates and prices are asked anew.
 
-    It is an order by hand: an entry for real money raises StepUpNeeded.
+    Raises Conflict for any other, also where somebody decided it meanwhile, and where it waits on because what
+    it depends on never stood still. It is an order by hand: an entry for real money raises StepUpNeeded.
     """
     if signal.state != Signal.State.WAITING:
-        raise Conflict(
-            f"{signal}: nothing waits for approval. Its state: {signal.get_state_display()}"
-        )
+        raise _nothing_waits(signal)
     if _enters_for_real_money(signal):
         demand(actor, Step.SIGNAL, signal.source)
     pipeline.run(signal, approved_by=str(actor))
-    return signal
+    if signal.state != Signal.State.WAITING:
+        return signal
+    signal.refresh_from_db()
+    if signal.state != Signal.State.WAITING:
+        raise _nothing_waits(signal)
+    raise Conflict(f"{signal} was not let through: orders moved at every look. Approve it again")
 
 
 @transaction.atomic
@@ -204,11 +208,15 @@ def decline(signal: Signal, *, actor: Any) -> Signal:
     by = {"decided_at": now, "decided_by": str(actor)[:150]}
     if not mine.update(state=Signal.State.DECLINED, code="", reason="", **by):
         signal.refresh_from_db()
-        raise Conflict(f"{signal}: nothing waits for approval. Its state: {signal.state_in_words}")
+        raise _nothing_waits(signal)
     telling.approval_over(signal)
     record("signal.declined", actor=actor, target=signal, owner=signal.source.owner)
     signal.refresh_from_db()
     return signal
+
+
+def _nothing_waits(signal: Signal) -> Conflict:
+    return Conflict(f"{signal}: nothing waits for approval. Its state: {signal.state_in_words}")
 
 
 @transaction.atomic

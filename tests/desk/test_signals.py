@@ -13,7 +13,7 @@ from brokers.models import Instrument, SymbolTerms
 from tests.factories import make_account, make_broker, make_owner, make_strategy, make_symbol
 from tradershub.reports.needs import what_needs
 from tradershub.roles import set_up_groups
-from trading import signals
+from trading import pipeline, signals
 from trading.ids import Origin
 from trading.models import Gate, Signal, SignalSource
 from trading.services import new_order
@@ -125,6 +125,19 @@ def test_an_approval_that_a_gate_refuses_says_why(ada):
     assert "Refused: Nobody said which instrument" in ada.page(
         f"/signals/{signal.pk}/approve", "post"
     )
+
+
+def test_an_approval_that_came_second_says_what_became_of_it(ada, monkeypatch):
+    signal, run = ada.signal(ada.source()[0]), pipeline.run
+
+    def run_after_another(late, **fields):
+        signals.decline(Signal.objects.get(pk=late.pk), actor=ada.user)
+        return run(late, **fields)
+
+    monkeypatch.setattr(pipeline, "run", run_after_another)
+    page = ada.page(f"/signals/{signal.pk}/approve", "post")
+    assert "nothing waits for approval. Its state: Declined by a person" in page
+    assert "It was let through" not in page
 
 
 def test_a_new_secret_is_shown_once(ada):

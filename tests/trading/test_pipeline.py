@@ -188,6 +188,37 @@ def test_approval_waits_for_a_person(charts, desk):
             signals.approve(Signal.objects.get(pk=over.pk), actor=desk.owner)
 
 
+def test_an_approval_after_another_ones_word_says_what_became_of_it(charts, desk):
+    charts.source.mode = "approval"
+    charts.source.save()
+    let_through, declined = charts.send(), charts.send()
+    seen = [Signal.objects.get(pk=signal.pk) for signal in (let_through, declined)]
+    signals.approve(let_through, actor=desk.owner)
+    signals.decline(declined, actor=desk.owner)
+
+    for signal, became in zip(seen, ("Became orders", "Declined by a person"), strict=True):
+        with pytest.raises(Conflict, match=f"nothing waits for approval. Its state: {became}"):
+            signals.approve(signal, actor=desk.owner)
+    assert [signal.state for signal in seen] == ["ordered", "declined"]
+    assert Order.objects.count() == 1
+
+
+def test_an_approval_that_found_no_moment_to_decide_in_says_that_it_waits_on(
+    charts, desk, monkeypatch
+):
+    charts.source.mode = "approval"
+    charts.source.save()
+    signal = charts.send()
+
+    def moved(*args, **kwargs):
+        raise pipeline._Moved
+
+    monkeypatch.setattr(pipeline, "_carry_out", moved)
+    with pytest.raises(Conflict, match="was not let through.* Approve it again"):
+        signals.approve(signal, actor=desk.owner)
+    assert (signal.state, signal.approved_at) == ("waiting", None)
+
+
 def test_sent_again_by_hand_it_is_a_new_signal_with_orders_of_its_own(charts, desk):
     first = charts.send()
     again = signals.send_again(first, actor=desk.owner)
