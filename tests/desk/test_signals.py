@@ -78,8 +78,17 @@ def test_what_waits_for_approval_needs_the_person_and_says_how_long(ada):
     assert [need.link for need in needs] == [f"/signals/{s.pk}/" for s in (entry, leave)]
     assert "waits for approval: Paper: buy 1 EURUSD. 3 min left." in needs[0].text
     assert "waits as long as you like" in needs[1].text
-    assert "It can be approved for another 3 minutes" in ada.page(needs[0].link)
+    assert ": 3 min left." in ada.page(needs[0].link)
     assert "It closes, and can be approved at any time" in ada.page(needs[1].link)
+
+
+def test_the_last_minute_of_an_approval_is_told_in_words(ada):
+    source, _ = ada.source()
+    came = timezone.now() - dt.timedelta(seconds=source.approve_within - 30)
+    ada.signal(source, received_at=came)
+    need = what_needs(ada.user, [])[0]
+    assert "Less than a minute left." in need.text
+    assert ": less than a minute left." in ada.page(need.link)
 
 
 def test_the_story_tells_body_gates_and_reason_and_runs_nothing_of_it(ada):

@@ -150,6 +150,13 @@ def duration(start: dt.datetime, end: dt.datetime) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
+def time_left(until: dt.datetime, *, now: dt.datetime) -> str:
+    """How long until then, as `duration`; "less than a minute" at the end, and after it."""
+    if until - now < dt.timedelta(minutes=1):
+        return "less than a minute"
+    return duration(now, until)
+
+
 def gain_class(written: str) -> str:
     """The page's class for a signed figure as it is written: what rounds to zero has none."""
     if written.startswith("+"):

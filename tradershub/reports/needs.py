@@ -20,6 +20,7 @@ from risk.kinds import KINDS, Kind
 from risk.models import KillSwitch
 from risk.queries import Use, uses
 from tradershub import health
+from tradershub.core.formats import time_left
 from tradershub.reports.parts import breaks_address, open_breaks, unmapped_symbols
 from tradershub.reports.tables import Row
 from trading import queries, stops
@@ -78,14 +79,11 @@ def _signals(user: Any) -> list[Need]:
 
 def _approval(signal: Signal) -> Need:
     until = signal.approve_until
-    left = f"{_left(until)} left" if until else "It closes, and waits as long as you like"
+    left = "It closes, and waits as long as you like"
+    if until:
+        left = f"{time_left(until, now=timezone.now())} left".capitalize()
     text = f"{signal} waits for approval: {'; '.join(signal.planned)}. {left}."
     return Need(text, reverse("desk:signal", args=[signal.pk]), "Approve or decline")
-
-
-def _left(until: dt.datetime) -> str:
-    minutes = int((until - timezone.now()).total_seconds() // 60)
-    return "Less than a minute" if minutes < 1 else f"{minutes} min"
 
 
 def _stops(user: Any) -> list[Need]:

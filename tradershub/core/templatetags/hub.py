@@ -49,6 +49,11 @@ def age(value: dt.datetime | None) -> str:
 
 
 @register.filter
+def time_left(until: dt.datetime) -> str:
+    return formats.time_left(until, now=timezone.now())
+
+
+@register.filter
 def item(mapping: dict[str, Any], key: str) -> Any:
     """mapping[key], for keys that are variables."""
     return mapping.get(key)
