@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles import finders
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PHONE, at_rest
@@ -31,6 +33,23 @@ def test_no_page_scrolls_sideways_or_breaks_the_policy(open_page, books, size):
         at_rest(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0], path
         expect(page.get_by_text("Recording only")).to_be_visible()
+
+
+def test_the_bar_of_the_sandbox_hides_no_foot_of_a_list(open_page, books):
+    page = open_page("/accounts/deal/")
+    page.evaluate(
+        """(words) => {
+          const sheet = new CSSStyleSheet();
+          sheet.replaceSync(words);
+          document.adoptedStyleSheets = [sheet];
+        }""",
+        Path(finders.find("css/sandbox.css")).read_text(),
+    )
+    foot = page.locator(":text('deals')").last.bounding_box()
+    bar = page.evaluate(
+        "innerHeight - parseFloat(getComputedStyle(document.body, '::after').height)"
+    )
+    assert foot["y"] + foot["height"] <= bar
 
 
 def test_charts_are_drawn_from_the_pages_own_data(open_page, books):

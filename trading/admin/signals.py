@@ -118,12 +118,12 @@ class SignalAdmin(FactsAdmin):
     list_display = [
         "story",
         "received_at",
-        "source",
-        "strategy",
-        "instrument",
-        "way",
         "result",
         "why",
+        "instrument",
+        "source",
+        "strategy",
+        "way",
     ]
     list_display_links = None
     list_filter = ["state", "mode", "source"]

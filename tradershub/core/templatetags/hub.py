@@ -39,6 +39,14 @@ def moment(value: dt.datetime | None) -> str:
 
 
 @register.filter
+def clock(value: dt.datetime | None) -> str:
+    """A time of the day to the millisecond in the display zone, as 14:05:09.250."""
+    if value is None:
+        return formats.UNKNOWN
+    return timezone.localtime(value).time().isoformat(timespec="milliseconds")
+
+
+@register.filter
 def day(value: dt.date | None) -> str:
     return formats.UNKNOWN if value is None else f"{value:%Y-%m-%d}"
 
