@@ -68,9 +68,10 @@ def serve_cluster(name: str) -> None:
     django.setup()
     from django_q import cluster as library  # needs the apps loaded and the name set
 
-    from tradershub.core.sturdy_queue import SturdyQueue
+    from tradershub.core.sturdy_queue import SturdyQueue, sturdy_value
 
-    library.Queue = SturdyQueue
+    if sys.platform != "win32":
+        library.Queue, library.Value = SturdyQueue, sturdy_value
     gc.freeze()  # what is loaded stays: to look through it took 90 ms of a worker's time, again and again
     cluster = library.Cluster()
     cluster.start()
