@@ -238,7 +238,9 @@ class Books:
 
     def __init__(self, monkeypatch: Any) -> None:
         add_example(monkeypatch)
-        monkeypatch.setattr("trading.services.wake", lambda account: None)  # nothing is sent
+        monkeypatch.setattr(
+            "trading.services.enqueue", lambda *_, **named: None
+        )  # nothing goes out
         monkeypatch.setattr("trading.services._ask_risk_anew", lambda *asked, **how: None)
         self.owner = make_owner(username="ada", is_staff=True, is_superuser=True)
         self.phone = Phone(self.owner)

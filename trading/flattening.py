@@ -34,7 +34,7 @@ from tradershub.core.clock import due as moment_due
 from tradershub.core.clock import is_due, too_far
 from tradershub.core.errors import BadInput, Conflict, HubError
 from tradershub.finance.sides import OPPOSITE
-from trading import execution, reports, services, telling
+from trading import execution, exits, reports, services, telling
 from trading.following import AWAY
 from trading.ids import FLATTEN, Origin
 from trading.mirroring import book_news
@@ -294,7 +294,7 @@ def _close(row: Flattening, report: PositionReport) -> str:
     """
     account = row.account
     symbol = symbol_for(account.broker, report.symbol)
-    under_way = services.closing_lots(account, symbol=symbol, side=report.side, ref=report.ref)
+    under_way = exits.closing_lots(account, symbol=symbol, side=report.side, ref=report.ref)
     if under_way >= report.lots or _was_refused_just_now(row, report):
         return ""
     mine = _closings(row, report)

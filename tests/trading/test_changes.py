@@ -20,7 +20,7 @@ from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.once import once
 from tradershub.core.step_up import StepUpNeeded
 from tradershub.reports.needs import what_needs
-from trading import lanes, reports, services, sync
+from trading import exits, in_doubt, lanes, reports, services, sync
 from trading.models import Lane, Order, OrderAttempt
 from trading.tickets import ticket_of
 
@@ -293,7 +293,7 @@ def test_a_change_waits_while_its_rules_cannot_be_asked(desk, working, risk):
 @pytest.mark.parametrize(("stop", "outcome"), [("1.08", "withdrawn"), ("1.095", "done")])
 def test_a_halted_lane_lets_a_stop_come_nearer_and_not_go_away(desk, position, risk, stop, outcome):
     Position.objects.update(stop_loss=D("1.09"), mark_at=timezone.now())
-    asked = services.protect(position, actor=desk.owner, stop_loss=D(stop))
+    asked = exits.protect(position, actor=desk.owner, stop_loss=D(stop))
     halt(desk, risk)
     desk.pump()
     asked.refresh_from_db()
@@ -302,9 +302,9 @@ def test_a_halted_lane_lets_a_stop_come_nearer_and_not_go_away(desk, position, r
 
 def test_a_restored_change_is_not_sent_over_later_ones(desk, working, position):
     change = services.amend(working, actor=desk.owner, price=D("1.06"))
-    stops = services.protect(position, actor=desk.owner, stop_loss=D("1.09"))
-    services.hold_after_restore()
-    services.resume_lane(desk.account, actor=desk.owner, reason="compared")
+    stops = exits.protect(position, actor=desk.owner, stop_loss=D("1.09"))
+    in_doubt.hold_after_restore()
+    in_doubt.resume_lane(desk.account, actor=desk.owner, reason="compared")
     desk.pump()
     for asked in (change, stops):
         asked.refresh_from_db()
@@ -313,20 +313,20 @@ def test_a_restored_change_is_not_sent_over_later_ones(desk, working, position):
 
 
 def test_a_restored_closing_does_not_close_again_what_was_closed_since(desk, position, risk):
-    closing = services.close_position(position, actor=desk.owner, lots=D(1))
-    services.hold_after_restore()
+    closing = exits.close_position(position, actor=desk.owner, lots=D(1))
+    in_doubt.hold_after_restore()
     desk.pump()
     assert (desk.state(closing), closing.code) == ("not_sent", "RESTORED")
     assert closing.reason == "Asked before the backup: ask anew"
     assert (desk.ledger.of("close"), closing.client_order_id in risk.held) == ([], False)
-    services.close_position(position, actor=desk.owner, lots=D(1))
+    exits.close_position(position, actor=desk.owner, lots=D(1))
     desk.pump()
     assert Position.objects.get().open_volume == D(1)
 
 
 def test_a_restored_cancel_goes_out(desk, working):
     services.cancel(working, actor=desk.owner)
-    services.hold_after_restore()
+    in_doubt.hold_after_restore()
     desk.pump()
     assert desk.state(working) == "cancelled"
 
@@ -368,7 +368,7 @@ def test_an_order_whose_answer_never_came_is_found_gone_all_the_same(desk, word)
     if word == "said by hand":
         desk.adapter.place(ticket_of(order))
         Order.objects.update(state="quarantined")
-        services.settle_by_hand(
+        in_doubt.settle_by_hand(
             order, actor=desk.owner, evidence="It stands there", broker_order_id="1"
         )
     if word == "come late":
@@ -425,56 +425,56 @@ def test_more_than_was_ordered_halts_the_lane(desk, working):
 
 
 def test_a_position_is_closed_and_never_turned_over(desk, position):
-    first = services.close_position(position, actor=desk.owner, lots=D("1.5"))
+    first = exits.close_position(position, actor=desk.owner, lots=D("1.5"))
     with pytest.raises(BadInput, match="at most 0.5"):
-        services.close_position(position, actor=desk.owner, lots=D(1))
-    second = services.close_position(position, actor=desk.owner)
+        exits.close_position(position, actor=desk.owner, lots=D(1))
+    second = exits.close_position(position, actor=desk.owner)
     with pytest.raises(Conflict, match="being closed already"):
-        services.close_position(position, actor=desk.owner)
+        exits.close_position(position, actor=desk.owner)
     desk.pump()
     assert [desk.state(first), desk.state(second), second.lots] == ["filled", "filled", D("0.5")]
     position.refresh_from_db()
     assert position.open_volume == 0
     with pytest.raises(Conflict, match="closed already"):
-        services.close_position(position, actor=desk.owner)
+        exits.close_position(position, actor=desk.owner)
 
 
 def test_a_part_between_two_steps_is_not_sent_but_all_of_it_is(desk, position):
     SymbolTerms.objects.filter(symbol=desk.symbol).update(lot_step=1, lot_min=1)
     with pytest.raises(BadInput, match="lots in steps of 1, .* found 0.5") as refusal:
-        services.close_position(position, actor=desk.owner, lots=D("0.5"))
+        exits.close_position(position, actor=desk.owner, lots=D("0.5"))
     assert refusal.value.param == "lots" and not Order.objects.filter(reduces=True).exists()
     Position.objects.update(open_volume=D("1.5"))
-    assert services.close_position(position, actor=desk.owner, lots=D("1.5")).lots == D("1.5")
+    assert exits.close_position(position, actor=desk.owner, lots=D("1.5")).lots == D("1.5")
 
 
 def test_the_same_closing_without_a_token_is_not_done_twice(desk, position):
-    services.close_position(position, actor=desk.owner, lots=D("0.5"))
+    exits.close_position(position, actor=desk.owner, lots=D("0.5"))
     desk.pump()
     with pytest.raises(Conflict, match="same closing"):
-        services.close_position(position, actor=desk.owner, lots=D("0.5"))
-    services.close_position(position, actor=desk.owner, lots=D("0.5"), token="another")
-    services.close_position(position, actor=desk.owner, lots=D("0.25"))
+        exits.close_position(position, actor=desk.owner, lots=D("0.5"))
+    exits.close_position(position, actor=desk.owner, lots=D("0.5"), token="another")
+    exits.close_position(position, actor=desk.owner, lots=D("0.25"))
     desk.pump()
     assert Position.objects.get().open_volume == D("0.75")
 
 
 def test_what_a_closing_in_doubt_may_have_closed_is_not_closed_again(desk, position):
-    closing = services.close_position(position, actor=desk.owner)
+    closing = exits.close_position(position, actor=desk.owner)
     Order.objects.filter(pk=closing.pk).update(state="quarantined")
     with pytest.raises(Conflict, match="say what became of it") as refusal:
-        services.close_position(position, actor=desk.owner)
+        exits.close_position(position, actor=desk.owner)
     assert closing.client_order_id in refusal.value.message
 
-    services.settle_by_hand(closing, actor=desk.owner, evidence="It is not in the terminal")
-    services.close_position(position, actor=desk.owner)
+    in_doubt.settle_by_hand(closing, actor=desk.owner, evidence="It is not in the terminal")
+    exits.close_position(position, actor=desk.owner)
     desk.pump()
     position.refresh_from_db()
     assert position.open_volume == 0
 
 
 def test_a_closing_of_what_is_gone_is_refused_by_the_broker(desk, position):
-    closing = services.close_position(position, actor=desk.owner)
+    closing = exits.close_position(position, actor=desk.owner)
     desk.ledger.append(
         action="close", client_id="by hand", symbol="EURUSD", side="sell", lots="2", kind="market",
         price=None, filled="2", position_ref=position.ref, stops=[None, None],
@@ -488,7 +488,7 @@ def test_a_closing_of_what_is_gone_is_refused_by_the_broker(desk, position):
 )
 def test_stops_of_a_position_are_set(desk, position, word, outcome):
     desk.ledger.plan(word)
-    asked = services.protect(position, actor=desk.owner, stop_loss=D("1.09"))
+    asked = exits.protect(position, actor=desk.owner, stop_loss=D("1.09"))
     for _ in range(3):
         desk.pump()
     asked.refresh_from_db()
@@ -507,10 +507,10 @@ def test_a_trail_and_a_stop_that_moved_meanwhile_survive_what_is_set_beside_them
     desk, position, word
 ):
     first = {"stop_loss": D("1.09"), "trail": D("0.01")}
-    services.protect(position, actor=desk.owner, **first)
+    exits.protect(position, actor=desk.owner, **first)
     desk.pump()
     moved = {"position_ref": position.ref, "stops": ["1.095", None, "0.01"]}
-    target = services.protect(position, actor=desk.owner, take_profit=D("1.2"))
+    target = exits.protect(position, actor=desk.owner, take_profit=D("1.2"))
     desk.ledger.append(action="protect", **moved)  # the market went on, and the stop with it
     desk.ledger.plan(word)
     desk.pump()
@@ -520,7 +520,7 @@ def test_a_trail_and_a_stop_that_moved_meanwhile_survive_what_is_set_beside_them
         "done", (D("1.095"), D("1.2"), D("0.01")),
     )  # fmt: skip
 
-    services.protect(position, actor=desk.owner, trail=None)
+    exits.protect(position, actor=desk.owner, trail=None)
     desk.pump()
     assert stops_at_the_broker(desk) == (D("1.095"), D("1.2"), None)
 
@@ -540,7 +540,7 @@ def test_a_trail_and_a_stop_that_moved_meanwhile_survive_what_is_set_beside_them
 )
 def test_stops_that_cannot_be_are_refused_before_they_replace_sound_ones(desk, position, stops):
     with pytest.raises(BadInput) as refusal:
-        services.protect(position, actor=desk.owner, **stops)
+        exits.protect(position, actor=desk.owner, **stops)
     assert refusal.value.param in stops
     assert not OrderAttempt.objects.filter(action="protect").exists()
 
@@ -549,16 +549,16 @@ def test_what_is_too_far_already_may_come_nearer(desk, position, working):
     far = {"stop_loss": D("0.3"), "trailing_distance": D("0.4"), "mark_at": timezone.now()}
     Position.objects.update(**far)
     for nearer in ({"stop_loss": D("0.4")}, {"trail": D("0.3")}):
-        assert services.protect(position, actor=desk.owner, **nearer).outcome == "waiting"
+        assert exits.protect(position, actor=desk.owner, **nearer).outcome == "waiting"
     with pytest.raises(BadInput, match="within half of the price"):
-        services.protect(position, actor=desk.owner, stop_loss=D("0.2"))
+        exits.protect(position, actor=desk.owner, stop_loss=D("0.2"))
     Order.objects.filter(pk=working.pk).update(trail=D("0.4"))
     services.amend(working, actor=desk.owner, lots=D(1))
 
 
 def test_without_a_price_of_now_any_level_may_be_asked_for(desk, position):
     Quote.objects.update(at=timezone.now() - timedelta(minutes=10))
-    services.protect(position, actor=desk.owner, stop_loss=D("1.2"))
+    exits.protect(position, actor=desk.owner, stop_loss=D("1.2"))
     assert OrderAttempt.objects.filter(action="protect").exists()
 
 
@@ -582,7 +582,7 @@ def test_what_may_lose_more_real_money_asks_for_a_code(desk, position, stops, is
     known = {"stop_loss": D("1.09"), "trailing_distance": D("0.01"), "mark_at": timezone.now()}
     Position.objects.update(**(known if is_known else nothing))
     with pytest.raises(StepUpNeeded) if asks else nullcontext():
-        services.protect(position, actor=desk.owner, **stops)
+        exits.protect(position, actor=desk.owner, **stops)
     assert OrderAttempt.objects.filter(action="protect").exists() != asks
 
 
@@ -605,24 +605,24 @@ def differing(desk, position, monkeypatch):
 def test_where_the_stops_of_its_trades_differ_any_other_may_lose_more(desk, differing, stop):
     Account.objects.update(kind="live")
     with pytest.raises(StepUpNeeded):
-        services.protect(differing, actor=desk.owner, stop_loss=stop)
+        exits.protect(differing, actor=desk.owner, stop_loss=stop)
 
 
 def test_a_target_does_not_remove_stops_that_differ(desk, differing):
-    asked = services.protect(differing, actor=desk.owner, take_profit=D("1.2"))
+    asked = exits.protect(differing, actor=desk.owner, take_profit=D("1.2"))
     desk.pump()
     asked.refresh_from_db()
     assert (asked.outcome, asked.code) == ("rejected", "STOPS_DIFFER")
     assert asked.text == "Its trades share no stop loss: say that, too"
     assert not desk.ledger.of("protect")
     both = {"take_profit": D("1.2"), "stop_loss": D("1.09")}
-    services.protect(differing, actor=desk.owner, **both)
+    exits.protect(differing, actor=desk.owner, **both)
     desk.pump()
     assert stops_at_the_broker(desk) == (D("1.09"), D("1.2"), None)
 
 
 def test_stops_that_differ_are_not_taken_for_removed(desk, differing):
-    asked = services.protect(differing, actor=desk.owner, stop_loss=None)
+    asked = exits.protect(differing, actor=desk.owner, stop_loss=None)
     desk.ledger.plan("lose")
     desk.pump()
     desk.pump()
@@ -632,8 +632,8 @@ def test_stops_that_differ_are_not_taken_for_removed(desk, differing):
 
 def test_stops_of_what_is_gone_are_refused_and_of_nothing_not_asked_for(desk, position):
     with pytest.raises(BadInput, match="found none"):
-        services.protect(position, actor=desk.owner)
-    asked = services.protect(position, actor=desk.owner, stop_loss=D("1.09"))
+        exits.protect(position, actor=desk.owner)
+    asked = exits.protect(position, actor=desk.owner, stop_loss=D("1.09"))
     desk.ledger.append(
         action="close", client_id="by hand", symbol="EURUSD", side="sell", lots="2", kind="market",
         price=None, filled="2", position_ref=position.ref, stops=[None, None],

@@ -15,7 +15,7 @@ from brokers.adapters.errors import KeyRefused
 from brokers.connecting import note_error, platform_row
 from risk import kill_switch
 from tests.trading.filebroker import FileAdapter
-from trading import execution, journal, lanes, reconcile, services, tickets
+from trading import execution, exits, in_doubt, journal, lanes, reconcile, services, tickets
 from trading.models import Lane, Order, OrderAttempt, OrderCheck, OrderEvent
 
 D = Decimal
@@ -218,7 +218,7 @@ def test_an_entry_that_waited_too_long_is_not_sent_and_an_exit_is(desk, settings
     opened = desk.place()
     desk.pump()
     late = desk.place()
-    closing = services.close_position(Position.objects.get(), actor=desk.owner)
+    closing = exits.close_position(Position.objects.get(), actor=desk.owner)
     settings.STALE_SECONDS = -1
     desk.pump()
     assert (desk.state(late), late.code) == ("not_sent", "STALE")
@@ -277,7 +277,7 @@ def test_a_stop_while_the_adapter_reads_is_heard_by_an_entry_and_not_by_a_closin
     _reads_before_it_sends(desk, monkeypatch, "close")
     late = desk.place()
     desk.pump()
-    closing = services.close_position(Position.objects.get(), actor=desk.owner)
+    closing = exits.close_position(Position.objects.get(), actor=desk.owner)
     desk.pump()
     assert [desk.state(one) for one in (held, late, closing)] == ["filled", "not_sent", "filled"]
     assert late.code == "STOP"
@@ -287,7 +287,7 @@ def test_a_stop_while_the_adapter_reads_is_heard_by_an_entry_and_not_by_a_closin
 def test_a_closing_does_not_leave_when_its_lease_may_have_run_out(desk, settings, monkeypatch):
     desk.place()
     desk.pump()
-    closing = services.close_position(Position.objects.get(), actor=desk.owner)
+    closing = exits.close_position(Position.objects.get(), actor=desk.owner)
 
     def sleep():
         settings.ORDER_SECONDS = settings.LANE_SECONDS + settings.CLAIM_SECONDS
@@ -364,7 +364,7 @@ def test_the_answer_of_another_account_stops_the_lane(desk):
     assert desk.state(order) == "queued"
     assert desk.ledger.lines() == []
     desk.adapter.number = "77"
-    services.resume_lane(desk.account, actor=desk.owner, reason="The number was mended")
+    in_doubt.resume_lane(desk.account, actor=desk.owner, reason="The number was mended")
     order.refresh_from_db()
     Order.objects.update(not_before=None)
     desk.pump()
@@ -394,7 +394,7 @@ def test_an_unknown_order_holds_up_its_symbol_but_no_exit(desk, settings):
     settings.SETTLE_SECONDS = 60
     desk.ledger.plan("drop")
     lost, behind = desk.place(), desk.place()
-    closing = services.close_position(Position.objects.first(), actor=desk.owner)
+    closing = exits.close_position(Position.objects.first(), actor=desk.owner)
     desk.pump()
     states = [desk.state(order) for order in (lost, behind, closing)]
     assert states == ["unknown", "queued", "filled"]
@@ -421,7 +421,7 @@ def test_without_proof_it_is_left_to_a_person(desk, settings, monkeypatch):
     order = desk.place()
     desk.pump()
     assert (desk.state(order), order.code, order.holds) == ("quarantined", "NO_PROOF", True)
-    services.settle_by_hand(
+    in_doubt.settle_by_hand(
         order, actor=desk.owner, evidence="The broker's desk told me on the phone"
     )
     assert desk.state(order) == "not_sent"
@@ -506,7 +506,7 @@ def test_an_entry_that_waits_for_another_try_holds_up_no_exit(desk, settings):
     waiting = desk.place()
     desk.pump()
     behind = desk.place()
-    closing = services.close_position(Position.objects.get(), actor=desk.owner)
+    closing = exits.close_position(Position.objects.get(), actor=desk.owner)
     desk.pump()
 
     assert (desk.state(waiting), outcomes(waiting)) == ("queued", ["not_written"])
@@ -520,8 +520,8 @@ def test_a_closing_and_a_cancel_pass_what_the_rate_of_requests_holds_up(desk, ri
     position = Position.objects.get()
     risk.messages, risk.closes = False, True
     waiting = desk.place()
-    services.protect(position, actor=desk.owner, stop_loss=D("1.05"))
-    closing = services.close_position(position, actor=desk.owner)
+    exits.protect(position, actor=desk.owner, stop_loss=D("1.05"))
+    closing = exits.close_position(position, actor=desk.owner)
     services.cancel(working, actor=desk.owner)
     desk.pump()
     assert (desk.state(closing), desk.state(working)) == ("filled", "cancelled")
@@ -586,12 +586,12 @@ def test_what_was_sent_after_a_backup_is_found_and_not_sent_again(desk):
     Order.objects.all().delete()
     Position.objects.all().delete()
     Deal.objects.all().delete()
-    assert services.hold_after_restore() == 1
+    assert in_doubt.hold_after_restore() == 1
     again = desk.place(token="signal one")
     assert again.client_order_id == sent.client_order_id
     desk.pump()
     assert desk.state(again) == "queued"
-    services.resume_lane(desk.account, actor=desk.owner, reason="compared with the broker")
+    in_doubt.resume_lane(desk.account, actor=desk.owner, reason="compared with the broker")
     desk.pump()
     assert desk.state(again) == "filled"
     assert len(desk.ledger.placed) == 1

@@ -27,7 +27,7 @@ from tests.trading.desk import Desk
 from tests.trading.paper import Paper
 from tradershub.core.errors import BadInput, Conflict, NotAllowed
 from tradershub.core.models import AuditEntry
-from trading import execution, flattening, keeper, services
+from trading import execution, exits, flattening, in_doubt, keeper
 from trading.flattening import stop_and_flatten
 from trading.models import Flattening, Lane, Order, OrderAttempt
 
@@ -126,7 +126,7 @@ def test_asked_again_it_is_one_request_and_closings_under_way_get_no_others(pape
 def test_a_closing_by_hand_under_way_is_counted(paper):
     paper.place("0.5")
     paper.turn()
-    services.close_position(Position.objects.get(), actor=paper.owner, lots=D("0.2"))
+    exits.close_position(Position.objects.get(), actor=paper.owner, lots=D("0.2"))
     row = worked(asked(paper))
     assert row.state == "flat"
     assert sorted(Order.objects.filter(reduces=True).values_list("filled", flat=True)) in (
@@ -186,7 +186,7 @@ def test_a_person_withdraws_it_once(paper):
 
 def test_a_restored_backup_makes_nothing_flat(paper):
     row = asked(paper)
-    services.hold_after_restore()
+    in_doubt.hold_after_restore()
     row.refresh_from_db()
     assert (row.state, flattening.due()) == ("withdrawn", [])
     assert row.done_at and "ask anew" in row.words

@@ -10,7 +10,7 @@ from accounts.models import Account, Position
 from brokers.adapters.messages import DealKind, DealReport, Entry
 from tests.trading.test_pipeline import Charts
 from tradershub.core.errors import BadInput
-from trading import pipeline, receiving, services, signals, sync
+from trading import exits, pipeline, receiving, signals, sync
 from trading.facts import order_facts
 from trading.holdings import held_by, result_of_day
 from trading.models import Order
@@ -76,8 +76,8 @@ def test_closings_by_hand_and_by_signal_take_from_the_same_lots(charts, desk):
     pipeline.run(charts.signal(action="close", size="1.5"))
     position = Position.objects.get()
     with pytest.raises(BadInput, match=r"at most 0\.5"):
-        services.close_position(position, actor=desk.owner, lots=D(1))
-    by_hand = services.close_position(position, actor=desk.owner)
+        exits.close_position(position, actor=desk.owner, lots=D(1))
+    by_hand = exits.close_position(position, actor=desk.owner)
 
     assert by_hand.lots == D("0.5")
     facts = [order_facts(o, at=timezone.now()) for o in Order.objects.filter(reduces=True)]

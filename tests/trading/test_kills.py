@@ -16,7 +16,7 @@ from tests.brokers.test_paper_processes import address
 from tests.trading.desk import Desk
 from tests.trading.filebroker import FileAdapter
 from tests.trading.worker import BEFORE_CLAIM, LOOKING, POINTS, SENT, UNSENT
-from trading import execution, services
+from trading import execution, exits
 from trading.models import Order, OrderAttempt
 
 WORKERS = 4
@@ -127,7 +127,7 @@ def test_several_closings_at_once_never_take_more_than_there_is(shared_desk):
     shared_desk.place("2")
     shared_desk.pump()
     position = Position.objects.get()
-    faults = run_together(lambda: services.close_position(position, actor=shared_desk.owner))
+    faults = run_together(lambda: exits.close_position(position, actor=shared_desk.owner))
     assert {type(fault) for fault in faults} == {Conflict}
     assert len(faults) == WORKERS - 1
     shared_desk.pump()

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Position
-from trading import execution, lanes, leases, services, sweeper
+from trading import execution, exits, lanes, leases, services, sweeper
 from trading.models import Lane, Lease, Order, OrderAttempt
 
 D = Decimal
@@ -122,10 +122,10 @@ def test_an_exit_that_waits_holds_up_entries_and_no_other_exit(desk, settings):
         desk.pump()
     one, two = Position.objects.order_by("id")
     desk.ledger.plan("refuse")
-    first = services.close_position(one, actor=desk.owner)
+    first = exits.close_position(one, actor=desk.owner)
     entry = desk.place("3")
     desk.pump()
-    second = services.close_position(two, actor=desk.owner)
+    second = exits.close_position(two, actor=desk.owner)
     desk.pump()
     states = [desk.state(order) for order in (first, entry, second)]
     assert states == ["queued", "queued", "filled"]
@@ -169,7 +169,7 @@ def test_a_halted_lane_is_taken_for_an_exit_only(desk):
     execution.pump(desk.account)
     assert lanes.take(desk.account) is None
     assert Lane.objects.get().fence == fence
-    closing = services.close_position(Position.objects.get(), actor=desk.owner)
+    closing = exits.close_position(Position.objects.get(), actor=desk.owner)
     execution.pump(desk.account)
     assert desk.state(closing) == "filled"
 

@@ -21,7 +21,7 @@ from risk.models import Blackout, Hold, Limit, Reservation, RiskEvent
 from tests.accounts.books import assert_derived
 from tests.trading.paper import Paper
 from tradershub.core.errors import Conflict
-from trading import execution, journal, mirroring, reports, services, sweeper, sync
+from trading import execution, exits, journal, mirroring, reports, services, sweeper, sync
 from trading.models import Mirror, Order, OrderAttempt
 from trading.states import State
 
@@ -43,12 +43,12 @@ def test_an_order_is_judged_sent_filled_booked_and_protected(paper):
     paper.turn()
     position = Position.objects.get(account=paper.account)
     assert position.stop_loss == D("1.09")
-    services.protect(position, actor=paper.owner, stop_loss=D("1.095"))
+    exits.protect(position, actor=paper.owner, stop_loss=D("1.095"))
     execution.pump(paper.account)
     paper.turn()
     position.refresh_from_db()
     assert position.stop_loss == D("1.095")
-    closing = paper.pump(services.close_position(position, actor=paper.owner, lots=D("0.04")))
+    closing = paper.pump(exits.close_position(position, actor=paper.owner, lots=D("0.04")))
     assert (closing.state, closing.reason) == ("filled", "")
     paper.turn("1.094")  # the stop fires at the venue
     position.refresh_from_db()
@@ -97,12 +97,12 @@ def test_a_news_blackout_keeps_entries_back_and_nothing_else(paper):
     assert paper.pump(working).stop_loss == D("1.045")
     services.cancel(working, actor=paper.owner)
     assert paper.pump(working).state == "cancelled"
-    services.protect(position, actor=paper.owner, stop_loss=D("1.09"))
+    exits.protect(position, actor=paper.owner, stop_loss=D("1.09"))
     execution.pump(paper.account)
     paper.turn()
     position.refresh_from_db()
     assert position.stop_loss == D("1.09")
-    assert paper.pump(services.close_position(position, actor=paper.owner)).state == "filled"
+    assert paper.pump(exits.close_position(position, actor=paper.owner)).state == "filled"
 
 
 def open_position(paper):
@@ -125,7 +125,7 @@ def limit_of(paper, kind, value, **fields):
 
 
 def set_stops(paper, position, **stops):
-    made = services.protect(position, actor=paper.owner, **stops)
+    made = exits.protect(position, actor=paper.owner, **stops)
     execution.pump(paper.account)
     paper.turn()
     made.refresh_from_db()
@@ -149,13 +149,13 @@ def test_a_stop_goes_no_farther_than_the_limits_on_what_is_at_risk(
     position = protected(paper)
     limit_of(paper, kind, 60, **fields)
     with pytest.raises(Conflict) as refusal:
-        services.protect(position, actor=paper.owner, stop_loss=D("1.05"))
+        exits.protect(position, actor=paper.owner, stop_loss=D("1.05"))
     assert (refusal.value.code, refusal.value.keeps) == (code.lower(), True)
     told = RiskEvent.objects.get()
     assert (told.code, told.account, told.text) == (code, paper.account, refusal.value.message)
     assert not OrderAttempt.objects.filter(action="protect").exists()
     with pytest.raises(Conflict) as refusal:
-        services.protect(position, actor=paper.owner, stop_loss=None)
+        exits.protect(position, actor=paper.owner, stop_loss=None)
     assert refusal.value.code == without.lower()
     assert set_stops(paper, position, stop_loss=D("1.0945")).outcome == "done"
 
@@ -176,7 +176,7 @@ def test_the_risk_of_a_position_that_wins_is_none_and_its_gain_may_be_lost(paper
     limit_of(paper, "heat", 10)
     loss = limit_of(paper, "drawdown", 60, trail="intraday")
     with pytest.raises(Conflict, match="the stop would lose 150 USD, 60 is left"):
-        services.protect(position, actor=paper.owner, stop_loss=D("1.105"))
+        exits.protect(position, actor=paper.owner, stop_loss=D("1.105"))
     loss.delete()
     assert set_stops(paper, position, stop_loss=D("1.105")).outcome == "done"
 
@@ -193,11 +193,11 @@ def test_room_under_a_limit_of_loss_is_measured_from_a_price_of_now(paper, kind,
     limit_of(paper, kind, 60, **fields)
     grow_old(bid=D("1.0952"), ask=D("1.0954"))  # from there the stop is near
     with pytest.raises(Conflict, match="The quote of EURUSD is .* s old") as refusal:
-        services.protect(position, actor=paper.owner, stop_loss=D("1.09"))
+        exits.protect(position, actor=paper.owner, stop_loss=D("1.09"))
     assert refusal.value.code == "stale_quote"
     Quote.objects.all().delete()
     with pytest.raises(Conflict, match="Not known: quote"):
-        services.protect(position, actor=paper.owner, stop_loss=D("1.09"))
+        exits.protect(position, actor=paper.owner, stop_loss=D("1.09"))
 
 
 @pytest.mark.parametrize(("kind", "fields", "code", "without"), AT_RISK)
@@ -207,10 +207,10 @@ def test_a_trail_alone_begins_at_a_price_of_now(paper, kind, fields, code, witho
     grow_old()
     to_trail = {"stop_loss": None, "trail": D("0.003")}
     with pytest.raises(Conflict, match="The quote of EURUSD is .* s old"):
-        services.protect(position, actor=paper.owner, **to_trail)
+        exits.protect(position, actor=paper.owner, **to_trail)
     Quote.objects.all().delete()
     with pytest.raises(Conflict, match="Not known: quote"):
-        services.protect(position, actor=paper.owner, **to_trail)
+        exits.protect(position, actor=paper.owner, **to_trail)
     paper.turn()
     assert set_stops(paper, position, **to_trail).outcome == "done"
 
@@ -220,7 +220,7 @@ def test_the_way_from_the_opening_to_a_stop_needs_no_price_of_now(paper, kind):
     position = protected(paper)
     limit_of(paper, kind, 60)
     grow_old()
-    assert services.protect(position, actor=paper.owner, stop_loss=D("1.0945")).outcome == "waiting"
+    assert exits.protect(position, actor=paper.owner, stop_loss=D("1.0945")).outcome == "waiting"
 
 
 @pytest.mark.parametrize("kind", ["heat", "correlated"])
@@ -232,7 +232,7 @@ def test_a_position_is_judged_with_what_it_counts_once_it_is_held_so(paper, kind
     limit_of(paper, kind, 60)
     assert set_stops(paper, position, stop_loss=D("1.0942")).outcome == "done"
     with pytest.raises(Conflict, match="61.00 USD"):
-        services.protect(position, actor=paper.owner, stop_loss=D("1.0941"))
+        exits.protect(position, actor=paper.owner, stop_loss=D("1.0941"))
     paper.turn("1.12")
     assert set_stops(paper, position, stop_loss=D("1.115")).outcome == "done"
     Limit.objects.update(value=1)
@@ -246,7 +246,7 @@ def test_the_risk_of_one_trade_counts_its_costs(paper):
     )
     limit_of(paper, "risk_per_trade", 60)
     with pytest.raises(Conflict, match="67.00 USD, allowed 60.00"):
-        services.protect(position, actor=paper.owner, stop_loss=D("1.0942"))
+        exits.protect(position, actor=paper.owner, stop_loss=D("1.0942"))
 
 
 def test_what_orders_hold_of_the_risk_is_not_there_for_a_stop(paper):
@@ -254,7 +254,7 @@ def test_what_orders_hold_of_the_risk_is_not_there_for_a_stop(paper):
     limit_of(paper, "heat", 100)
     assert paper.place(kind="limit", price=D("1.09"), stop_loss=D("1.086")).state == "working"
     with pytest.raises(Conflict, match="62.00 USD asked, 60.00 left of 100.00"):
-        services.protect(position, actor=paper.owner, stop_loss=D("1.094"))
+        exits.protect(position, actor=paper.owner, stop_loss=D("1.094"))
     assert set_stops(paper, position, stop_loss=D("1.0943")).outcome == "done"
 
 
@@ -263,18 +263,18 @@ def test_a_stop_is_held_to_the_limits_of_the_strategy_that_opened_it(paper):
     limit_of(paper, "risk_per_trade", 60, scope="strategy", strategy="mr", account=None)
     limit_of(paper, "risk_per_trade", 1, scope="strategy", strategy="other", account=None)
     with pytest.raises(Conflict, match="Risk of one trade"):
-        services.protect(position, actor=paper.owner, stop_loss=D("1.094"))
+        exits.protect(position, actor=paper.owner, stop_loss=D("1.094"))
     kill_switch.engage(
         kill_switch.of_strategy(paper.owner, "mr"), actor=paper.owner, reason="enough"
     )
     with pytest.raises(Conflict, match="enough"):
-        services.protect(position, actor=paper.owner, stop_loss=D("1.095"))
+        exits.protect(position, actor=paper.owner, stop_loss=D("1.095"))
     assert set_stops(paper, position, stop_loss=D("1.096")).outcome == "done"
 
 
 def test_a_stop_that_waits_is_judged_again_when_its_turn_comes(paper):
     position = protected(paper)
-    asked = services.protect(position, actor=paper.owner, stop_loss=D("1.094"))
+    asked = exits.protect(position, actor=paper.owner, stop_loss=D("1.094"))
     limit_of(paper, "risk_per_trade", 60)
     execution.pump(paper.account)
     asked.refresh_from_db()
@@ -289,7 +289,7 @@ def test_a_first_stop_is_asked_beyond_the_move_that_counts_without_one(paper, ki
     position = open_position(paper)
     limit_of(paper, kind, 250, **fields)
     with pytest.raises(Conflict, match="250|248 is left"):
-        services.protect(position, actor=paper.owner, stop_loss=D("0.9"))
+        exits.protect(position, actor=paper.owner, stop_loss=D("0.9"))
     assert set_stops(paper, position, stop_loss=D("1.05")).outcome == "done"
 
 
@@ -301,17 +301,17 @@ def test_an_entry_without_a_stop_is_not_asked_what_it_may_lose(paper):
 @pytest.mark.parametrize("outcome", ["waiting", "unknown"])
 def test_a_trail_is_judged_as_if_the_stop_on_its_way_was_gone(paper, outcome):
     position = protected(paper, trail=D("0.01"))
-    services.protect(position, actor=paper.owner, stop_loss=None)
+    exits.protect(position, actor=paper.owner, stop_loss=None)
     OrderAttempt.objects.filter(action="protect").update(outcome=outcome)
     limit_of(paper, "risk_per_trade", 110)
     with pytest.raises(Conflict, match="has no stop"):
-        services.protect(position, actor=paper.owner, trail=None)
+        exits.protect(position, actor=paper.owner, trail=None)
 
 
 def test_stops_that_were_set_are_judged_before_the_next_look(paper):
     position = protected(paper)
     limit_of(paper, "heat", 110)
-    services.protect(position, actor=paper.owner, stop_loss=D("1.0895"))
+    exits.protect(position, actor=paper.owner, stop_loss=D("1.0895"))
     execution.pump(paper.account)
     position.refresh_from_db()
     assert position.stop_loss == D("1.0895")
@@ -327,7 +327,7 @@ def test_a_look_older_than_the_answer_does_not_put_the_stop_back(paper, monkeypa
     def slowly(adapter):
         found = read(adapter)
         if not asked:
-            asked.append(services.protect(position, actor=paper.owner, stop_loss=D("1.097")))
+            asked.append(exits.protect(position, actor=paper.owner, stop_loss=D("1.097")))
             execution.pump(paper.account)
         return found
 
@@ -378,7 +378,7 @@ def test_after_a_stop_only_closings_go(paper):
     assert (paper.pump(queued).state, queued.code) == ("not_sent", "KILL_SWITCH")
     assert paper.place("0.3").state == "blocked"
     position = Position.objects.get(account=paper.account)
-    closing = paper.pump(services.close_position(position, actor=paper.owner))
+    closing = paper.pump(exits.close_position(position, actor=paper.owner))
     assert closing.state == "filled"
     position.refresh_from_db()
     assert position.open_volume == 0
@@ -392,14 +392,14 @@ def test_an_order_that_the_venue_refuses_says_why(paper):
 
 def assert_lets_out(paper, position, resting):
     """A stop, a cancel and a closing."""
-    services.protect(position, actor=paper.owner, stop_loss=D("1.09"))
+    exits.protect(position, actor=paper.owner, stop_loss=D("1.09"))
     execution.pump(paper.account)
     paper.turn()
     position.refresh_from_db()
     assert position.stop_loss == D("1.09")
     services.cancel(resting, actor=paper.owner)
     assert paper.pump(resting).state == "cancelled"
-    assert paper.pump(services.close_position(position, actor=paper.owner)).state == "filled"
+    assert paper.pump(exits.close_position(position, actor=paper.owner)).state == "filled"
 
 
 def test_an_account_that_only_closes_lets_cancels_stops_and_closings_out(paper):
@@ -416,7 +416,7 @@ def test_an_account_that_only_closes_lets_cancels_stops_and_closings_out(paper):
 def test_an_account_that_is_off_gets_no_closing_and_says_what_to_do(paper):
     position = open_position(paper)
     switch_trading(paper.account, on=False, actor=paper.owner)
-    refused = paper.pump(services.close_position(position, actor=paper.owner))
+    refused = paper.pump(exits.close_position(position, actor=paper.owner))
     assert (refused.state, refused.code) == ("blocked", "MAY_TRADE")
     assert "let closings out" in refused.reason
 
@@ -442,7 +442,7 @@ def test_a_platform_that_switched_itself_off_lets_cancels_and_closings_out(paper
 def test_a_platform_that_a_person_switched_off_gets_no_closing_either(paper, off_by_itself):
     position, resting = off_by_itself
     switch_platform(platform_row("paper"), on=False, actor=paper.owner)
-    closing = paper.pump(services.close_position(position, actor=paper.owner))
+    closing = paper.pump(exits.close_position(position, actor=paper.owner))
     assert (closing.state, closing.code) == ("blocked", "PLATFORM_ENABLED")
     services.cancel(resting, actor=paper.owner)
     assert paper.pump(resting).state == "working"
@@ -586,4 +586,4 @@ def test_neither_an_exit_nor_an_entry_without_a_collar_has_a_bound(paper):
     assert paper.place().bound is None
     collared(paper, "0.3")
     position = Position.objects.get(account=paper.account)
-    assert services.close_position(position, actor=paper.owner).bound is None
+    assert exits.close_position(position, actor=paper.owner).bound is None

@@ -13,7 +13,7 @@ from risk.kinds import Kind, Scope, Unit
 from risk.models import Limit, Usage
 from tests.trading.paper import Paper
 from tradershub.core.errors import Conflict
-from trading import services
+from trading import in_doubt, services
 from trading.mirroring import look
 from trading.tickets import ticket_of
 
@@ -96,12 +96,12 @@ def test_an_order_that_the_broker_neither_lists_nor_finds_is_a_break(desk, order
 def test_a_person_ends_an_order_that_the_broker_does_not_know(desk, order, monkeypatch):
     asked = {"actor": desk.owner, "evidence": "Nothing of it in the broker's own list"}
     with pytest.raises(Conflict, match="not unknown there"):
-        services.settle_by_hand(order, **asked)
+        in_doubt.settle_by_hand(order, **asked)
     unknown = Search(found=None, watermark="1", evidence="all of it")
     monkeypatch.setattr(desk.adapter, "working_orders", lambda: [])
     monkeypatch.setattr(desk.adapter, "find_by_client_id", lambda client_id, since="": unknown)
     looked(desk, 2)
-    services.settle_by_hand(order, **asked)
+    in_doubt.settle_by_hand(order, **asked)
     assert desk.state(order) == "cancelled"
     assert looked(desk) == []
 

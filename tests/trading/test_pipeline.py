@@ -13,7 +13,7 @@ from risk import kill_switch
 from tests.factories import make_account, make_strategy, make_symbol
 from tradershub.core import queue
 from tradershub.core.errors import Conflict
-from trading import pipeline, receiving, services, signals, sweeper, tasks
+from trading import askable, pipeline, receiving, services, signals, sweeper, tasks
 from trading.models import Gate, Order, Route, Signal, SignalSource
 from trading.sources.draft import Draft, Habits
 from trading.sources.generic import read
@@ -903,13 +903,13 @@ def test_a_signal_at_which_the_hub_fails_holds_up_no_other_and_is_given_up(chart
 
 
 def test_a_quote_that_grows_old_meanwhile_changes_nothing_of_what_was_checked(charts, monkeypatch):
-    look, looks = services.quote_of_now, []
+    look, looks = askable.quote_of_now, []
 
     def of_now_once(symbol, *, at):
         looks.append(at)
         return look(symbol, at=at) if len(looks) == 1 else None
 
-    monkeypatch.setattr(services, "quote_of_now", of_now_once)
+    monkeypatch.setattr(askable, "quote_of_now", of_now_once)
     signal = charts.signal(order="limit", price="1.15", take_profit="1.12")  # fills at the market
     pipeline.run(signal)
     signal.refresh_from_db()

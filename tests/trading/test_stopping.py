@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from accounts.models import Position
 from risk import kill_switch
 from tests.trading.desk import Desk
-from trading import flatten, services, sweeper
+from trading import exits, flatten, services, sweeper
 from trading.models import Order, OrderEvent
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +25,7 @@ def test_engaging_the_switch_ends_what_waits_but_no_exit(desk, risk):
     desk.place()
     desk.pump()
     waiting = [desk.place() for _ in range(3)]
-    closing = services.close_position(Position.objects.get(), actor=desk.owner)
+    closing = exits.close_position(Position.objects.get(), actor=desk.owner)
     kill_switch.engage(kill_switch.of_owner(desk.owner), actor=desk.owner, reason="enough")
     for order in waiting:
         assert (desk.state(order), order.code) == ("not_sent", "KILL_SWITCH")

@@ -26,7 +26,7 @@ from tradershub.backup.sealed import SealedReader, SealingWriter
 from tradershub.core import audit
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.models import AuditEntry, Heartbeat
-from trading import services
+from trading import in_doubt
 
 MANIFEST, DATABASE, FILES = "manifest.json", "database", "files"
 
@@ -122,7 +122,7 @@ def restore(path: Path, *, force: bool = False) -> Restored:
     Heartbeat.objects.all().delete()  # of the hub that made the backup; none runs here
     audit.renew_anchor(stamp=stamp)
     faults += [f.sentence for f in audit.verify(noted=noted_head(manifest))]
-    held = services.hold_after_restore()
+    held = in_doubt.hold_after_restore()
     details = {"faults": faults, "held": held, "damaged": damaged.name if damaged else ""}
     audit.record("backup.restore", actor="restore", target=path.name, details=details)
     return Restored(manifest, faults, damaged)

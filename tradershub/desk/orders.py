@@ -21,7 +21,7 @@ from tradershub.core.pages import Crumb, render_page
 from tradershub.core.paging import CappedPaginator
 from tradershub.desk.importing import need
 from tradershub.desk.ticket import worded
-from trading import queries, services
+from trading import in_doubt, queries, services
 from trading.admin.orders import CancelForm, SettleForm
 from trading.models import Order, OrderAttempt, OrderCheck
 from trading.queries import deals_of
@@ -114,7 +114,7 @@ def story(request: HttpRequest, pk: int) -> HttpResponse:
         positions=_positions(order, deals),
         can_change=order.state in OPEN,
         can_cancel=not order.is_over and order.state != State.CANCEL_PENDING,
-        can_settle=services.may_be_settled(order),
+        can_settle=in_doubt.may_be_settled(order),
         every=every_of(order),
     )
 

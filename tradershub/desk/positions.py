@@ -18,7 +18,7 @@ from tradershub.core.formats import lots, plain, signed
 from tradershub.core.pages import Crumb, render_page
 from tradershub.desk import orders
 from tradershub.desk.importing import need
-from trading import services
+from trading import askable, exits
 from trading.models import Order, OrderAttempt
 from trading.queries import closings_of
 from trading.tickets import stops_in_words
@@ -120,7 +120,7 @@ class CloseForm(PositionForm):
 
     def carry_out(self) -> Order:
         self.check_possible()
-        return services.close_position(
+        return exits.close_position(
             self.position, actor=self.user, token=self.cleaned_data["token"], **self.values
         )
 
@@ -153,7 +153,7 @@ class StopsForm(PositionForm):
 
     def protect(self, **stops: Decimal | None) -> OrderAttempt:
         self.check_possible()
-        return services.protect(self.position, actor=self.user, **stops)
+        return exits.protect(self.position, actor=self.user, **stops)
 
     def done(self, row: OrderAttempt) -> str:
         return "The broker is asked to set them"
@@ -172,7 +172,7 @@ class BreakEvenForm(StopsForm):
             raise Conflict("The opening price is not known: set the stop by hand")
         try:
             level = self.position.open_price
-            services.refuse_passed(self.position.symbol, self.position.side, stop_loss=level)
+            askable.refuse_passed(self.position.symbol, self.position.side, stop_loss=level)
         except BadInput as refusal:
             raise Conflict("It does not win: a stop at its opening price would close it") from (
                 refusal

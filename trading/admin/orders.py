@@ -20,7 +20,7 @@ from tradershub.core.admin import FactsAdmin
 from tradershub.core.entries import EntryForm, entry_page
 from tradershub.core.errors import Conflict
 from tradershub.core.formats import plain
-from trading import services
+from trading import in_doubt, services
 from trading.models import Lane, Order, OrderAttempt, OrderCheck, OrderEvent
 from trading.states import State
 
@@ -114,13 +114,13 @@ class SettleForm(CancelForm):
     )
 
     def check_possible(self) -> None:
-        if not services.may_be_settled(self.order):
+        if not in_doubt.may_be_settled(self.order):
             raise Conflict(
                 f"Order {self.order.client_order_id} is not quarantined: it settles by itself"
             )
 
     def carry_out(self) -> Order:
-        return services.settle_by_hand(self.order, actor=self.user, **self.values)
+        return in_doubt.settle_by_hand(self.order, actor=self.user, **self.values)
 
     def done(self, row: Order) -> str:
         return f"Order {row.client_order_id} is {row.get_state_display().lower()}"
@@ -231,7 +231,7 @@ class ResumeForm(EntryForm):
         self.lane = subject
 
     def carry_out(self) -> Lane:
-        services.resume_lane(self.lane.account, actor=self.user, reason=self.values["reason"])
+        in_doubt.resume_lane(self.lane.account, actor=self.user, reason=self.values["reason"])
         return self.lane
 
     def done(self, row: Lane) -> str:

@@ -22,7 +22,7 @@ from tradershub.core.api import (
     page_of,
 )
 from tradershub.core.once import once
-from trading import services
+from trading import exits, in_doubt, services
 from trading.models import Lane, Order, OrderAttempt
 
 router = Router(tags=["Orders to brokers"])
@@ -227,7 +227,7 @@ class Settlement(Input):
 )
 def settle_sent_order(request: HttpRequest, sent_order_id: int, body: Settlement) -> Any:
     user = allow(request, "trading.settle_order")
-    return services.settle_by_hand(_mine(request, sent_order_id), actor=user, **body.dict())
+    return in_doubt.settle_by_hand(_mine(request, sent_order_id), actor=user, **body.dict())
 
 
 # -- Positions ---------------------------------------------------------------------------------
@@ -257,7 +257,7 @@ def close_at_broker(
             owner=user,
             action=f"close {position_id} at its broker",
             sent=body.dict(),
-            act=lambda: services.close_position(
+            act=lambda: exits.close_position(
                 position, actor=user, token=idempotency_key, lots=body.lots
             ),
         ),
@@ -271,7 +271,7 @@ def set_stops(request: HttpRequest, position_id: int, body: Stops) -> Any:
     """What is not given stays; null removes."""
     user = allow(request, "trading.change_order")
     position = _my_position(request, position_id)
-    return services.protect(position, actor=user, **body.dict(exclude_unset=True))
+    return exits.protect(position, actor=user, **body.dict(exclude_unset=True))
 
 
 # -- Lanes -------------------------------------------------------------------------------------
@@ -304,5 +304,5 @@ class ResumeIn(Input):
 def resume_lane(request: HttpRequest, account_id: int, body: ResumeIn) -> Any:
     user = allow(request, "trading.change_order")
     account = _my_account(request, account_id)
-    services.resume_lane(account, actor=user, reason=body.reason)
+    in_doubt.resume_lane(account, actor=user, reason=body.reason)
     return Lane.objects.get(account=account)
