@@ -35,6 +35,10 @@ class Allowance(NamedTuple):
     noun: str
     word: str
 
+    @property
+    def kind(self) -> Kind | None:
+        return None if self.limit is None else self.limit.kind
+
 
 class Shared(NamedTuple):
     """How a kind of limit is shared: parts of an order by counter key, and what is used of a key."""

@@ -17,6 +17,7 @@ from django.db.models import ExpressionWrapper, F, OuterRef, Q, QuerySet, Subque
 from django.utils import timezone
 
 from risk.allowances import Allowance
+from risk.kinds import IN_ORDERS, Kind
 from risk.models import Hold, Reservation, Usage
 from tradershub.core.fields import SCALE, RateField, largest
 from tradershub.core.prepared import Change, first, prepared
@@ -121,11 +122,11 @@ def _hold_more(
         )
 
 
-def seed(usage: Usage, parts: Collection[tuple[Reservation, Decimal]]) -> None:
-    """Begin a new counter with what orders hold that were reserved before it was there."""
+def seed(usage: Usage, kind: Kind | None, parts: Collection[tuple[Reservation, Decimal]]) -> None:
+    """Begin a new counter with what orders hold that were reserved before it was there. kind: of its limit."""
     for reservation, amount in parts:
         whole = _up(amount)
-        left = _up(whole * (ONE - reservation.consumed))
+        left = whole if kind in IN_ORDERS else _up(whole * (ONE - reservation.consumed))
         insert([Hold(reservation=reservation, usage=usage, amount=whole, left=left)])
         Usage.objects.filter(pk=usage.pk).update(reserved=F("reserved") + exact(left))
         usage.reserved += left
@@ -170,7 +171,7 @@ def consume(reservation: Reservation, *, share: Decimal) -> bool:
     share = min(_up(share), ONE)
     consumed = min(reservation.consumed + share, ONE)
     for hold in _held(reservation):
-        part = hold.left if consumed == ONE else min(hold.left, _down(hold.amount * share))
+        part = hold.left if consumed == ONE else min(hold.left, _used_of(hold, share))
         Hold.objects.filter(pk=hold.pk).update(left=F("left") - exact(part))
         Usage.objects.filter(pk=hold.usage_id).update(
             used=F("used") + exact(part), reserved=F("reserved") - exact(part)
@@ -178,6 +179,14 @@ def consume(reservation: Reservation, *, share: Decimal) -> bool:
     over_at = timezone.now() if consumed == ONE else None
     Reservation.objects.filter(pk=reservation.pk).update(consumed=consumed, over_at=over_at)
     return consumed == ONE
+
+
+def _used_of(hold: Hold, share: Decimal) -> Decimal:
+    """What a fill of that share, which is not the last, uses of the order's part."""
+    kind = hold.usage.limit and hold.usage.limit.kind
+    if kind in IN_ORDERS:
+        return hold.amount if kind == Kind.TRADES else ZERO
+    return _down(hold.amount * share)
 
 
 def share_of(part: Decimal, whole: Decimal) -> Decimal:
@@ -238,12 +247,18 @@ def _parts_left(client_order_id: str) -> QuerySet[Hold]:
 
 def hold_again(reservation: Reservation) -> None:
     """What was given back and has not filled is reserved once more, whether there is room or not."""
-    for hold in Hold.objects.filter(reservation=reservation).order_by("usage_id"):
-        left = _up(hold.amount * (ONE - reservation.consumed))
+    rows = Hold.objects.filter(reservation=reservation).select_related("usage__limit")
+    for hold in rows.order_by("usage_id"):
+        left = _left_of(hold, reservation.consumed)
         more = exact(left - hold.left)
         Usage.objects.filter(pk=hold.usage_id).update(reserved=F("reserved") + more)
         Hold.objects.filter(pk=hold.pk).update(left=left)
     Reservation.objects.filter(pk=reservation.pk).update(over_at=None)
+
+
+def _left_of(hold: Hold, consumed: Decimal) -> Decimal:
+    """What an order of which that share has filled holds of its part."""
+    return hold.amount - _used_of(hold, consumed) if consumed else hold.amount
 
 
 def lock_held(client_order_ids: Collection[str]) -> None:
@@ -288,7 +303,8 @@ def _reserved(client_order_id: str) -> QuerySet[Reservation]:
 
 @prepared
 def _held(reservation: Reservation) -> QuerySet[Hold]:
-    return Hold.objects.filter(reservation=reservation, left__gt=0).order_by("usage_id")
+    rows = Hold.objects.filter(reservation=reservation, left__gt=0).order_by("usage_id")
+    return rows.select_related("usage__limit")
 
 
 def exact(amount: Decimal) -> Value:

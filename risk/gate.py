@@ -242,7 +242,7 @@ def _room_for(
     """Whether it fits beside what is used and what orders hold; nothing of it is taken."""
     usage = usages[(allowance.scope, allowance.key)]
     if usage.since is None:
-        counters.seed(usage, _held_before(allowance, others, question))
+        counters.seed(usage, allowance.kind, _held_before(allowance, others, question))
     fits = allowance.used + usage.reserved + allowance.amount <= allowance.ceiling
     say = within_allowance if fits else over_allowance
     return say(allowance, reserved=usage.reserved)
@@ -289,7 +289,7 @@ def _hold_larger(facts: OrderFacts) -> None:
         for allowance in (allowance for need in needs for allowance in _sized(need, question)):
             usage = usages[(allowance.scope, allowance.key)]
             if usage.since is None:
-                counters.seed(usage, _held_before(allowance, others, question))
+                counters.seed(usage, allowance.kind, _held_before(allowance, others, question))
             held = own.get(usage.pk)
             counters.top_up(usage, allowance.amount, reservation=reservation, held=held)
         grown = _larger(reservation, question)
@@ -510,7 +510,7 @@ def _taken(
     for allowance in allowances:
         usage = usages[(allowance.scope, allowance.key)]
         if usage.since is None:
-            counters.seed(usage, _held_before(allowance, others, question))
+            counters.seed(usage, allowance.kind, _held_before(allowance, others, question))
         held = own.get(usage.pk)
         reserved = usage.reserved - (held.left if held else ZERO)
         fits = counters.take(usage, allowance, reservation=reservation, held=held)

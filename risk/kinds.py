@@ -73,6 +73,8 @@ class Kind(StrEnum):
     BEST_DAY = "best_day"
 
 
+# What is counted in orders: one holds its part whole, of trades until its first fill, else until it is over.
+IN_ORDERS = frozenset({Kind.WORKING_ORDERS, Kind.OPEN_POSITIONS, Kind.TRADES})
 ANY = frozenset(Scope)
 BOOKS = frozenset({Scope.ALL, Scope.OWNER, Scope.ACCOUNT, Scope.INSTRUMENT})
 WHOLE = frozenset({Scope.ALL, Scope.OWNER, Scope.ACCOUNT})

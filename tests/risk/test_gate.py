@@ -261,6 +261,52 @@ def test_thirds_leave_nothing_behind(desk):
     assert Reservation.objects.get().over_at
 
 
+def test_an_order_filled_in_part_works_as_a_whole_one(desk):
+    limit = desk.limit(Kind.WORKING_ORDERS, 2, Unit.COUNT)
+    resting = {"kind": "limit", "price": d("1.09"), "stop_loss": d("1.08"), "foreign_working": 0}
+    orders = [desk.order(**resting, lots=d(lots)) for lots in (1, 2)]
+    for order in orders:
+        assert code_of(order) == ""
+        gate.consume(order.client_order_id, lots=order.lots / 2)
+    assert code_of(desk.order(**resting)) == "WORKING_ORDERS"
+    gate.consume(orders[0].client_order_id, lots=orders[0].lots / 2)
+    gate.release(orders[1].client_order_id)
+    assert counter(limit).reserved == 0
+
+
+def test_the_rest_of_an_order_may_open_a_position_of_its_own(desk):
+    limit = desk.limit(Kind.OPEN_POSITIONS, 2, Unit.COUNT)
+    orders = [desk.order(kind="limit", price=d("1.09")) for _ in range(2)]
+    for order in orders:
+        assert code_of(replace(order, stop_loss=d("1.08"))) == ""
+        gate.consume(order.client_order_id, lots=order.lots / 2)  # closed by a stop since
+    assert code_of(desk.order()) == "OPEN_POSITIONS"
+    assert gate.hold_again(orders[0].client_order_id) is False
+    gate.release(orders[0].client_order_id)
+    assert gate.hold_again(orders[0].client_order_id)
+    assert counter(limit).reserved == 2
+
+
+def test_an_order_filled_in_part_is_one_trade(desk):
+    limit = desk.limit(Kind.TRADES, 2, Unit.COUNT)
+    order = desk.order(kind="limit", price=d("1.09"), stop_loss=d("1.08"))
+    assert code_of(order) == ""
+    desk.position(opened_at=AT)
+    gate.consume(order.client_order_id, lots=order.lots / 2)
+    assert counter(limit).reserved == 0
+    assert code_of(desk.order()) == ""
+    assert code_of(desk.order()) == "TRADES"
+
+
+def test_an_order_filled_in_part_counts_whole_in_a_new_limit(desk):
+    order = desk.order(kind="limit", price=d("1.09"), stop_loss=d("1.08"), foreign_working=0)
+    assert code_of(order) == ""
+    gate.consume(order.client_order_id, lots=order.lots / 2)
+    limit = desk.limit(Kind.WORKING_ORDERS, 2, Unit.COUNT)
+    assert code_of(desk.order(kind="limit", price=d("1.08"), foreign_working=0)) == ""
+    assert counter(limit).reserved == 2
+
+
 def test_an_amendment_holds_the_larger_of_both(desk):
     limit = desk.limit(Kind.SYMBOL_LOTS, 3, Unit.LOTS)
     order = desk.order(lots=d(1))
