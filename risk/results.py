@@ -109,10 +109,8 @@ def window_of(limit: Limit, account: Account, at: dt.datetime) -> tuple[dt.date,
 
 def calendar_of(limit: Limit, account: Account) -> Calendar:
     own = Calendar.of(account)
-    if not limit.zone:
-        return own
-    rollover = limit.resets_at if limit.resets_at is not None else own.rollover
-    return Calendar(zoneinfo.ZoneInfo(limit.zone), rollover)
+    zone = zoneinfo.ZoneInfo(limit.zone) if limit.zone else own.zone
+    return Calendar(zone, own.rollover if limit.resets_at is None else limit.resets_at)
 
 
 def losses_of(

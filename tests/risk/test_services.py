@@ -274,6 +274,14 @@ def test_the_firms_day_is_not_the_brokers(prop):
     assert code_of(with_equity(prop, 99000)) == ""
 
 
+def test_an_hour_without_a_zone_is_on_the_brokers_clock(prop):
+    """Two in the morning in Athens is midnight UTC: what was lost an hour before is of the day before."""
+    at = dt.datetime(2024, 3, 5, 23, 0, tzinfo=dt.UTC)
+    manual.charge(prop.account, amount="-3000", kind="fee", at=at, actor=prop.owner)
+    prop.limit(Kind.LOSS, 2500, Unit.MONEY, window=Window.DAY, resets_at=dt.time(2))
+    assert code_of(with_equity(prop, 99000)) == ""
+
+
 @pytest.fixture
 def won_and_lost(desk):
     """6,000 won at 22:30 UTC of Monday, lost on Tuesday noon: Prague's Monday ended with 106,000, none of Athens."""
