@@ -358,7 +358,7 @@ class Question:
     """The order with all that the gate read beside it, once the counters were locked.
 
     twins: moments at which other origins asked for the same. entries: automatic ones within each limit's
-    window. opened: orders that opened or added in each limit's window. reserved: what other orders hold.
+    window. opened: orders that opened or added in each limit's window. reserved: what others hold, unfilled.
     is_reserved: False where it is known that the order has no reservation yet.
     reserved_under: epoch of its reservation, on the last look. pinned_instrument: what its symbol was then.
     """

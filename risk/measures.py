@@ -119,6 +119,22 @@ def ask_of(order: OrderFacts, ages: Ages) -> Ask:
     )
 
 
+def part_of(ask: Ask, share: Decimal) -> Ask:
+    """That share of it, in each figure that is known."""
+    return replace(
+        ask,
+        lots=ask.lots * share,
+        notional=_share(ask.notional, share),
+        risk=_share(ask.risk, share),
+        margin=_share(ask.margin, share),
+        legs=None if ask.legs is None else {code: v * share for code, v in ask.legs.items()},
+    )
+
+
+def _share(amount: Decimal | None, share: Decimal) -> Decimal | None:
+    return None if amount is None else amount * share
+
+
 def larger(one: Ask, other: Ask) -> Ask:
     """The more of both in each figure, else as the other; what is not known of one is known of neither."""
     return replace(

@@ -28,10 +28,11 @@ from risk.facts import (
     OrderFacts,
 )
 from risk.kinds import KINDS, Basis, Kind, Scope, Trail, Unit, Window
+from risk.measures import part_of
 from risk.models import Blackout, Limit, Reservation, Usage
 from risk.results import best_day_of, losses_of, result_of, window_of
 from tradershub.core.prepared import prepared
-from tradershub.finance.decimals import ZERO
+from tradershub.finance.decimals import ONE, ZERO
 from tradershub.finance.terms import BY_TICK, ContractTerms
 
 OF_BOOKS = frozenset(
@@ -334,7 +335,7 @@ def _of_limit(limit: Limit) -> Q:
 
 # -- Other orders ------------------------------------------------------------------------------
 class Others(NamedTuple):
-    """held: what other entries of the account hold that are on their way or working.
+    """held: what has not filled of other entries of the account that are on their way or working.
 
     twins: when other origins asked for the same order; one that ended without a fill is none. is_reserved:
     whether the order has a reservation of its own already.
@@ -356,12 +357,10 @@ def others_of(order: OrderFacts, within: Decimal) -> Others:
         order.at - gap,
         order.at + gap,
     )
-    of = {
-        what: [(ask, at) for found, ask, at in rows if found == what] for what in (HELD, TWIN, OWN)
-    }
+    of = {what: [tuple(row) for found, *row in rows if found == what] for what in (HELD, TWIN, OWN)}
     return Others(
-        held=tuple(ask_from(ask) for ask, _ in of[HELD]),
-        twins=tuple(at for _, at in of[TWIN]),
+        held=tuple(part_of(ask_from(ask), ONE - used) for ask, _, used in of[HELD]),
+        twins=tuple(at for _, at, _ in of[TWIN]),
         is_reserved=bool(of[OWN]),
     )
 
@@ -382,7 +381,8 @@ def _others(
     twins = twins.exclude(over_at__isnull=False, consumed=0)
     parts = {HELD: _held(own).filter(account=account), TWIN: twins, OWN: mine}
     first, *more = (
-        rows.order_by().values_list(Value(what), "ask", "at") for what, rows in parts.items()
+        rows.order_by().values_list(Value(what), "ask", "at", "consumed")
+        for what, rows in parts.items()
     )
     return first.union(*more, all=True)
 

@@ -307,6 +307,17 @@ def test_an_order_filled_in_part_counts_whole_in_a_new_limit(desk):
     assert counter(limit).reserved == 2
 
 
+def test_what_filled_of_an_order_is_not_counted_with_its_rest(desk):
+    """Half of 1,000 margin is free margin no more: with 100 of the next, 1,100 under an equity of 10,000."""
+    desk.limit(Kind.MARGIN_LEVEL, 900, Unit.PERCENT)
+    order = desk.order(lots=d(1), margin=d(1000), stop_loss=d("1.09"))
+    assert code_of(order) == ""
+    gate.consume(order.client_order_id, lots=d("0.5"))
+    after = {"margin": d(100), "free_margin": Figure(d(9500), AT)}
+    check = next(c for c in asked(desk.order(**after)).checks if c.rule == "margin_level")
+    assert (check.passed, Decimal(check.figures["margin"])) == (True, 1100)
+
+
 def test_an_amendment_holds_the_larger_of_both(desk):
     limit = desk.limit(Kind.SYMBOL_LOTS, 3, Unit.LOTS)
     order = desk.order(lots=d(1))
