@@ -573,7 +573,7 @@ def _lowered(question: Question, usage: Usage, limit: LimitFact) -> Check:
 
 def _reservation(question: Question) -> tuple[Reservation, dict[int, Hold]]:
     """The order's row and what it holds by counter: a new one, or that of the order which is amended, of the
-    larger of both: the broker has not agreed to the other yet.
+    larger of both: the broker has not agreed to the other yet. When and by whom it was entered stays.
     """
     order = question.order
     asked = {
@@ -597,7 +597,7 @@ def _reservation(question: Question) -> tuple[Reservation, dict[int, Hold]]:
         row = Reservation(client_order_id=order.client_order_id, **asked)
         insert([row])
         return row, {}
-    asked |= _larger(row, question)
+    asked |= _larger(row, question) | {"automatic": row.automatic, "at": row.at}
     for name, value in asked.items():
         setattr(row, name, value)
     row.save(update_fields=list(asked))

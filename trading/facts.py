@@ -110,7 +110,7 @@ def order_facts(order: Order, *, at: dt.datetime, again: bool = False) -> OrderF
 
 def change_facts(wanted: Order, *, at: dt.datetime, again: bool = False) -> OrderFacts:
     """The same of an order as a person wants it to become: he asks now, however old the signal is that made it."""
-    return replace(order_facts(wanted, at=at, again=again), signal_at=None)
+    return replace(order_facts(wanted, at=at, again=again), signal_at=None, automatic=False)
 
 
 def hold_facts(

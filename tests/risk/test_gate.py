@@ -582,6 +582,19 @@ def test_too_many_automatic_entries_stop_until_a_person_lets_them_go_on(desk):
     assert code_of(desk.order(**machine)) == ""
 
 
+def test_an_order_that_is_changed_was_entered_when_and_by_whom_it_was(desk):
+    """A person changes what a machine entered an hour ago: no automatic entry of now."""
+    desk.limit(Kind.ENTRIES, 1, Unit.COUNT, seconds=60)
+    order, hour_ago = desk.order(automatic=True), AT - dt.timedelta(hours=1)
+    assert code_of(order) == ""
+    Reservation.objects.update(at=hour_ago)
+    for times in (2, 3):
+        assert code_of(replace(order, lots=order.lots * times, automatic=False)) == ""
+        row = Reservation.objects.get(client_order_id=order.client_order_id)
+        assert (row.at, row.automatic) == (hour_ago, True)
+        assert code_of(desk.order(automatic=True)) == ("" if times == 2 else "TOO_MANY_ENTRIES")
+
+
 # -- Fail closed -----------------------------------------------------------------------------------------
 def broken(_question, *_limits):
     raise RuntimeError("a control that fails")

@@ -15,7 +15,7 @@ from brokers.models import BrokerSymbol, FxRate, Quote, SymbolTerms
 from tests.desk.papers import PaperTrader
 from tradershub.finance.sizing import SizeIn
 from trading import journal
-from trading.facts import order_facts
+from trading.facts import change_facts, order_facts
 from trading.models import Order
 from trading.preview import preview
 from trading.sources.draft import Size
@@ -145,3 +145,13 @@ def test_terms_that_are_not_in_force_are_not_known(trader):
     theirs.update(valid_from=timezone.now().date() + dt.timedelta(days=1))
     early = order_facts(order, at=timezone.now())
     assert (early.lot_step, early.market.bid) == (None, D("1.5"))
+
+
+def test_a_change_is_a_persons_whatever_made_the_order(trader):
+    now = timezone.now()
+    order = Order(
+        account=trader.account, symbol=trader.price("EURUSD", "1.25"), side="buy", lots=D(1),
+        automatic=True, signal_at=now - LONG_AGO,
+    )  # fmt: skip
+    facts = change_facts(order, at=now)
+    assert (facts.automatic, facts.signal_at) == (False, None)
