@@ -20,7 +20,7 @@ from risk.counters import Counter
 from risk.facts import AHEAD, LimitFact, Missing
 from risk.kinds import Basis, Kind, Trail
 from risk.models import LastEquity, Limit, RiskEvent, Usage
-from risk.results import equity_near, losses_of, result_of, window_of
+from risk.results import equity_near, losses_of, result_of, was_flat, window_of
 from risk.rules import lost_and_allowed
 from tradershub.core.audit import record
 from tradershub.core.clock import is_due
@@ -75,6 +75,8 @@ def _kept(
     """The counter with its reference: the equity at the window's start, or the high, which only rises."""
     if limit.kind == Kind.LOSS and limit.basis != Basis.BALANCE:
         start = window_of(limit, account, at)[1]
+        if was_flat(account, start):  # the balance says it
+            return None
         reference = equity_near(account, start, result=result, at=at)
         return _first_reference(counter, reference)
     if limit.kind == Kind.DRAWDOWN and limit.trail == Trail.INTRADAY:

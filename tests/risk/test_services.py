@@ -428,3 +428,13 @@ def test_equity_at_the_days_start_is_remembered(prop):
     observe(prop.account, equity=d(104900), at=start + dt.timedelta(minutes=1))
     assert code_of(with_equity(prop, 104001)) == ""
     assert code_of(with_equity(prop, 104000)) == "LOSS"
+
+
+@pytest.mark.parametrize("basis", [Basis.EQUITY, Basis.HIGHER])
+def test_what_was_lost_before_the_first_look_of_a_day_is_of_that_day(prop, basis):
+    """Nothing was open at midnight in Athens; the position of a minute later is seen after ten."""
+    start = dt.datetime(2024, 3, 5, 22, tzinfo=dt.UTC)
+    prop.limit(Kind.LOSS, 1000, Unit.MONEY, window=Window.DAY, basis=basis)
+    prop.position(opened_at=start + dt.timedelta(minutes=1))
+    observe(prop.account, equity=d(101100), at=start + dt.timedelta(minutes=10))
+    assert code_of(with_equity(prop, 101000)) == "LOSS"
