@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import CharField, DateTimeField, F, JSONField, Q, QuerySet, Value
 from django.utils import timezone
 
+from risk import kill_switch
 from risk.kill_switch import Scope, ScopeKind
 from trading.models import Order, OrderAttempt, OrderEvent
 from trading.states import State
@@ -76,11 +77,12 @@ def _note(waiting: QuerySet[Order], *, at: dt.datetime, text: str) -> None:
 
 
 def _withdraw(scope: Scope) -> None:
-    """Changes that wait are not asked for any more; cancels are."""
-    waiting = OrderAttempt.objects.filter(outcome=OrderAttempt.Outcome.WAITING)
-    changes = waiting.filter(
-        action=OrderAttempt.Action.AMEND, order__in=Order.objects.filter(within(scope))
-    )
-    changes.update(
+    """Changes that wait are not asked for any more, and of whole accounts no stops; cancels are."""
+    action = OrderAttempt.Action
+    changes = Q(action=action.AMEND, order__in=Order.objects.filter(within(scope)))
+    if scope.kind not in (ScopeKind.STRATEGY, ScopeKind.SOURCE):
+        changes |= Q(action=action.PROTECT, account__in=kill_switch.accounts_in(scope))
+    waiting = OrderAttempt.objects.filter(changes, outcome=OrderAttempt.Outcome.WAITING)
+    waiting.update(
         outcome=OrderAttempt.Outcome.WITHDRAWN, text="Stopped", answered_at=timezone.now()
     )

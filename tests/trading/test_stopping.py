@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal as D
+
 import pytest
 from django.contrib.auth.models import User
 
@@ -38,6 +40,21 @@ def test_engaging_the_switch_ends_what_waits_but_no_exit(desk, risk):
     sweeper.sweep()
     assert risk.held == set()
     assert not Order.objects.filter(holds=True).exists()
+
+
+def test_stops_of_a_position_that_waited_are_not_set_after_a_stop_was_released(desk):
+    desk.place()
+    desk.pump()
+    asked = exits.protect(Position.objects.get(), actor=desk.owner, stop_loss=D("1.09"))
+    flatten.stop_waiting(kill_switch.of_strategy(desk.owner, "one"))
+    asked.refresh_from_db()
+    assert asked.outcome == "waiting"
+    scope = kill_switch.of_account(desk.account)
+    kill_switch.engage(scope, actor=desk.owner)
+    kill_switch.release(scope, actor="a person", reason="only a trial")
+    desk.pump()
+    asked.refresh_from_db()
+    assert (asked.outcome, desk.ledger.of("protect")) == ("withdrawn", [])
 
 
 def test_a_stop_concerns_its_scope_alone(desk, tmp_path):
