@@ -15,9 +15,11 @@ from trading.models import Order
 
 
 def risks_more(before: Order, after: Order) -> bool:
-    """More lots, another price to enter at, or a stop or trail that is gone or farther away."""
+    """More lots or time, another price to enter at, or a stop or trail that is gone or farther away."""
     if before.reduces:
         return False
+    if before.expires_at and (after.expires_at is None or after.expires_at > before.expires_at):
+        return True
     if after.lots > before.lots or any(getattr(before, n) != getattr(after, n) for n in ENTRY):
         return True
     if _is_wider(before.trail, after.trail):

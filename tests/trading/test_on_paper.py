@@ -69,6 +69,23 @@ def test_an_order_is_eased_once_a_limit_of_loss_is_broken(paper):
     assert (order.state, order.lots, order.stop_loss) == ("working", D("0.05"), D("1.04"))
 
 
+def test_an_order_is_not_kept_longer_once_a_limit_of_loss_is_broken(paper):
+    noon = timezone.now() + dt.timedelta(hours=5)
+    order = paper.place(
+        kind="limit", price=D("1.05"), stop_loss=D("1.0"), duration="gtd", expires_at=noon
+    )
+    Limit.objects.create(
+        kind=Kind.LOSS, value=0, unit=Unit.MONEY, window="day", scope=Scope.ACCOUNT,
+        owner=paper.owner, account=paper.account,
+    )  # fmt: skip
+    hour = dt.timedelta(hours=1)
+    with pytest.raises(Conflict, match="Loss of the day"):
+        services.amend(order, actor=paper.owner, expires_at=noon + hour)
+    services.amend(order, actor=paper.owner, expires_at=noon - hour)
+    order = paper.pump(order)
+    assert (order.state, order.expires_at) == ("working", noon - hour)
+
+
 def test_a_resting_order_fills_when_its_price_comes(paper):
     order = paper.place(kind="limit", price=D("1.095"))
     assert order.state == "working"
