@@ -33,6 +33,7 @@ from brokers.adapters.messages import (
 from brokers.services import symbol_for
 from tradershub.core.audit import record
 from tradershub.core.errors import BadInput
+from tradershub.core.fields import SCALE
 from tradershub.core.prepared import prepared
 from tradershub.finance.decimals import ZERO
 
@@ -306,11 +307,11 @@ def _mark(account: Account, position: Position, report: PositionReport) -> Mark:
 
 
 def _as_ours(theirs: Decimal, ours: Decimal | None) -> Decimal:
-    """Our average of several openings where the platform's is the same one rounded."""
-    if ours is None:
-        return theirs
-    digit = Decimal(1).scaleb(min(int(theirs.as_tuple().exponent), 0))
-    return ours if abs(ours - theirs) <= digit else theirs
+    """Our average of several openings where the platform's is the same one rounded; else theirs as it is kept."""
+    digits = min(max(-int(theirs.as_tuple().exponent), 0), SCALE)
+    if ours is not None and abs(ours - theirs) <= Decimal(1).scaleb(-digits):
+        return ours
+    return round(theirs, SCALE)
 
 
 def _is_news(position: Position, mark: Mark, at: dt.datetime) -> bool:

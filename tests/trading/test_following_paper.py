@@ -141,3 +141,23 @@ def test_terms_that_a_person_adds_are_granted_from_their_day_on(account, keep):
     keep("1.0990")
     assert not Position.objects.filter(open_volume__gt=0).exists()
     assert_one_truth(account)
+
+
+def test_an_average_price_without_end_is_kept(prices):
+    """A third at 1.1002, two thirds dearer, a seventh more: on a netting account one position."""
+    owner = make_owner()
+    account = open_paper_account(
+        actor=owner, owner=owner, name="Nets", currency="USD", deposit="10000", leverage=100,
+        mode="netting",
+    )  # fmt: skip
+    followed = Following(account.connection, "me")
+    for number, lots in enumerate(("0.1", "0.2", "0.05")):
+        followed.turn()
+        placed(account, client_id=f"c{number}", lots=D(lots))
+        prices.bid += D("0.00001")
+    followed.turn()
+    followed.turn()
+    assert followed.connection.fault == "" and followed.failing_since is None
+    held = Position.objects.get(account=account)
+    assert (held.open_volume, held.mark_open_price) == (D("0.35"), held.open_price)
+    assert_one_truth(account)
