@@ -6,6 +6,7 @@ one (NaN) does not break the JSON. Source: TradingView's articles on webhooks an
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from tradershub.finance.decimals import ZERO
@@ -79,6 +80,7 @@ PLACEHOLDERS = {
     "position_size": "{{strategy.market_position_size}}",
 }
 POSITIONS = (LONG, SHORT, FLAT)
+EXCHANGE = re.compile(r"\A(?:\w*:)+", re.ASCII)
 
 
 def read(body: bytes, habits: Habits) -> Draft | Unreadable:
@@ -106,8 +108,16 @@ def _said(sent: Fields, names: tuple[str, ...]) -> str:
 
 
 def _ticker(text: str) -> str:
-    """EURUSD of OANDA:EURUSD: which exchange drew the chart says nothing of where to trade."""
-    return text.rpartition(":")[2]
+    """EURUSD of OANDA:EURUSD: which exchange drew the chart says nothing of where to trade.
+
+    Raises Refused for a formula, as FX:EURUSD/FX:GBPUSD: none of what it is made of is what was meant.
+    """
+    ticker = EXCHANGE.sub("", text)
+    if ":" in ticker:
+        raise Refused(
+            "formula", f'"symbol" was {text[:60]!r}; expected one instrument, as OANDA:EURUSD'
+        )
+    return ticker
 
 
 def _with_position(fields: dict[str, str]) -> dict[str, str]:

@@ -328,8 +328,16 @@ def test_a_message_may_say_the_same_by_two_names():
     assert read("tradingview", {**ALERT, "qty": "2", "contracts": ""}).size.value == 2
 
 
-def test_the_exchange_before_a_ticker_is_left_out():
-    assert read("tradingview", ALERT).symbol == "EURUSD"
+@pytest.mark.parametrize("symbol", ["OANDA:EURUSD", "EURUSD", "FX_IDC:EURUSD", "FX:FX:EURUSD"])
+def test_the_exchange_before_a_ticker_is_left_out(symbol):
+    assert read("tradingview", {**ALERT, "symbol": symbol}).symbol == "EURUSD"
+
+
+@pytest.mark.parametrize(
+    "symbol", ["FX:EURUSD/FX:GBPUSD", "1/FX:EURUSD", "FX:FX:EURUSD-FX:GBPUSD", "=FX:EURUSD"]
+)
+def test_a_chart_that_is_a_formula_trades_none_of_its_parts(symbol):
+    assert read("tradingview", {**ALERT, "symbol": symbol}).code == "formula"
 
 
 @pytest.mark.parametrize("unknown", ["NaN", "na", "", "null", None, {}])
