@@ -53,10 +53,14 @@ def _separated(text: str, spot: Mapping[str, str]) -> str | None:
 
 
 def _glued(text: str, spot: Mapping[str, str]) -> str | None:
-    """`EURUSDm`, `US30Cash`: a harmless ending that cannot be part of the name (EURUSDT is a coin)."""
+    """`EURUSDm`, `GER40Cash`: a harmless ending that cannot be part of the name (EURUSDT is a coin).
+
+    A short one is told by small letters after capital ones.
+    """
     for length in range(len(text) - 1, LONG_ENOUGH_TO_GLUE - 1, -1):
         stem, suffix = text[:length], text[length:]
         symbol = spot.get(stem.upper())
-        if symbol and suffix.lower() in HARMLESS and (suffix.islower() or len(suffix) > 2):
+        is_told = len(suffix) > 2 or (suffix.islower() and stem.isupper())
+        if symbol and suffix.lower() in HARMLESS and is_told:
             return symbol
     return None

@@ -178,8 +178,9 @@ def key_of(draft: Draft, body_hash: str) -> str | None:
         return f"id:{draft.id}" if len(draft.id) <= 70 else f"id:{_hash(draft.id)[:70]}"
     if draft.bar_at is None:
         return None
-    parts = [draft.alert, draft.bar_at.isoformat(), draft.intent, draft.symbol, draft.strategy]
-    return f"bar:{_hash(json.dumps([*parts, draft.account, draft.fill]))[:60]}"
+    parts = [draft.alert, draft.bar_at.isoformat(), draft.intent, draft.symbol.upper()]
+    parts += [draft.strategy, draft.account, draft.fill]
+    return f"bar:{_hash(json.dumps(parts))[:60]}"
 
 
 def _hash(text: str) -> str:

@@ -187,7 +187,7 @@ def _as_far(legs: Iterator[Leg]) -> tuple[tuple[Leg, ...], str]:
 def _symbol(account: Account, instrument: Instrument, draft: Draft) -> BrokerSymbol:
     """The broker's symbol of that instrument. Raises Unfit for none, or several that none singles out."""
     found = _symbols(account.broker, instrument)
-    exact = [symbol for symbol in found if symbol.name.upper() == draft.symbol]
+    exact = [symbol for symbol in found if symbol.name.upper() == draft.symbol.upper()]
     if len(exact) == 1 or len(found) == 1:
         return (exact or found)[0]
     if not found:

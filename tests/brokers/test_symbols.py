@@ -61,6 +61,7 @@ def test_certain_names_are_mapped(name, symbol):
         "US30.Z24",
         "US500x2leverage",
         "EURUSDT",
+        "eurusdt",
         "BTCUSD",
         "AAPL.US",
         "ES35.fut",

@@ -560,6 +560,16 @@ def test_an_instrument_that_nobody_knows_or_allows(charts):
     assert charts.send().state == "ordered"
 
 
+@pytest.mark.parametrize("symbol", ["EURUSDm", "EURUSD.M", "eurusd", "EURUSDpro"])
+def test_the_usual_endings_of_brokers_are_understood(charts, symbol):
+    assert charts.send(symbol=symbol).state == "ordered"
+
+
+@pytest.mark.parametrize("symbol", ["EURUSDT", "eurusdt", "Eurusdt"])
+def test_a_coin_is_no_pair_with_an_ending(charts, symbol):
+    assert refused(charts.send(symbol=symbol)) == "UNKNOWN_SYMBOL"
+
+
 def test_hours_hold_up_entries_only(charts):
     charts.send()
     now = timezone.now()

@@ -208,7 +208,7 @@ def moment(fields: Fields, *names: str, zone: dt.tzinfo) -> dt.datetime | None:
 
 
 def symbol(fields: Fields, *names: str) -> str:
-    """The sender's name of the instrument, ASCII only. Raises Refused."""
+    """The sender's name of the instrument, ASCII only, in his letters: an ending is told by them. Raises Refused."""
     name, text = given(fields, *names)
     if not text:
         raise Refused("no_symbol", f'"{name}" is missing; expected the instrument, as EURUSD')
@@ -216,4 +216,4 @@ def symbol(fields: Fields, *names: str) -> str:
         raise Refused(
             "symbol_charset", f'"{name}" was {ascii(text[:40])}; expected plain letters and digits'
         )
-    return text.upper()
+    return text
