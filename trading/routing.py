@@ -34,7 +34,7 @@ from trading.facts import costs_of, point_value, quote_of_now, rate_to_account
 from trading.holdings import Holding, held_by
 from trading.models import Order, Route, Signal
 from trading.queries import waiting_signals
-from trading.sizing import OF_EQUITY, Basis, Sized, distance_of, lots_of, price_of
+from trading.sizing import OF_EQUITY, OF_PRICE, Basis, Sized, distance_of, lots_of, price_of
 from trading.sources.draft import Draft, Intent, Level, Size
 from trading.underway import BOTH, UnderWay, under_way
 
@@ -459,15 +459,20 @@ class _Desk:
         return draft.size
 
     def _sized(self, size: Size, draft: Draft, side: Side) -> Sized:
-        terms, worst = self._terms(), self._worst_price(draft, side)
-        basis = self._basis(terms, worst, wants_equity=size.unit in OF_EQUITY)
-        stop = _level(draft.stop_loss, side, self._price(draft, side), terms, is_stop=True)
+        basis = self._basis(self._terms(), size.unit, draft, side)
+        stop = self._stop(draft, side) if size.unit is SizeIn.PERCENT_RISK else None
         sized = lots_of(size, basis, share=self.share, stop=stop)
         if isinstance(sized, Check):
             raise Unfit(sized.code, sized.text, **sized.figures)
         return sized
 
-    def _basis(self, terms: ContractTerms, price: Decimal, *, wants_equity: bool) -> Basis:
+    def _stop(self, draft: Draft, side: Side) -> Decimal | None:
+        entry = self._price(draft, side)
+        return _level(draft.stop_loss, side, entry, self._terms(), is_stop=True)
+
+    def _basis(self, terms: ContractTerms, unit: SizeIn, draft: Draft, side: Side) -> Basis:
+        """With the price and the equity where a size of that unit is made from them. Raises Unfit."""
+        price = self._worst_price(draft, side) if unit in OF_PRICE else None
         worth = point_value(terms)
         if worth is None:
             raise Unfit("NO_TERMS", f"{self.symbol.name} has no value of a tick")
@@ -478,7 +483,7 @@ class _Desk:
             point_value=worth,
             price=price,
             rate=rate.value if rate else None,
-            equity=self._equity if wants_equity else None,
+            equity=self._equity if unit in OF_EQUITY else None,
             costs=lambda lots: costs_of(lots, self.symbol, self.account, self._market, price, rate),
         )
 

@@ -34,7 +34,7 @@ class Basis:
 
     terms: ContractTerms
     point_value: Decimal
-    price: Decimal
+    price: Decimal | None
     rate: Decimal | None
     equity: Decimal | None
     costs: Callable[[Decimal], Decimal | None] = no_costs
@@ -140,7 +140,8 @@ def _by_units(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
 
 
 def _by_money(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
-    a_lot = basis.price * basis.point_value * _known(basis.rate, "a rate to the account's currency")
+    price = _known(basis.price, "a price")
+    a_lot = price * basis.point_value * _known(basis.rate, "a rate to the account's currency")
     return value / a_lot, {"a lot is worth": _telling(a_lot)}
 
 
@@ -153,7 +154,7 @@ def _by_equity(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
 def _by_risk(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
     equity = _known(basis.equity, "the account's equity")
     rate = _known(basis.rate, "a rate to the account's currency")
-    away = abs(basis.price - _known(stop, "a stop"))
+    away = abs(_known(basis.price, "a price") - _known(stop, "a stop"))
     if not away:
         raise Missing("a stop away from the price")
     fixed, for_a_lot = (_known(basis.costs(lots), "what its commission is") for lots in (ZERO, ONE))
@@ -182,3 +183,4 @@ WAYS: dict[SizeIn, Callable[[Decimal, Basis, Decimal | None], Raw]] = {
     SizeIn.PERCENT_RISK: _by_risk,
 }
 OF_EQUITY = frozenset({SizeIn.PERCENT_EQUITY, SizeIn.PERCENT_RISK})
+OF_PRICE = OF_EQUITY | {SizeIn.MONEY}

@@ -862,6 +862,18 @@ def test_a_level_that_comes_with_an_exit_holds_it_up_on_no_side(charts):
         assert charts.send(action="close", size="1", stop_loss=stop).state == "ordered"
 
 
+@pytest.mark.parametrize("action", ["close", "target"])
+def test_what_only_an_entry_needs_holds_up_no_closing_of_a_part(charts, action):
+    """Neither a pip for its stop, nor a price for lots."""
+    charts.send(size="3")
+    Instrument.objects.update(pip_size=None)
+    assert charts.send(action=action, size="2", stop_loss_pips="20").state == "ordered"
+    Quote.objects.all().delete()
+    assert charts.send(action=action, size="0.5").state == "ordered"
+    assert charts.send(action=action, size="20000", size_in="units").state == "ordered"
+    assert charts.send(action=action, size="1", size_in="money").code == "NO_PRICE"
+
+
 def test_a_draft_is_kept_whole():
     words = '{"symbol":"E","action":"target","size":"-2","stop_loss_pips":"5","bar_at":"2026-03-02T09:15:00Z"}'
     draft = read(words.encode(), Habits())
