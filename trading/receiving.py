@@ -188,9 +188,10 @@ def _hash(text: str) -> str:
 
 
 def _same_body(source: SignalSource, body_hash: str, now: dt.datetime) -> Signal | None:
+    """The message of the last minute that is told apart by that body; none that was no signal or came by hand."""
     since = now - SAME_WITHIN
     rows = Signal.objects.filter(source=source, received_at__gte=since, body_hash=body_hash)
-    return rows.order_by("id").first()
+    return rows.filter(key__startswith=BY_BODY).order_by("id").first()
 
 
 def _same_body_alone(source: SignalSource, body_hash: str, now: dt.datetime) -> Signal | None:

@@ -153,6 +153,29 @@ def test_elsewhere_the_same_body_within_a_minute_is_the_same_signal(queue, monke
     assert len(queue) == 2
 
 
+def test_what_was_no_signal_is_one_once_its_source_reads_it(queue):
+    sender = Sender(mode="live")
+    sent = {"symbol": "EURUSD", "action": "buy"}
+    assert code_of(sender.send(sent)) == "no_key"
+    signals.edit_source(sender.source, actor=sender.owner, mode="approval")
+    answer = sender.send(sent)
+
+    taken = Signal.objects.get(pk=answer.json()["id"])
+    assert (taken.state, queue) == ("received", [(taken.pk,)])
+
+
+def test_what_was_sent_again_by_hand_takes_no_message_for_its_own(queue, monkeypatch):
+    sender = Sender(mode="approval")
+    sent = {"symbol": "EURUSD", "action": "buy"}
+    first = Signal.objects.get(pk=sender.send(sent).json()["id"])
+    later_on = timezone.now() + dt.timedelta(seconds=61)
+    monkeypatch.setattr(receiving.timezone, "now", lambda: later_on)
+    monkeypatch.setattr(signals, "enqueue", lambda *args, **kwargs: "")
+    by_hand = signals.send_again(first, actor=sender.owner)
+
+    assert sender.send(sent).json()["id"] not in (first.pk, by_hand.pk)
+
+
 def test_two_deliveries_at_once_on_either_side_of_a_second_are_one(queue, monkeypatch):
     sender = Sender(mode="approval")
     first = sender.send({"symbol": "EURUSD", "action": "buy"})
