@@ -22,7 +22,7 @@ from trading import journal, services, telling
 from trading.gates import GATES, SINCE, SignalFacts, Word, is_in_time, normalise
 from trading.ids import Origin
 from trading.models import Gate, Order, Route, Signal, SignalSource
-from trading.routing import Leg, Plan, route
+from trading.routing import Leg, Plan, route, without_entry
 from trading.sources.draft import Intent
 from trading.sources.plain import draft_from_plain
 from trading.underway import under_way
@@ -76,7 +76,7 @@ def _carry_out(facts: SignalFacts, *, by: str, pumps: bool) -> Account | None:
         gates = []  # said before, and kept
 
     found = route(facts.draft, facts.strategy, facts.instrument, at=facts.at, signal=signal)
-    found = [_without_entry(plan, refusal) for plan in found] if refusal else found
+    found = [without_entry(plan, refusal) for plan in found] if refusal else found
     checked = [_checked(signal, plan) for plan in found]
     plans = [plan for plan, _ in checked]
     gates += [_note_of(signal, plan, facts.at) for plan in plans]
@@ -120,16 +120,6 @@ def _still_closes(facts: SignalFacts, refusal: Check) -> bool:
     closes = facts.draft.is_exit or facts.draft.turns or facts.draft.intent is Intent.TARGET
     known = facts.strategy is not None and facts.instrument is not None
     return facts.signal.waits and closes and known and refusal.rule in SINCE
-
-
-def _without_entry(plan: Plan, refusal: Check) -> Plan:
-    """The closings of a plan whose entry may not be made any more."""
-    legs = tuple(leg for leg in plan.legs if leg.reduces)
-    if plan.refusal or len(legs) == len(plan.legs):
-        return plan
-    if not legs and not plan.cancels and not plan.waits:
-        return Plan(plan.account, refusal=refusal)
-    return replace(plan, legs=legs, left_out=f"no entry: {refusal.text}")
 
 
 def _note(signal: Signal, name: str, word: Word, at: dt.datetime) -> Gate:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -39,6 +39,7 @@ from trading.sources.draft import Draft, Intent, Level, Size
 from trading.underway import BOTH, UnderWay, under_way
 
 RULE = "route"
+SHUT = Check(rule=RULE, passed=False, code="NO_ROUTE", text="its route was shut while it waited")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +102,8 @@ def route(
 ) -> list[Plan]:
     """A plan for each account that the strategy is routed to and that may take it, in order of the routes.
 
-    An exit goes, too, where the route was shut since: what the strategy still holds there is closed.
+    An exit goes, too, where the route was shut since: what the strategy still holds there is closed. So do the
+    closings of a signal that waited meanwhile.
     signal: those before it that wait keep their place, and only its own account is looked at.
     """
     before = signals_before(signal, strategy, instrument) if signal else []
@@ -109,11 +111,21 @@ def route(
     only = signal.account_id if signal else None
     routes = routes_of(strategy, draft, only=only)
     plans = [_plan(asked, r) for r in routes]
-    if draft.is_exit:
+    if draft.is_exit or (signal and signal.waits):
         shut = [one for one in _routes(strategy, draft, only=only) if one not in routes]
-        found = (_plan(asked, r) for r in shut)
+        found = (without_entry(_plan(asked, r), SHUT) for r in shut)
         plans += [plan for plan in found if plan.refusal is None]
     return plans
+
+
+def without_entry(plan: Plan, refusal: Check) -> Plan:
+    """The closings of a plan whose entry may not be made any more."""
+    legs = tuple(leg for leg in plan.legs if leg.reduces)
+    if plan.refusal or len(legs) == len(plan.legs):
+        return plan
+    if not legs and not plan.cancels and not plan.waits:
+        return Plan(plan.account, refusal=refusal)
+    return replace(plan, legs=legs, left_out=f"no entry: {refusal.text}")
 
 
 def routes_of(strategy: Strategy, draft: Draft, *, only: int | None = None) -> list[Route]:

@@ -289,6 +289,30 @@ def test_a_turn_that_may_not_open_any_more_still_closes(charts, lost, settings, 
     assert "no entry: " in Signal.objects.latest("id").planned[0]
 
 
+@pytest.mark.parametrize("shut", ["route", "testing", "platforms"])
+@pytest.mark.parametrize(
+    "words", [{"action": "sell", "turns": "true"}, {"action": "target", "size": "-1"}]
+)
+def test_a_turn_whose_route_is_shut_while_it_waits_still_closes(
+    charts, lost, settings, words, shut
+):
+    assert charts.send(**words).code == "WAITS"
+    shut_off(charts, shut)
+    settle(charts, settings)
+
+    assert charts.orders()[1:] == [("sell", D(1), True, "filled")]
+    assert "no entry: " in Signal.objects.latest("id").planned[0]
+
+
+def shut_off(charts, by):
+    """Nothing of the strategy may go to its account any more."""
+    if by == "route":
+        Route.objects.update(enabled=False)
+    charts.strategy.status = "testing" if by == "testing" else "live"
+    charts.strategy.platforms = ["mt5"] if by == "platforms" else []
+    charts.strategy.save()
+
+
 def test_its_source_may_be_switched_off_while_an_exit_waits(charts, lost, settings):
     charts.send(action="close", size=None)
     charts.source.enabled = False
