@@ -95,7 +95,8 @@ def strategy_trades(facts: SignalFacts) -> Word:
         named = facts.draft.strategy
         found = f"found {named!r}" if named else "the signal and its source name none"
         return Word(f"Expected a registered strategy; {found}", "NO_STRATEGY")
-    if facts.source.strategy_is_fixed and facts.draft.strategy not in ("", strategy.key):
+    own = ("", strategy.key.lower())  # a key is told apart by its letters, not by their case
+    if facts.source.strategy_is_fixed and facts.draft.strategy.lower() not in own:
         text = f"{facts.source} may only call {strategy.key}; found {facts.draft.strategy[:60]!r}"
         return Word(text, "STRATEGY_FIXED")
     if not strategy.may_trade and not facts.draft.is_exit:

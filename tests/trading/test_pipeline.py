@@ -471,6 +471,7 @@ def test_a_source_may_be_bound_to_its_strategy(charts):
 
     assert refused(charts.send(strategy="other")) == "STRATEGY_FIXED"
     assert charts.send(strategy="mr").state == "ordered"
+    assert charts.send(strategy="MR").state == "ordered"
     signals.edit_source(charts.source, actor=charts.desk.owner, strategy_is_fixed=False)
     assert charts.send(strategy="other").code == "NO_ROUTE"
 
