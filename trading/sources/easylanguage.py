@@ -1,9 +1,9 @@
 """What EasyLanguage and PowerLanguage can write: JSON by a web call, or a line of a file.
 
 The line: `v1;time;strategy;symbol;action;size;unit;order;price;stop_loss;take_profit;position;previous;id`.
-Places at its end may be left out. A time is ISO 8601, or the language's own date and time, as
-1260302 915: years since 1900, month, day; hours and minutes as one number, 5 after midnight for 00:05; both in the
-source's zone.
+Places at its end may be left out, and each may stand in quotes. A time is ISO 8601, or the language's own date
+and time, as 1260302 915: years since 1900, month, day; hours and minutes as one number, 5 after midnight for 00:05;
+both in the source's zone.
 
 Actions are the language's verbs, besides those of all dialects: Buy and SellShort open, and at the market close what
 is against them first; Sell and BuyToCover only close. Source: EasyLanguage's reserved words of these names.
@@ -37,7 +37,7 @@ COLUMNS = (
     "version", "fired_at", "strategy", "symbol", "action", "size", "size_in", "order", "price",
     "stop_loss", "take_profit", "position", "previous_position", "id",
 )  # fmt: skip
-VERSION = "v1"
+BEGINS = ("v1;", '"v1";')
 LEAST_COLUMNS = COLUMNS.index("action") + 1
 EASY_TIME = re.compile(r"(\d{2,3})(\d{2})(\d{2})[ ,]+(\d{1,4})", re.ASCII)
 MARKET = tuple(text for text, kind in KINDS.items() if kind is Kind.MARKET)
@@ -60,7 +60,7 @@ def read(body: bytes, habits: Habits) -> Draft | Unreadable:
 
 
 def _fields(text: str) -> dict[str, str]:
-    if not text.startswith(f"{VERSION};"):
+    if not text.startswith(BEGINS):
         return fields_of(text)
     if "\n" in text:
         raise Refused("one_signal", "Expected one line, found several")

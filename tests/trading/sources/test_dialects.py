@@ -651,6 +651,13 @@ def test_the_time_of_easylanguage_is_a_number(clock, hour, minute):
     assert draft.fired_at == AT.replace(hour=hour, minute=minute)
 
 
+def test_the_places_of_a_line_may_stand_in_quotes():
+    line = "v1;2026-03-02T09:15:00Z;mr;EURUSD;Buy;0.1;lots;market;;;;;;first"
+    quoted = ";".join(f'"{place}"' for place in line.split(";"))
+
+    assert read("multicharts", quoted) == read("multicharts", line)
+
+
 def test_easylanguage_may_leave_the_last_places_out():
     draft = read("tradestation", "v1;2026-03-02T09:15:00Z;mr;EURUSD;close;;;;")
 
