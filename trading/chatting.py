@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -91,6 +93,7 @@ class Ear:
         except ChannelError as error:
             return self._failed(channel, error)
         self._answered(channel)
+        _follow_numbers(channel, updates)
         for update in updates:
             chat.take(channel, update)
         return 0.0
@@ -137,3 +140,14 @@ class Ear:
     def _tell(self, channel: Channel, title: str, text: str) -> None:
         key = f"chat:{channel.pk}:{timezone.now().timestamp():.6f}"
         tell(Topic.LINK, key, Words(title, text), owner_id=channel.owner_id)
+
+
+def _follow_numbers(channel: Channel, updates: Sequence[Mapping[str, Any]]) -> None:
+    """After a week without news Telegram numbers anew, maybe lower: what it gives then was not heard yet.
+
+    Source: core.telegram.org/bots/api, Update.update_id.
+    """
+    numbers = [int(update["update_id"]) for update in updates]
+    if numbers and max(numbers) < channel.heard:
+        mine = Channel.objects.filter(pk=channel.pk, heard=channel.heard)
+        mine.update(heard=min(numbers))

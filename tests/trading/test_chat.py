@@ -150,6 +150,27 @@ def test_an_update_is_done_once_however_often_it_comes(server, trader):
     assert AuditEntry.objects.filter(action="kill_switch.engage").count() == 1
 
 
+def test_a_stop_is_heard_where_telegram_numbers_anew(server, trader, desk, monkeypatch):
+    """To an offset that is far ahead Telegram gives what waits."""
+    channel = telegram(trader, topics=[])
+    Channel.objects.update(heard=900_000_000)
+    real = server._get_updates
+    monkeypatch.setattr(server, "_get_updates", lambda given: real({**given, "offset": 0}))
+    assert "Stopped" in answers(server, channel, "/stop")
+    assert kill_switch.standing(desk.account).engaged
+    assert channel.heard == server.updates[-1]["update_id"] + 1
+
+
+def test_what_telegram_gives_again_is_not_done_again(server, trader, monkeypatch):
+    channel = telegram(trader, topics=[])
+    real = server._get_updates
+    monkeypatch.setattr(server, "_get_updates", lambda given: real({**given, "offset": 0}))
+    answers(server, channel, "/status")
+    first = channel.heard
+    answers(server, channel, "/help")
+    assert channel.heard == first + 1
+
+
 def test_flatten_asks_first_and_does_it_with_the_number_once(server, trader, desk):
     channel = telegram(trader, topics=[])
     question = answers(server, channel, "/flatten")
