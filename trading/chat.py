@@ -58,6 +58,8 @@ def take(channel: Channel, update: Mapping[str, Any]) -> None:
     message = update.get("message")
     is_text = isinstance(message, dict) and isinstance(message.get("text"), str)
     words = _read(fresh, message) if is_text else None
+    if isinstance(message, dict) and "migrate_to_chat_id" in message:
+        _follow_move(fresh, message)
     with transaction.atomic():
         if unread.update(heard=number + 1) and words:
             reply(fresh, f"reply:{number}", words)
@@ -81,6 +83,13 @@ def _read(channel: Channel, message: Mapping[str, Any]) -> Words | None:
             return None
         return Words("Not done", "Only who sent the channel's code may give commands here.")
     return _answer(channel, person, text, dt.datetime.fromtimestamp(message["date"], dt.UTC))
+
+
+def _follow_move(channel: Channel, message: Mapping[str, Any]) -> None:
+    """The connected group became a supergroup: it has another id from now on."""
+    moved_to = message["migrate_to_chat_id"]
+    if message["chat"]["id"] == channel.chat and isinstance(moved_to, int):
+        Channel.objects.filter(pk=channel.pk).update(chat=moved_to)
 
 
 def _name(found: Mapping[str, Any]) -> str:

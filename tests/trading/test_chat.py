@@ -171,6 +171,17 @@ def test_what_telegram_gives_again_is_not_done_again(server, trader, monkeypatch
     assert channel.heard == first + 1
 
 
+def test_a_group_that_becomes_a_supergroup_may_command_at_once(server, trader, desk):
+    channel = telegram(trader, chat=-77, topics=[])
+    moved = {"chat": {"id": -77}, "from": {"id": -77}, "migrate_to_chat_id": -10077}
+    strange = {"chat": {"id": 666}, "from": {"id": 666}, "migrate_to_chat_id": 667}
+    for number, message in enumerate((moved, strange), start=1):
+        commands.take(channel, {"update_id": number, "message": message})
+    answers(server, channel, "/stop", chat=-10077, person=-77)
+    assert kill_switch.standing(desk.account).engaged
+    assert channel.chat == -10077 and channel.strangers == []
+
+
 def test_flatten_asks_first_and_does_it_with_the_number_once(server, trader, desk):
     channel = telegram(trader, topics=[])
     question = answers(server, channel, "/flatten")
