@@ -284,9 +284,18 @@ def _scope(owner: Any, name: str, *, strategies: bool = False) -> Scope:
     if not name or name.lower() == "all":
         return kill_switch.of_owner(owner)
     wanted = name.casefold()
-    for account in _open(owner):
-        if wanted in (account.name.casefold(), account.number.casefold()):
-            return kill_switch.of_account(account)
+    alike = [
+        account
+        for account in _open(owner)
+        if wanted in (account.name.casefold(), account.number.casefold())
+    ]
+    if len(alike) > 1:
+        raise BadInput(
+            f'{len(alike)} open accounts of yours are called "{name[:40]}": name one by its '
+            "number, or all of them by none."
+        )
+    if alike:
+        return kill_switch.of_account(alike[0])
     if strategies and by_key(owner, name):
         return stops.named(owner, kill_switch.ScopeKind.STRATEGY, name)
     what = "account or strategy" if strategies else "account"

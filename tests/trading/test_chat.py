@@ -139,6 +139,15 @@ def test_stop_of_one_account_by_its_number(server, trader, desk):
     assert "no open account or strategy" in answers(server, channel, "/stop Osaka")
 
 
+def test_a_name_of_two_accounts_stops_neither_and_says_so(server, trader):
+    alike = [make_account(owner=trader, name="Demo") for _ in range(2)]
+    channel = telegram(trader, topics=[])
+    said = answers(server, channel, "/stop demo")
+    assert "Not done" in said and '2 open accounts of yours are called "demo"' in said
+    answers(server, channel, f"/stop {alike[1].number}")
+    assert [kill_switch.standing(account).engaged for account in alike] == [False, True]
+
+
 def test_an_update_is_done_once_however_often_it_comes(server, trader):
     channel = telegram(trader, topics=[])
     number = server.say("/stop")
