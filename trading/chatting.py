@@ -129,13 +129,14 @@ class Ear:
         now = time.monotonic()
         self.failing_since = self.failing_since or now
         silent = now - self.failing_since
-        if silent >= DEAF and not self.is_told:
+        asked = getattr(error, "after", None) or 0.0
+        if max(silent, asked) >= DEAF and not self.is_told:
             self.is_told = True
             Channel.objects.filter(pk=channel.pk).update(fault=error.message)
             self._tell(channel, f"Commands are not heard: {channel.name}", error.message)
         if isinstance(error, BusyElsewhere):
             return 5.0
-        return float(getattr(error, "after", None) or min(1.0 + silent, SLOWEST))
+        return asked or min(1.0 + silent, SLOWEST)
 
     def _tell(self, channel: Channel, title: str, text: str) -> None:
         key = f"chat:{channel.pk}:{timezone.now().timestamp():.6f}"

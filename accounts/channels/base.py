@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -141,9 +142,10 @@ def post(
 def seconds_asked(text: Any) -> float | None:
     """What a service says in a "retry after", bounded to an hour."""
     try:
-        return min(max(float(text), 0.0), LONGEST_REST)
+        seconds = float(text)
     except (TypeError, ValueError):
         return None
+    return None if math.isnan(seconds) else min(max(seconds, 0.0), LONGEST_REST)
 
 
 def place_of(address: str) -> str:

@@ -286,6 +286,14 @@ def test_a_deaf_chat_is_told_elsewhere_and_so_is_its_return(server, trader, sett
     assert titles == ["Commands are not heard: Phone", "Commands are heard again: Phone"]
 
 
+def test_a_long_rest_that_telegram_asks_for_is_told_when_it_begins(server, trader, monkeypatch):
+    channel = telegram(trader)
+    wait = {"ok": False, "description": "Too Many Requests", "parameters": {"retry_after": 900}}
+    monkeypatch.setattr(server, "_get_updates", lambda given: (429, wait))
+    assert Ear(channel.pk, "test").turn() == 900
+    assert Notification.objects.get().title == "Commands are not heard: Phone"
+
+
 def test_another_bot_must_connect_its_chat_anew(server, trader):
     channel = telegram(trader)
     token = "300003:AAE-another_bot-0123456789abcdef-0123456789"
