@@ -85,14 +85,25 @@ class Email(ChannelKind):
         try:
             get_connection().send_messages([message])
         except smtplib.SMTPAuthenticationError as error:
-            raise Refused("The mail server refuses the hub's name and password") from error
+            kind = Refused if _is_final(error.smtp_code) else Later
+            raise kind("The mail server refuses the hub's name and password") from error
         except smtplib.SMTPRecipientsRefused as error:
-            raise Refused("The mail server refuses this address") from error
+            kind = Refused if _is_final(*_codes(error)) else Later
+            raise kind("The mail server refuses this address") from error
         except (smtplib.SMTPDataError, smtplib.SMTPSenderRefused) as error:
-            kind = NotTaken if 500 <= error.smtp_code < 600 else Later
+            kind = NotTaken if _is_final(error.smtp_code) else Later
             raise kind(f"The mail server answered {error.smtp_code}") from error
         except net.AddressRefused as error:
             raise Refused(str(error)) from error
         except (smtplib.SMTPException, OSError, net.httpx.HTTPError) as error:
             raise Later(f"The mail server does not answer: {type(error).__name__}") from error
         return "handed to the mail server"
+
+
+def _is_final(*codes: int) -> bool:
+    """Codes from 400 to 499 pass by themselves: a server that greylists gives one to each new sender."""
+    return all(500 <= code < 600 for code in codes)
+
+
+def _codes(error: smtplib.SMTPRecipientsRefused) -> list[int]:
+    return [code for code, _ in error.recipients.values()]

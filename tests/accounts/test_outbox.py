@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import smtplib
 import threading
 
 import pytest
@@ -368,6 +369,36 @@ def test_a_message_by_e_mail(owner, settings, mailoutbox):
     [mail] = mailoutbox
     assert mail.subject == "TradersHub: Entry filled Bcc: x@y.example"
     assert mail.to == ["a@b.example"] and "at 1.1" in mail.body
+
+
+@pytest.mark.parametrize(
+    ("error", "enabled", "state"),
+    [
+        (smtplib.SMTPRecipientsRefused({"a@b.example": (450, b"4.2.0 Greylisted")}), True, State.DUE),
+        (smtplib.SMTPRecipientsRefused({"a@b.example": (550, b"No such user")}), False, State.FAILED),
+        (smtplib.SMTPAuthenticationError(454, b"4.7.0 Try again later"), True, State.DUE),
+        (smtplib.SMTPAuthenticationError(535, b"Wrong password"), False, State.FAILED),
+        (smtplib.SMTPDataError(451, b"Try again later"), True, State.DUE),
+        (smtplib.SMTPDataError(554, b"Spam"), True, State.FAILED),
+    ],
+)  # fmt: skip
+def test_mail_that_is_refused_for_a_while_is_sent_later(
+    owner, settings, monkeypatch, error, enabled, state
+):
+    settings.EMAIL_HOST = "mail.example"
+    channel = subscribing.open_channel(
+        actor=owner, owner=owner, kind="email", name="Mail", settings={"address": "a@b.example"}
+    )
+    say(owner, "Filled")
+
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", refuse)
+    send_all()
+    channel.refresh_from_db()
+    assert channel.enabled is enabled and channel.fault
+    assert Notification.objects.filter(title="Filled").get().state == state
 
 
 def test_mail_and_other_services_pass_the_guard_of_the_way_out(owner, settings, monkeypatch):
