@@ -40,6 +40,7 @@ from brokers.adapters.oanda_orders import (
     Closing,
     ack_of,
     client_of,
+    each_once,
     entry_kind,
     instant,
     order_body,
@@ -211,14 +212,15 @@ class OandaAdapter(Adapter):
             return DealPage(deals=deals, cursor=str(reached), more=end < last)
 
     def _transactions(self, after: int, to: int) -> list[Json]:
-        """All of them with a number above `after`, up to `to`."""
+        """All of them with a number above `after`, up to `to`, each once and in turn."""
         rows: list[Json] = []
-        while after < to:
-            end = min(after + PAGE, to)
-            found = self.web.get("transactions/idrange", **{"from": after + 1, "to": end})
+        start = after
+        while start < to:
+            end = min(start + PAGE, to)
+            found = self.web.get("transactions/idrange", **{"from": start + 1, "to": end})
             rows += found["transactions"]
-            after = end
-        return rows
+            start = end
+        return [one for one in each_once(rows) if after < int(one["id"]) <= to]
 
     def _all_up_to(self, after: int, last: int) -> list[Json]:
         """The same up to the account's last one. Raises ValueError where OANDA does not show that yet."""
@@ -236,6 +238,8 @@ class OandaAdapter(Adapter):
             last = self._summary()[1]
             after = int(since) if since else max(last - PAGE, 0)
             rows = self._all_up_to(after, last)
+            if len(rows) < last - after:  # what is not shown may be the order that is asked for
+                raise ValueError(f"{len(rows)} of {last - after} transactions are shown")
             story = story_of(rows, client_id, closing=self._noted_closing(client_id))
             found = ack_of(story, currency=self._currency, client_id=client_id)
             evidence = f"transactions {after + 1} to {last}"

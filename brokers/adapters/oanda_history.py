@@ -40,19 +40,25 @@ class Cursor:
 def read_on(
     cursor: Cursor, transactions: Iterable[Json], *, to: int, currency: str
 ) -> tuple[tuple[DealReport, ...], Cursor]:
-    """The deals of the transactions after the cursor, up to number `to`, and the cursor behind them."""
+    """The deals of the transactions after the cursor, up to number `to`, and the cursor behind them.
+
+    transactions: in turn. Raises ValueError where the balance moved by what is not shown.
+    """
     deals: list[DealReport] = []
-    balance = cursor.balance
+    balance, before = cursor.balance, cursor.last
     for transaction in transactions:
         own = deals_of(transaction, currency=currency)
         if stated := transaction.get("accountBalance"):
             after = to_decimal(stated)
             rest = ZERO if balance is None else after - balance - sum(map(worth, own), ZERO)
+            if rest and 0 < before < int(transaction["id"]) - 1:
+                raise ValueError(f"transaction {before + 1} is not shown, and it moved the balance")
             own += _unexplained(transaction, rest, currency)
             balance = after
         elif balance is not None:
             balance += sum(map(worth, own), ZERO)
         deals += own
+        before = int(transaction["id"])
     return tuple(deals), Cursor(to, balance)
 
 

@@ -150,6 +150,11 @@ def in_turn(transactions: Iterable[Json]) -> list[Json]:
     return sorted(transactions, key=lambda one: int(one["id"]))
 
 
+def each_once(transactions: Iterable[Json]) -> list[Json]:
+    """Oldest first, also where one is told twice."""
+    return in_turn({int(one["id"]): one for one in transactions}.values())
+
+
 def told_of(reply: Json) -> list[Json]:
     """The transactions of a reply, oldest first."""
     return in_turn(one for name, one in reply.items() if name.endswith("Transaction"))

@@ -220,6 +220,42 @@ def test_a_history_without_its_last_transaction_proves_nothing():
         adapter.deals_since("6407 10000")
 
 
+def test_a_history_with_a_hole_proves_nothing():
+    web = Web()
+    shown = [CREATED | {"id": str(number)} for number in (6407, 6409)]
+    web.reads["/transactions/idrange"] = (200, {"transactions": shown})
+    with pytest.raises(Unavailable, match="2 of 3 transactions are shown"):
+        made(web).find_by_client_id("c2", since="6406")
+
+
+def funded(number, amount, balance):
+    return {
+        "id": str(number), "type": "TRANSFER_FUNDS", "time": AT, "accountID": NUMBER,
+        "amount": amount, "accountBalance": balance, "fundingReason": "CLIENT_FUNDING",
+    }  # fmt: skip
+
+
+FUNDED = [funded(6407, "5", "105"), funded(6408, "7", "112"), funded(6409, "-2", "110")]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (0, 1, 1, 2, 0)])
+def test_a_history_out_of_turn_or_told_twice_books_nothing_else(order):
+    web = Web()
+    web.reads["/transactions/idrange"] = (200, {"transactions": [FUNDED[one] for one in order]})
+    page = made(web).deals_since("6406 100")
+    assert [(deal.deal_id, deal.amount) for deal in page.deals] == [
+        ("6407", 5), ("6408", 7), ("6409", -2),
+    ]  # fmt: skip
+    assert page.cursor == "6409 110"
+
+
+def test_money_that_a_transaction_not_shown_yet_moved_is_not_booked_as_anothers():
+    web = Web()
+    web.reads["/transactions/idrange"] = (200, {"transactions": [FUNDED[0], FUNDED[2]]})
+    with pytest.raises(Unavailable, match="transaction 6408 is not shown, and it moved"):
+        made(web).deals_since("6406 100")
+
+
 def test_the_last_look_is_taken_after_all_that_is_read():
     web = Web()
     web.reads["/openTrades"] = (200, {"trades": [], "lastTransactionID": "6409"})
