@@ -55,7 +55,7 @@ from brokers.adapters.oanda_reports import (
     account_report,
     bar_report,
     netted,
-    quote_report,
+    quote_reports,
     side_of,
     symbol_report,
     trade_report,
@@ -160,7 +160,7 @@ class OandaAdapter(Adapter):
             if not known:
                 return []
             found = self.web.get("pricing", instruments=",".join(known))
-            return [quote_report(price) for price in found["prices"]]
+            return quote_reports(found["prices"])
 
     def bars(
         self, symbol: str, *, minutes: int, since: dt.datetime, at_most: int = 1000

@@ -99,16 +99,33 @@ def _days(given: Iterable[Json]) -> tuple[int, ...]:
     return tuple(charged.get(day, 0) for day in DAYS) if charged else ()
 
 
+def quote_reports(prices: Iterable[Json]) -> list[QuoteReport]:
+    """Those of instruments that have a price: OANDA names the others as well."""
+    return [quote_report(price) for price in prices if _bid_of(price) > 0 and _ask_of(price) > 0]
+
+
 def quote_report(price: Json) -> QuoteReport:
     """The best bid and ask; those for closing out where nothing is on offer."""
-    bids, asks = price.get("bids"), price.get("asks")
     return QuoteReport(
         symbol=price["instrument"],
-        bid=to_decimal(bids[0]["price"] if bids else price["closeoutBid"]),
-        ask=to_decimal(asks[0]["price"] if asks else price["closeoutAsk"]),
+        bid=_bid_of(price),
+        ask=_ask_of(price),
         at=moment(price["time"]),
         tradable=price.get("tradeable", price.get("status") == "tradeable"),
     )
+
+
+def _bid_of(price: Json) -> Decimal:
+    return _best(price.get("bids"), price.get("closeoutBid"))
+
+
+def _ask_of(price: Json) -> Decimal:
+    return _best(price.get("asks"), price.get("closeoutAsk"))
+
+
+def _best(offers: list[Json] | None, otherwise: Any) -> Decimal:
+    """0 where there is none."""
+    return to_decimal((offers[0]["price"] if offers else otherwise) or ZERO)
 
 
 def bar_report(symbol: str, candle: Json) -> BarReport:

@@ -16,6 +16,7 @@ from brokers.adapters.oanda_reports import (
     moment,
     netted,
     quote_report,
+    quote_reports,
     symbol_report,
     trade_report,
 )
@@ -294,6 +295,15 @@ def test_a_price_without_liquidity_is_the_one_for_closing_out():
     }  # fmt: skip
     report = quote_report(price)
     assert (report.bid, report.ask, report.tradable) == (D("1.1"), D("1.1002"), False)
+
+
+@pytest.mark.parametrize(
+    "none", [{}, {"closeoutBid": "0", "closeoutAsk": "0"}, {"closeoutBid": ""}]
+)
+def test_an_instrument_without_a_price_takes_no_others_along(none):
+    priced = {"time": AT, "tradeable": True, "closeoutBid": "1.1", "closeoutAsk": "1.2"}
+    prices = [{"instrument": "EUR_USD", **priced}, {"instrument": "XAU_USD", "time": AT, **none}]
+    assert [report.symbol for report in quote_reports(prices)] == ["EUR_USD"]
 
 
 def test_times_are_cut_to_microseconds():
