@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -16,6 +15,7 @@ import httpx
 from brokers.adapters.base import Line, Settings, setting
 from brokers.adapters.errors import KeyRefused, OutcomeUnknown, Rejected, Unavailable
 from brokers.adapters.session import Session
+from tradershub.finance.decimals import to_decimal
 
 if TYPE_CHECKING:
     from httpx import Client
@@ -236,9 +236,12 @@ class OandaLine:
             403: f"OANDA forbids it: {self._words(found)}",
             429: "OANDA asks for fewer requests",
         }
-        text = said.get(status) or f"OANDA answered {status}: {self._words(found)}"
+        text = said.get(status) or f"OANDA answered {status}{self._besides(found)}"
         kind = KeyRefused if status == 401 else Unavailable
         return kind(text, code=str(status))
+
+    def _besides(self, found: Json | None) -> str:
+        return " with what cannot be read" if found is None else f": {self._words(found)}"
 
     def _words(self, found: Json | None) -> str:
         message = (found or {}).get("errorMessage")
@@ -261,9 +264,9 @@ def worded(code: str) -> str:
 
 
 def _object(answer: httpx.Response) -> Json | None:
-    """The answer's JSON object; None where it is none."""
+    """The answer's JSON object; None where it is none, or has a number that no figure can be."""
     try:
-        found = answer.json(parse_float=Decimal)
+        found = answer.json(parse_float=to_decimal)
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

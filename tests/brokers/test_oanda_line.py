@@ -106,6 +106,7 @@ TABLE = [
     ((504, {}), OutcomeUnknown, "504"),
     ((201, "not JSON"), OutcomeUnknown, "201"),
     ((201, "[1]"), OutcomeUnknown, "201"),
+    ((201, '{"orderCreateTransaction": {"id": 1e999999999}}'), OutcomeUnknown, "201"),
     ((201, {"lastTransactionID": "6411"}), OutcomeUnknown, "answer"),
     ((200, DONE), OutcomeUnknown, "200"),
     ((302, {}), OutcomeUnknown, "302"),
@@ -317,6 +318,13 @@ def test_what_cannot_be_read_is_unavailable(answer):
     with pytest.raises(Unavailable) as raised:
         made(web).account()
     assert raised.value.message and TOKEN not in raised.value.message
+
+
+def test_a_page_in_the_place_of_an_answer_is_told_in_words():
+    web = Web()
+    web.reads["/summary"] = (200, "<html>log in</html>")
+    with pytest.raises(Unavailable, match="OANDA answered 200 with what cannot be read"):
+        made(web).account()
 
 
 def test_a_token_of_other_accounts_names_them():
