@@ -8,6 +8,7 @@ from tradershub.finance.venue import events
 from tradershub.finance.venue.events import Code
 from tradershub.finance.venue.orders import Reason
 from tradershub.finance.venue.rules import Protection, StopOutOrder
+from tradershub.finance.venue.symbols import CommissionTerms, Scheme
 
 
 def desk(**more):
@@ -187,3 +188,16 @@ def test_money_of_other_kinds_is_posted_as_named():
     d = desk(deposit="2000")
     assert only(d.do("post", "interest", D("-1.25")), events.Posted).kind == "interest"
     assert d.figures.balance == D("1998.75")
+
+
+@pytest.mark.parametrize("order", StopOutOrder)
+def test_what_cannot_be_closed_for_lack_of_a_rate_is_left_open(order):
+    d = desk(deposit="2000", stop_out=order)
+    d.buy("1")
+    pounds = CommissionTerms(scheme=Scheme.PER_LOT, rate=D(3), currency="GBP")
+    symbols = d.venue.market.symbols
+    symbols["EURUSD"] = replace(symbols["EURUSD"], commission=pounds)
+    found = d.quote("EURUSD", "1.08000", "1.08000")
+    assert kinds(found) == ["MarginCall"]
+    symbols["EURUSD"] = replace(symbols["EURUSD"], commission=CommissionTerms())
+    assert closed(d.quote("EURUSD", "1.08000", "1.08000"))

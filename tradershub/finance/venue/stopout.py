@@ -8,6 +8,7 @@ from tradershub.finance.stopout import AtRisk, PendingOrder, smart_stop_out, sto
 from tradershub.finance.venue import events
 from tradershub.finance.venue.account import Account
 from tradershub.finance.venue.book import Book
+from tradershub.finance.venue.costs import missing_rate
 from tradershub.finance.venue.events import Code
 from tradershub.finance.venue.filling import cancel
 from tradershub.finance.venue.matching import closing_request, work
@@ -146,7 +147,13 @@ CHOICES: dict[StopOutOrder, Callable[[Book, Account, Figures], Chosen]] = {
 
 
 def _tradable(book: Book, account: Account) -> Iterator[Position]:
-    return (p for p in account.positions.values() if book.market.trades(p.symbol))
+    return (p for p in account.positions.values() if _is_tradable(book, account, p))
+
+
+def _is_tradable(book: Book, account: Account, position: Position) -> bool:
+    """Whether a closing would fill: what is dealt in a rate that is missing stays open."""
+    symbol = book.market.symbols[position.symbol]
+    return book.market.trades(symbol.name) and not missing_rate(book.market, account, symbol)
 
 
 def _margin(book: Book, account: Account, position: Position) -> Decimal:
@@ -160,7 +167,7 @@ def _at_risk(book: Book, account: Account, position: Position) -> AtRisk:
         profit=floating_of(book.market, account, position),
         margin=_margin(book, account, position),
         costs=position.swap,
-        tradable=book.market.trades(position.symbol),
+        tradable=_is_tradable(book, account, position),
     )
 
 
