@@ -90,6 +90,33 @@ def test_netting_adds_at_the_average_and_reduces_at_it():
     assert position.close_price == Decimal("1.08900")
 
 
+def test_netting_takes_off_the_opening_that_the_closing_names():
+    """OANDA closes the oldest trade of a netting account, and averages what is left."""
+    fills = [
+        fill("5", "buy", "100", "1.05", ref="5", entry="in"),
+        fill("8", "buy", "100", "1.10", ref="8", entry="in"),
+        fill("9", "sell", "60", "1.10", ref="5", entry="out", profit="3"),
+    ]
+    [position] = build_positions(fills, mode="netting")
+    assert (position.lots_open, position.open_price) == (140, Decimal("152") / 140)
+    rest = fill("10", "sell", "40", "1.10", ref="5", entry="out", profit="2")
+    [position] = build_positions([*fills, rest], mode="netting")
+    assert (position.lots_open, position.open_price) == (100, Decimal("1.10"))
+
+
+def test_netting_closes_at_the_average_what_is_more_than_the_opening_it_names():
+    fills = [
+        fill("5", "buy", "1", "1.00", ref="5", entry="in"),
+        fill("8", "buy", "3", "1.20", ref="8", entry="in"),
+        fill("9", "sell", "2", "1.20", ref="5", entry="out"),
+        fill("10", "sell", "0.5", "1.20", ref="5", entry="out"),
+    ]
+    *_, before = build_positions(fills[:3], mode="netting")
+    assert (before.lots_open, before.open_price) == (2, Decimal("1.15"))
+    *_, after = build_positions(fills, mode="netting")
+    assert (after.lots_open, after.open_price) == (Decimal("1.5"), Decimal("1.2"))
+
+
 def test_netting_reversal_closes_and_opens_the_rest_at_the_fill():
     fills = [
         fill("1", "buy", "1", "1.08", ref="50", entry="in"),

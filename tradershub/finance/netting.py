@@ -50,7 +50,7 @@ class Fill(NamedTuple):
 class PositionState(NamedTuple):
     """A holding as its fills leave it. Prices are unrounded averages weighted by lots.
 
-    open_price: of the lots still held (netting: the broker's running average); once closed, of all
+    open_price: of the lots still held (netting: their average); once closed, of all
     its openings; None where no opening is known. close_price: of all its closings, None before the
     first. opened_at: the first moment known. closed_at: None while lots are open.
     unopened: the fills close more than they open; the missing opening has to be reported.
@@ -91,13 +91,27 @@ class Amounts(NamedTuple):
     tax: Decimal
 
 
+class Part(NamedTuple):
+    """What is held of the openings of one ref. cost: lots times price."""
+
+    lots: Decimal
+    cost: Decimal
+
+    def less(self, lots: Decimal) -> "Part":
+        left = self.lots - lots
+        return Part(left, self.cost * left / self.lots if self.lots else ZERO)
+
+
 class Holding:
-    """A position while it is being built."""
+    """A position while it is being built.
+
+    named: the ref of its openings while they have one; parts: what is held by ref where they have several.
+    """
 
     __slots__ = (
         "closed", "closed_value", "commission", "fee", "held", "held_cost", "inferred", "keys",
-        "last_at", "opened", "opened_at", "opened_cost", "profit", "ref", "side", "swap", "symbol",
-        "tax", "unopened",
+        "last_at", "named", "opened", "opened_at", "opened_cost", "parts", "profit", "ref", "side",
+        "swap", "symbol", "tax", "unopened",
     )  # fmt: skip
 
     def __init__(self, fill: Fill, *, ref: str, side: Side) -> None:
@@ -108,24 +122,48 @@ class Holding:
         self.opened_at = self.last_at = fill.at
         self.keys: list[str] = []
         self.inferred = self.unopened = False
+        self.named, self.parts = fill.ref, dict[str, Part]()
 
     def open(self, fill: Fill, lots: Decimal) -> None:
         cost = lots * fill.price
+        if self.parts or fill.ref != self.named:
+            self._tell_apart(fill.ref, Part(lots, cost))
         self.opened += lots
         self.opened_cost += cost
         self.held += lots
         self.held_cost += cost
 
     def close(self, fill: Fill, lots: Decimal) -> None:
-        """Take lots off at the fill's price; the average price of what stays does not change."""
+        """Take lots off at the fill's price: of the opening that it names among others, else of all alike.
+
+        Of all alike, the average price of what stays does not change.
+        """
         self.closed += lots
         self.closed_value += lots * fill.price
         if lots >= self.held:
             self.held = self.held_cost = ZERO
+            self.parts.clear()
             return
         left = self.held - lots
-        self.held_cost = self.held_cost * left / self.held
+        part = self.parts.get(fill.ref)
+        if part is not None and lots <= part.lots:
+            self.parts[fill.ref] = part.less(lots)
+            self.held_cost -= part.cost - self.parts[fill.ref].cost
+        else:
+            self.parts = {
+                ref: one.less(one.lots * lots / self.held) for ref, one in self.parts.items()
+            }
+            self.held_cost = self.held_cost * left / self.held
         self.held = left
+
+    def _tell_apart(self, ref: str, part: Part) -> None:
+        if not self.held:
+            self.named = ref
+            return
+        if not self.parts:
+            self.parts = {self.named: Part(self.held, self.held_cost)}
+        old = self.parts.get(ref, Part(ZERO, ZERO))
+        self.parts[ref] = Part(old.lots + part.lots, old.cost + part.cost)
 
     def book(self, fill: Fill) -> None:
         """Take all the money of a fill."""
@@ -224,7 +262,8 @@ def build_positions(fills: Iterable[Fill], *, mode: Mode) -> list[PositionState]
 
     hedging: fills with a ref belong to that position, one `in` without ref opens one, one `out`
     without ref closes the oldest of the other side. netting: one position a symbol at the average
-    price. fifo: each opening is a position, the oldest is closed first (NFA 2-43).
+    price of what is held, of which a closing that names one of its openings takes that one's lots.
+    fifo: each opening is a position, the oldest is closed first (NFA 2-43).
     The sum of each money column over the result equals its sum over the fills. Never raises for
     a history that does not add up: what closes too much is flagged `unopened`.
     """
