@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from urllib.parse import urlencode
 
 import pytest
 from axes.models import AccessAttempt
@@ -8,6 +9,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.utils import timezone
 
+from risk.models import KillSwitch
 from tests.phone import Phone
 from tradershub.core.clients import client_address
 from tradershub.core.models import AuditEntry
@@ -235,3 +237,21 @@ def test_every_answer_carries_the_policy(client, ada, path):
     assert "frame-ancestors 'none'" in policy
     scripts = next(part for part in policy.split("; ") if part.startswith("script-src"))
     assert "unsafe-inline" not in scripts
+
+
+@pytest.mark.parametrize(
+    ("came_from", "given", "to"),
+    [
+        ("http://testserver/orders/?state=working", {}, "/orders/?state=working"),
+        ("http://elsewhere.example/orders/", {}, "/"),
+        ("", {}, "/"),
+        ("http://testserver/stop", {"step_up_kept": "x"}, "/"),
+    ],
+)
+def test_an_act_after_the_session_has_ended_is_not_done_and_says_so(
+    client, ada, came_from, given, to
+):
+    response = client.post("/stop", given, headers={"referer": came_from}, follow=True)
+    assert response.redirect_chain == [(f"/login/?{urlencode({'next': to}, safe='/')}", 302)]
+    assert "nothing was done" in response.content.decode()
+    assert not KillSwitch.objects.exists()
