@@ -7,6 +7,28 @@
   const REFRESH_MS = 1000;
   let goUntil = 0;
 
+  /* Above what follows by itself: that it is old, and why; nothing takes that away again. */
+  function tellOld(why) {
+    let note = document.getElementById("is-old");
+    if (!why) {
+      if (note) note.remove();
+      return;
+    }
+    if (!note) {
+      note = document.createElement("p");
+      note.id = "is-old";
+      note.className = "notice notice-warning is-old";
+      note.setAttribute("role", "status");
+      document.querySelector("[data-live], #ticket").before(note);
+    }
+    note.textContent = `What stands here is old: ${why}`;
+  }
+  window.hub = {
+    isNow: () => tellOld(""),
+    isAway: () => tellOld("the hub does not answer. It is asked again."),
+    isOver: () => tellOld("it is not followed any more. Reload the page."),
+  };
+
   function isTyping(target) {
     return target.closest("input, textarea, select, [contenteditable='true']") !== null;
   }

@@ -26,12 +26,18 @@
     if (!document.hidden) {
       try {
         const answer = await fetch(address());
-        if (answer.redirected || answer.status === 404) return;
-        if (answer.ok) swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
-        else more = AWAY_MS;
+        if (answer.redirected || answer.status === 403 || answer.status === 404) {
+          window.hub.isOver();
+          return;
+        }
+        if (answer.ok) {
+          swap(new DOMParser().parseFromString(await answer.text(), "text/html"));
+          window.hub.isNow();
+        } else more = AWAY_MS;
       } catch (error) {
         more = AWAY_MS; /* The hub is away for a moment: ask again. */
       }
+      if (more) window.hub.isAway();
     }
     later(more);
   }

@@ -21,11 +21,18 @@
         try {
           const answer = await fetch(form.dataset.now, { method: "POST", body: new FormData(form) });
           if (turn !== asked) return;
-          if (answer.ok && !answer.redirected) show(place, await answer.text());
-          else wait = AWAY_MS;
+          if (answer.redirected || answer.status === 403) {
+            window.hub.isOver();
+            return;
+          }
+          if (answer.ok) {
+            show(place, await answer.text());
+            window.hub.isNow();
+          } else wait = AWAY_MS;
         } catch (error) {
           wait = AWAY_MS; /* The hub is away for a moment. */
         }
+        if (wait === AWAY_MS) window.hub.isAway();
       }
       if (turn === asked) timer = setTimeout(ask, wait);
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+from django.conf import settings as hub_settings
 from playwright.sync_api import expect
 
 from accounts.subscribing import connect_chat
@@ -48,6 +50,24 @@ def test_a_position_stands_with_its_account_beside_what_is_done_with_it(open_pag
     row = page.locator("#live-table tbody tr")
     for shown in ("Symbol", "Account", "Profit now", "Close", "Set stops"):
         expect(row.locator(f"td[data-label='{shown}']")).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("path", ["/reports/positions/", "/ticket/"])
+def test_a_page_that_cannot_follow_says_that_it_is_old(open_page, position, path):
+    page = open_page(path)
+    expect(page.locator("#is-old")).to_have_count(0)
+    page.context.clear_cookies(name=hub_settings.SESSION_COOKIE_NAME)
+    expect(page.locator("#is-old")).to_contain_text("not followed any more", timeout=SOON)
+    expect(page.locator("#is-old")).to_be_in_viewport()
+
+
+def test_a_page_says_while_the_hub_does_not_answer(open_page, position, symbol, faults):
+    page = open_page("/reports/positions/")
+    page.context.set_offline(True)
+    expect(page.locator("#is-old")).to_contain_text("does not answer", timeout=SOON)
+    page.context.set_offline(False)
+    expect(page.locator("#is-old")).to_have_count(0, timeout=2 * SOON)
+    faults.clear()
 
 
 def test_a_channel_notices_the_chat_that_sent_its_code(open_page, owner, settings):
