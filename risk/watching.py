@@ -7,6 +7,8 @@ the price comes back before the next order.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 
 from django.db import transaction
@@ -16,15 +18,17 @@ from django.utils import timezone
 from accounts.models import Account, Topic
 from accounts.notify import Words, tell
 from risk import counters, situation
+from risk.conversion import BrokerRates
 from risk.counters import Counter
 from risk.facts import AHEAD, LimitFact, Missing
-from risk.kinds import Basis, Kind, Trail
+from risk.kinds import Basis, Kind, Scope, Trail, Unit
 from risk.models import LastEquity, Limit, RiskEvent, Usage
 from risk.results import equity_near, losses_of, result_of, was_flat, window_of
 from risk.rules import lost_and_allowed
 from tradershub.core.audit import record
 from tradershub.core.clock import is_due
 from tradershub.core.formats import money
+from tradershub.finance.decimals import HUNDRED
 
 NOW = dt.timedelta(seconds=float(AHEAD))  # as exactly as hosts agree on it
 OF_LOSS = (Kind.LOSS, Kind.DRAWDOWN)
@@ -52,6 +56,52 @@ def observe(account: Account, *, equity: Decimal, at: dt.datetime) -> list[Limit
     broken = [limit for limit in limits if _is_newly_broken(limit, account, result=result, at=at)]
     LastEquity.objects.update_or_create(account=account, defaults={"result": result, "at": at})
     return broken
+
+
+def of_strategies(account: Account) -> list[Limit]:
+    """The limits on a strategy's loss of a day that bind any strategy on the account."""
+    theirs = Q(scope=Scope.STRATEGY, owner=account.owner_id)
+    rows = Limit.objects.filter(situation.of_account(account) | theirs, enabled=True)
+    rows = rows.filter(kind=Kind.STRATEGY_LOSS).select_related("account")
+    return list(rows.order_by("id"))
+
+
+@transaction.atomic
+def observe_strategy(
+    account: Account,
+    strategy: str,
+    limits: Iterable[Limit],
+    *,
+    result: Decimal,
+    equity: Decimal,
+    at: dt.datetime,
+) -> list[Limit]:
+    """Its day on the account came to that result at that equity; returns the limits that it breaks first now.
+
+    limits: as of `of_strategies`. Both figures are in the account's currency.
+    """
+    rates, broken = BrokerRates(account.broker_id, at=at), []
+    for limit in limits:
+        if limit.strategy not in ("", strategy):
+            continue
+        fact = situation.limit_fact(limit, account, at=at, strategy=strategy)
+        try:
+            allowed = _allowed(fact, account, equity=equity, rates=rates)
+        except Missing:
+            continue
+        counter = Counter(f"limit:{limit.pk}", fact.window_key, limit.pk)
+        if -result >= allowed and counters.latch(counter, at=at):
+            named = replace(fact, name=f"Loss of the day of {strategy}, {limit.about}")
+            _tell(limit, account, named, lost=-result, allowed=allowed, at=at)
+            broken.append(limit)
+    return broken
+
+
+def _allowed(limit: LimitFact, account: Account, *, equity: Decimal, rates: BrokerRates) -> Decimal:
+    """In the account's currency. Raises Missing."""
+    if limit.unit == Unit.PERCENT:
+        return limit.value * equity / HUNDRED
+    return limit.value * rates(limit.currency or account.currency, account.currency)
 
 
 def _is_newly_broken(limit: Limit, account: Account, *, result: Decimal, at: dt.datetime) -> bool:

@@ -114,6 +114,17 @@ def _deals_of(orders: QuerySet[Order]) -> Q:
     return ours | Q(client_order_id="", broker_order_id__in=named)
 
 
+def traded_by(account: Account, *, at: dt.datetime) -> list[str]:
+    """The keys of the strategies that may hold something on the account, or traded on its trading day."""
+    calendar = Calendar.of(account)
+    held = Position.objects.filter(account=account, open_volume__gt=0)
+    first = held.aggregate(first=Min("opened_at"))["first"] or at
+    since = calendar.bounds(calendar.day_of(min(first, at)))[0]
+    orders = Order.objects.filter(account=account, filled__gt=0).exclude(strategy="")
+    orders = orders.filter(Q(done_at=None) | Q(done_at__gte=since))
+    return list(orders.order_by("strategy").values_list("strategy", flat=True).distinct())
+
+
 def result_of_day(strategy: str, account: Account, *, at: dt.datetime) -> Decimal | None:
     """The strategy's profit and loss of the account's trading day, in the account's currency.
 

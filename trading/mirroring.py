@@ -33,6 +33,7 @@ from tradershub.core.errors import BadInput
 from tradershub.core.formats import plain
 from tradershub.finance.decimals import ZERO
 from trading import own_orders, reports, sync
+from trading.holdings import result_of_day, traded_by
 from trading.models import Mirror, Order
 
 log = structlog.get_logger("trading.mirror")
@@ -70,7 +71,19 @@ def look(account: Account, adapter: Adapter) -> bool:
         return False  # too much happens there: the next look compares
     if seen.account.equity is not None:
         watching.observe(account, equity=seen.account.equity, at=seen.account.at)
+        _observe_strategies(account, equity=seen.account.equity, at=seen.at)
     return _compare(account, adapter, mirror, seen, unknown)
+
+
+def _observe_strategies(account: Account, *, equity: Decimal, at: dt.datetime) -> None:
+    if not (limits := watching.of_strategies(account)):
+        return
+    for strategy in traded_by(account, at=at):
+        result = result_of_day(strategy, account, at=at)
+        if result is not None:
+            watching.observe_strategy(
+                account, strategy, limits, result=result, equity=equity, at=at
+            )
 
 
 def _seen_with_books(account: Account, adapter: Adapter, mirror: Mirror) -> tuple[Seen, bool]:

@@ -69,6 +69,29 @@ def test_an_order_is_eased_once_a_limit_of_loss_is_broken(paper):
     assert (order.state, order.lots, order.stop_loss) == ("working", D("0.05"), D("1.04"))
 
 
+@pytest.mark.parametrize(
+    ("scope", "value", "unit"),
+    [("strategy", 100, Unit.MONEY), ("account", 100, Unit.MONEY), ("account", 1, Unit.PERCENT)],
+)
+def test_a_strategys_loss_touched_between_two_orders_is_broken_for_the_day(
+    paper, scope, value, unit
+):
+    """0.5 lots from 1.1002 lose 110 at 1.098, and no more than 10 at 1.1."""
+    binds = {"strategy": "mr"} if scope == "strategy" else {"account": paper.account}
+    currency = "USD" if scope == "strategy" else ""
+    limit = Limit.objects.create(
+        kind=Kind.STRATEGY_LOSS, value=value, unit=unit, scope=scope, owner=paper.owner,
+        currency=currency, **binds,
+    )  # fmt: skip
+    assert paper.place("0.5", strategy="mr").state == "filled"
+    paper.turn("1.098")
+    paper.turn("1.1")
+    assert paper.place("0.5", strategy="mr").code == "STRATEGY_LOSS"
+    assert paper.place("0.5", strategy="other").state == "filled"
+    event = RiskEvent.objects.get(kind="broken", limit=limit)
+    assert "Loss of the day of mr" in event.text
+
+
 def test_an_order_is_not_kept_longer_once_a_limit_of_loss_is_broken(paper):
     noon = timezone.now() + dt.timedelta(hours=5)
     order = paper.place(
