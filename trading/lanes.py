@@ -12,6 +12,7 @@ import socket
 import time
 import uuid
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
@@ -399,7 +400,7 @@ def _claim_order(held: Held, order: Order, until: float, watermark: str) -> Any:
         number=order.attempts.count() + 1 if order.claimed_at else 1,
         action=Action.CLOSE if order.position_ref else Action.PLACE,
         position_ref=order.position_ref,
-        asked=tickets.to_plain(tickets.ticket_of(order)),
+        asked=tickets.to_plain(tickets.ticket_of(order, lots=_lots_now(order, verdict))),
         asked_by=order.asked_by,
         outcome=Outcome.OPEN,
         fence=held.fence,
@@ -410,6 +411,12 @@ def _claim_order(held: Held, order: Order, until: float, watermark: str) -> Any:
     rows.insert([attempt])
     journal.move(order, State.SENDING, claimed_at=now, not_before=None)
     return Claim(attempt, order, until, held.forgets)
+
+
+def _lots_now(order: Order, verdict: Verdict) -> Decimal:
+    """Its lots; of a closing no more than was open when it was looked at last: platforms refuse more."""
+    still_open = [check.figures["open"] for check in verdict.checks if check.rule == "closing"]
+    return min(order.lots, *map(Decimal, still_open)) if still_open else order.lots
 
 
 def _end_refused(order: Order, verdict: Verdict) -> None:

@@ -13,7 +13,7 @@ from accounts.services import switch_trading
 from brokers.adapters.messages import DealKind, DealReport, Entry, OrderReport, Status
 from brokers.adapters.messages import Kind as OrderKind
 from brokers.adapters.paper import PaperAdapter
-from brokers.connecting import note_error, platform_row, switch_platform
+from brokers.connecting import note_error, open_adapter, platform_row, switch_platform
 from brokers.models import Quote, SymbolTerms
 from risk import kill_switch
 from risk.kinds import Kind, Scope, Unit
@@ -90,6 +90,19 @@ def test_a_strategys_loss_touched_between_two_orders_is_broken_for_the_day(
     assert paper.place("0.5", strategy="other").state == "filled"
     event = RiskEvent.objects.get(kind="broken", limit=limit)
     assert "Loss of the day of mr" in event.text
+
+
+def test_a_closing_takes_what_is_left_once_a_part_was_closed_while_it_waited(paper):
+    position = open_position(paper)
+    closing = exits.close_position(position, actor=paper.owner)
+    venue = open_adapter(paper.account.connection, paper.account.number)
+    venue.close(position.ref, client_id="theirs", lots=D("0.06"))
+    paper.turn()
+    assert (paper.pump(closing).state, closing.reason) == ("filled", "")
+    assert (closing.lots, closing.filled, venue.positions()) == (D("0.1"), D("0.04"), [])
+    assert not Hold.objects.filter(left__gt=0).exists()
+    paper.turn()
+    assert not Position.objects.filter(open_volume__gt=0).exists()
 
 
 def test_an_order_is_not_kept_longer_once_a_limit_of_loss_is_broken(paper):
