@@ -179,7 +179,7 @@ class Verdict:
 
     epoch: of the kill switch when it was asked; a later one means that somebody stopped meanwhile. collar: percent
     that a price may lie from the market by the narrowest limit in force, None without one. paced: False where it
-    is known that no limit on requests binds the account (`gate.may_send_message`).
+    is known that no limit on requests binds the account (`pace.may_send_message`).
     """
 
     passed: bool

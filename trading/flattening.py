@@ -27,7 +27,7 @@ from brokers.adapters.messages import OrderReport, PositionReport
 from brokers.connecting import why_shut
 from brokers.platforms import is_by_hand
 from brokers.services import symbol_for
-from risk import gate, kill_switch
+from risk import kill_switch, pace
 from risk.kill_switch import Scope, ScopeKind
 from tradershub.core.audit import record
 from tradershub.core.clock import due as moment_due
@@ -274,7 +274,7 @@ def _was_refused(row: Flattening, order: Order) -> bool:
 def _cancel_there(row: Flattening, adapter: Adapter, report: OrderReport) -> str:
     """Cancel an order that no lane knows; why not, in words. Again and again does no harm."""
     account = row.account
-    if not gate.may_send_message(account_id=account.pk, at=timezone.now(), cancels=True):
+    if not pace.may_send_message(account_id=account.pk, at=timezone.now(), cancels=True):
         return "The limit on requests to the broker is reached: it goes on when there is room"
     record(
         "order.cancel", actor=row.asked_by, target=account, owner=account.owner_id,

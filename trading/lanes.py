@@ -24,7 +24,7 @@ from django.utils import timezone
 from accounts.models import Account, Position
 from brokers.adapters.messages import OrderTicket
 from brokers.connecting import why_shut
-from risk import gate, kill_switch
+from risk import gate, kill_switch, pace
 from risk.facts import Verdict
 from tradershub.core import rows
 from tradershub.core.clock import APART, due, too_far
@@ -389,7 +389,7 @@ def _claim_order(held: Held, order: Order, until: float, watermark: str) -> Any:
     if not verdict.passed:
         _end_refused(order, verdict)
         return ENDED
-    if verdict.paced and not gate.may_send_message(
+    if verdict.paced and not pace.may_send_message(
         account_id=order.account_id, at=now, cancels=order.reduces
     ):
         return HELD_UP
@@ -436,7 +436,7 @@ def _claim_request(held: Held, request: OrderAttempt, until: float, watermark: s
         journal.settle(request, Outcome.WITHDRAWN, text=why_not)
         return ENDED
     cancels = request.action == Action.CANCEL
-    if not gate.may_send_message(account_id=request.account_id, at=now, cancels=cancels):
+    if not pace.may_send_message(account_id=request.account_id, at=now, cancels=cancels):
         return HELD_UP
     keep(held)
     mine = OrderAttempt.objects.filter(pk=request.pk, outcome=Outcome.WAITING)

@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import manual
 from accounts.models import Deal
-from risk import gate, kill_switch
+from risk import gate, judging, kill_switch, pace
 from risk.facts import Check, Figure, Intent, Price
 from risk.kinds import Kind, Scope, Unit, Window
 from risk.models import Hold, Limit, Reservation, RiskEvent, Usage
@@ -611,7 +611,7 @@ def test_a_rule_that_fails_refuses_with_its_name(desk, monkeypatch, judge, name)
         Rule(rule.name, judge, exits=rule.exits, again=rule.again) if rule.name == name else rule
         for rule in RULES
     )
-    monkeypatch.setattr(gate, "RULES", changed)
+    monkeypatch.setattr(judging, "RULES", changed)
     refusal = asked(desk.order()).refusal
     assert (refusal.rule, refusal.code) == (name, "CONTROL_ERROR")
     assert not Reservation.objects.exists()
@@ -720,18 +720,18 @@ def test_requests_to_a_broker_are_counted_and_cancels_apart(desk):
 
     def may(seconds, **more):
         at = AT + dt.timedelta(seconds=seconds)
-        return gate.may_send_message(account_id=desk.account.pk, at=at, **more)
+        return pace.may_send_message(account_id=desk.account.pk, at=at, **more)
 
     assert [may(n) for n in (0, 1, 2)] == [True, True, False]
     assert [may(n, cancels=True) for n in (3, 4, 5)] == [True, True, False]
     assert may(10)
-    assert gate.may_send_message(account_id=make_account().pk, at=AT)
+    assert pace.may_send_message(account_id=make_account().pk, at=AT)
 
 
 def test_a_request_that_one_limit_refuses_counts_in_none(desk):
     wide = desk.limit(Kind.MESSAGES, 3, Unit.COUNT, seconds=10)
     narrow = desk.limit(Kind.MESSAGES, 1, Unit.COUNT, seconds=10)
-    sent = [gate.may_send_message(account_id=desk.account.pk, at=AT) for _ in range(3)]
+    sent = [pace.may_send_message(account_id=desk.account.pk, at=AT) for _ in range(3)]
     assert sent == [True, False, False]
     used = dict(Usage.objects.values_list("limit_id", "used"))
     assert used == {wide.pk: 1, narrow.pk: 1}

@@ -131,7 +131,7 @@ def test_two_limits_locked_from_two_sides_never_wait_for_each_other():
 
 @on_postgresql
 @race
-@pytest.mark.parametrize("where", [(gate, "_judged"), (counters, "seed")])
+@pytest.mark.parametrize("where", [(gate, "judged"), (counters, "seed")])
 @pytest.mark.parametrize(("lots", "code"), [("0.5", ""), ("0.6", "SYMBOL_LOTS")])
 def test_an_order_that_fills_while_a_new_counter_begins_is_counted_once(
     monkeypatch, where, lots, code

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.utils import timezone
 
 from brokers.models import Connection, Instrument, Quote, SymbolTerms
-from risk import gate
+from risk import gate, pace
 from risk.facts import Check, Verdict
 from tests.factories import make_account, make_broker, make_owner, make_symbol
 from tests.trading.filebroker import NUMBER, FileAdapter, Ledger
@@ -93,7 +93,7 @@ class LenientRisk:
         return self.messages or cancels and self.closes
 
     def put_in_place(self, monkeypatch):
-        names = ("authorise", "recheck", "hold_larger", "consume", "release", "may_send_message")
-        for name in names:
+        for name in ("authorise", "recheck", "hold_larger", "consume", "release"):
             monkeypatch.setattr(gate, name, getattr(self, name))
+        monkeypatch.setattr(pace, "may_send_message", self.may_send_message)
         return self

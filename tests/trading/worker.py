@@ -36,14 +36,15 @@ def main(what: str, account_pk: int, path: Path) -> None:
     from django.conf import settings
 
     from accounts.models import Account
-    from risk import gate
+    from risk import gate, pace
     from tests.trading.desk import LenientRisk
     from tests.trading.filebroker import FileAdapter, Ledger
     from trading import execution, services
 
     lenient, ledger = LenientRisk(), Ledger(path)
-    for name in ("authorise", "recheck", "consume", "release", "may_send_message"):
+    for name in ("authorise", "recheck", "consume", "release"):
         setattr(gate, name, getattr(lenient, name))
+    pace.may_send_message = lenient.may_send_message
     execution.open_adapter = lambda *args: FileAdapter(ledger)
     services.enqueue = lambda *args, **kwargs: ""
     settings.LANE_SECONDS, settings.SETTLE_SECONDS, settings.ORDER_SECONDS = 0.5, 0.1, 0.1
