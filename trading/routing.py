@@ -34,7 +34,16 @@ from trading.facts import costs_of, point_value, quote_of_now, rate_to_account
 from trading.holdings import Holding, held_by
 from trading.models import Order, Route, Signal
 from trading.queries import waiting_signals
-from trading.sizing import OF_EQUITY, OF_PRICE, Basis, Sized, distance_of, lots_of, price_of
+from trading.sizing import (
+    OF_EQUITY,
+    OF_PRICE,
+    Basis,
+    Sized,
+    distance_of,
+    in_one_order,
+    lots_of,
+    price_of,
+)
 from trading.sources.draft import Draft, Intent, Level, Size
 from trading.underway import BOTH, UnderWay, under_way
 
@@ -273,7 +282,8 @@ class _Desk:
     def _sure(self, draft: Draft) -> tuple[Leg, ...]:
         """The closings that are right however that ends on which the rest waits."""
         sides = _closed_by(draft)
-        return tuple(self._closing(held, held.lots) for held in self._left(sides)) if sides else ()
+        held = self._left(sides) if sides else []
+        return tuple(leg for one in held for leg in self._closing(one, one.lots))
 
     def _waits_for(self, draft: Draft, before: Signal | None) -> str:
         """In a sentence, what must settle or go before; empty where nothing must."""
@@ -337,7 +347,7 @@ class _Desk:
         size = self._size(draft)
         if (doubt := self._way.quarantined(BOTH)) and size.value:
             raise Unfit("IN_DOUBT", _in_doubt(doubt))
-        want, note = self._signed_lots(size, draft)
+        want = self._signed_lots(size, draft)
         astray = [holding for holding in held if holding.signed * want <= ZERO]
         have = sum((holding.signed for holding in held if holding not in astray), ZERO)
         if want == have and not astray:
@@ -346,13 +356,15 @@ class _Desk:
             raise Unfit(
                 "ON_TARGET", f"It holds {have.normalize():f} lots already", held=f"{have:f}"
             )
-        yield from (self._closing(holding, holding.lots) for holding in astray)
+        for holding in astray:
+            yield from self._closing(holding, holding.lots)
         more = abs(want) - abs(have)
         self._refuse_small_step(more, have=have, want=want)
         if more > ZERO:
             side: Side = "buy" if want > ZERO else "sell"
             figures = {"target": f"{want:f}"} | ({"held": f"{have:f}"} if have else {})
-            yield self._opening(draft, side, Sized(more, figures, note))
+            lots, note = in_one_order(more, self._terms())
+            yield self._opening(draft, side, Sized(lots, figures, note))
         else:
             toward = [holding for holding in held if holding not in astray]
             yield from self._reduced(toward, -more)
@@ -369,13 +381,13 @@ class _Desk:
         figures = {"held": f"{have:f}", "target": f"{want:f}", "least": f"{least:f}"}
         raise Unfit("TOO_SMALL", text, **figures)
 
-    def _signed_lots(self, size: Size, draft: Draft) -> tuple[Decimal, str]:
-        """The position that shall be, and the note of its size."""
+    def _signed_lots(self, size: Size, draft: Draft) -> Decimal:
+        """The position that shall be: it may be larger than one order."""
         if not size.value:
-            return ZERO, ""
+            return ZERO
         side: Side = "buy" if size.value > ZERO else "sell"
-        sized = self._sized(size, draft, side)
-        return sized.lots * DIRECTION[side], sized.note
+        terms = replace(self._terms(), lot_max=None)
+        return self._sized(size, draft, side, terms).lots * DIRECTION[side]
 
     def _closings(self, draft: Draft, held: list[Holding]) -> Iterator[Leg]:
         doubt = self._way.quarantined(_decided_by(draft))
@@ -384,7 +396,7 @@ class _Desk:
         if not held:
             raise Unfit("NOTHING_TO_CLOSE", f"{self.strategy} holds no {self.symbol.name} there")
         if draft.size is None:
-            yield from (self._closing(holding, holding.lots) for holding in held)
+            yield from self._reduced(held, sum((holding.lots for holding in held), ZERO))
         elif draft.size_before:
             yield from self._reduced(
                 held, self._share_of(held, draft.size.value, draft.size_before)
@@ -417,11 +429,17 @@ class _Desk:
         """The oldest are closed first, never more than is held."""
         for holding in held:
             taken = min(holding.lots, lots)
-            if taken > ZERO:
-                yield self._closing(holding, taken)
+            yield from self._closing(holding, taken)
             lots -= taken
 
-    def _closing(self, holding: Holding, lots: Decimal) -> Leg:
+    def _closing(self, holding: Holding, lots: Decimal) -> Iterator[Leg]:
+        """In as many orders as the broker's largest makes of it: many entries may be one position."""
+        while lots > ZERO:
+            taken = in_one_order(lots, self._contract)[0]
+            yield self._closing_of(holding, taken)
+            lots -= taken
+
+    def _closing_of(self, holding: Holding, lots: Decimal) -> Leg:
         nets = self.account.mode == Account.Mode.NETTING
         return Leg(
             account=self.account,
@@ -470,8 +488,10 @@ class _Desk:
             raise Unfit("NO_SIZE", f"Neither the signal nor {self.strategy} says a size")
         return draft.size
 
-    def _sized(self, size: Size, draft: Draft, side: Side) -> Sized:
-        basis = self._basis(self._terms(), size.unit, draft, side)
+    def _sized(
+        self, size: Size, draft: Draft, side: Side, terms: ContractTerms | None = None
+    ) -> Sized:
+        basis = self._basis(terms or self._terms(), size.unit, draft, side)
         stop = self._stop(draft, side) if size.unit is SizeIn.PERCENT_RISK else None
         sized = lots_of(size, basis, share=self.share, stop=stop)
         if isinstance(sized, Check):
@@ -500,10 +520,13 @@ class _Desk:
         )
 
     def _terms(self) -> ContractTerms:
-        contract = self._market.contracts.get(self.symbol.pk)
-        if contract is None:
+        if self._contract is None:
             raise Unfit("NO_TERMS", f"{self.symbol.name} has no terms today")
-        return contract
+        return self._contract
+
+    @property
+    def _contract(self) -> ContractTerms | None:
+        return self._market.contracts.get(self.symbol.pk)
 
     @cached_property
     def _market(self) -> Market:

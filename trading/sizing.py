@@ -9,7 +9,7 @@ from typing import Any
 
 from risk.facts import Check
 from tradershub.core.formats import plain
-from tradershub.finance.decimals import HUNDRED, ONE, ZERO, quantise, round_price
+from tradershub.finance.decimals import HUNDRED, ONE, ZERO, quantise, round_lots, round_price
 from tradershub.finance.sides import Side
 from tradershub.finance.sizing import SizeIn, within_terms
 from tradershub.finance.terms import ContractTerms
@@ -107,6 +107,14 @@ def lots_of(size: Size, basis: Basis, *, share: Decimal, stop: Decimal | None) -
         )
         return refused("TOO_SMALL", text, told)
     return Sized(lots, {**told, "ordered": plain(lots)}, _cut(raw, lots, basis.terms))
+
+
+def in_one_order(lots: Decimal, terms: ContractTerms | None) -> tuple[Decimal, str]:
+    """As many of the lots as one order may have, and why they are less; all of them without terms."""
+    if terms is None or terms.lot_max is None or lots <= terms.lot_max:
+        return lots, ""
+    most = round_lots(terms.lot_max, terms.lot_step) or terms.lot_max
+    return most, _cut(lots, most, terms)
 
 
 def _cut(wanted: Decimal, lots: Decimal, terms: ContractTerms) -> str:

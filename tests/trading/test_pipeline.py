@@ -700,6 +700,26 @@ def test_a_size_over_the_brokers_largest_lot_says_that_it_is_cut(charts, action)
     assert "buy 5 EURUSD (cut from 10: the broker's largest order is 5)" in signal.planned[0]
 
 
+def test_a_target_may_be_larger_than_one_order(charts):
+    SymbolTerms.objects.update(lot_max=5)
+    for size in ("5", "4", "3"):
+        charts.send(size=size)
+    assert charts.send(action="target", size="10").planned == [
+        f"{charts.desk.account}: close 2 EURUSD"
+    ]
+    charts.send(action="target", size="14")
+    assert charts.orders()[-2:] == [("sell", D(2), True, "filled"), ("buy", D(4), False, "filled")]
+
+
+def test_a_position_larger_than_one_order_is_closed_by_several(charts):
+    charts.send(size="12")
+    SymbolTerms.objects.update(lot_max=5)
+    charts.send(action="close", size=None)
+
+    assert charts.orders()[1:] == [("sell", D(n), True, "filled") for n in (5, 5, 2)]
+    assert not Position.objects.filter(open_volume__gt=0).exists()
+
+
 @pytest.mark.parametrize(
     ("words", "lots"),
     [
