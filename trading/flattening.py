@@ -25,6 +25,7 @@ from brokers.adapters.base import Adapter
 from brokers.adapters.errors import AdapterError, Unavailable
 from brokers.adapters.messages import OrderReport, PositionReport
 from brokers.connecting import why_shut
+from brokers.contracts import contracts_on
 from brokers.platforms import is_by_hand
 from brokers.services import symbol_for
 from risk import kill_switch, pace
@@ -40,6 +41,7 @@ from trading.ids import FLATTEN, Origin
 from trading.mirroring import book_news
 from trading.models import Flattening, Order, OrderAttempt
 from trading.own_orders import ask_for
+from trading.sizing import in_one_order
 
 LONGEST_PAUSE = 30  # times FLATTEN_SECONDS, while nothing changes
 LONGEST_REFUSAL = (
@@ -288,7 +290,7 @@ def _cancel_there(row: Flattening, adapter: Adapter, report: OrderReport) -> str
 
 
 def _close(row: Flattening, report: PositionReport) -> str:
-    """Have all of it closed that no closing under way takes; why not, in words.
+    """Have all of it closed that no closing under way takes, a round as much as one order may; why not, in words.
 
     As much as the broker says; what it has is in the books by now, unless a deal of it cannot be booked.
     """
@@ -298,6 +300,7 @@ def _close(row: Flattening, report: PositionReport) -> str:
     if under_way >= report.lots or _was_refused_just_now(row, report):
         return ""
     mine = _closings(row, report)
+    terms = contracts_on([symbol], timezone.now().date()).get(symbol.pk)
     try:
         services.ask(
             account,
@@ -305,7 +308,7 @@ def _close(row: Flattening, report: PositionReport) -> str:
             origin=Origin(FLATTEN, _id(row, report), generation=mine.count()),
             symbol=symbol,
             side=OPPOSITE[report.side],
-            lots=report.lots - under_way,
+            lots=in_one_order(report.lots - under_way, terms)[0],
             position_ref=report.ref,
             reduces=True,
         )

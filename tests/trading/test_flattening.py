@@ -19,7 +19,7 @@ from accounts.services import switch_trading
 from brokers.adapters.errors import OutcomeUnknown, Unavailable
 from brokers.adapters.messages import Kind, OrderTicket, Search
 from brokers.connecting import note_error, open_adapter
-from brokers.models import Connection
+from brokers.models import Connection, SymbolTerms
 from risk import kill_switch
 from tests.accounts.books import assert_derived
 from tests.factories import make_account, make_owner
@@ -205,6 +205,15 @@ def held(desk, quick):
 def test_the_file_broker_becomes_flat_too(held):
     assert worked(asked(held)).state == "flat"
     assert [line["action"] for line in held.ledger.of("close", "cancel")] == ["cancel", "close"]
+
+
+def test_a_position_larger_than_one_order_is_closed_by_several(desk, quick):
+    desk.place("12")
+    desk.pump()
+    SymbolTerms.objects.update(lot_max=5)
+    assert worked(asked(desk), rounds=3).state == "flat"
+    closings = Order.objects.filter(reduces=True).order_by("id")
+    assert [order.lots for order in closings] == [D(5), D(5), D(2)]
 
 
 def test_a_broker_that_refuses_is_never_called_flat(held):
