@@ -39,10 +39,10 @@ from trading.sizing import (
     OF_PRICE,
     Basis,
     Sized,
-    distance_of,
     in_one_order,
     lots_of,
     price_of,
+    way_of,
 )
 from trading.sources.draft import Draft, Intent, Level, Size
 from trading.underway import BOTH, UnderWay, under_way
@@ -639,7 +639,7 @@ def _trail(level: Level | None, entry: Decimal, terms: ContractTerms) -> Decimal
     if level is None:
         return None
     try:
-        away = distance_of(level, entry=entry, terms=terms)
+        away = way_of(level, entry=entry, terms=terms)
     except ValueError as error:
         raise Unfit("LEVEL", f"Its trail cannot be had: {error}") from error
     _refuse_wide("trail", away, entry)

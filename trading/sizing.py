@@ -81,6 +81,12 @@ def distance_of(level: Level, *, entry: Decimal, terms: ContractTerms) -> Decima
     return level.value
 
 
+def way_of(level: Level, *, entry: Decimal, terms: ContractTerms) -> Decimal:
+    """How far a stop follows, in price: to the tick, and at least one. Raises ValueError as `distance_of` does."""
+    tick = _tick(terms)
+    return max(round_price(distance_of(level, entry=entry, terms=terms), tick), tick)
+
+
 def _tick(terms: ContractTerms) -> Decimal:
     return terms.tick_size or terms.point
 

@@ -150,6 +150,12 @@ def test_a_day_at_oanda_is_a_day_in_the_books(day):
     day.assert_one_truth()
 
 
+def test_a_trail_in_percent_is_one_that_the_broker_takes(day):
+    day.turn()
+    order = day.send(id="1", action="buy", size="10000", trail_percent="0.3")
+    assert (order.state, order.trail) == ("filled", D("0.0033"))  # of 1.1001
+
+
 def test_an_order_whose_answer_is_lost_and_one_that_is_renumbered(day):
     day.turn()
     day.bench.fault("reset")
