@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 from accounts.market import Market, market_on
 from accounts.models import Account
 from accounts.valuation import state_of
-from brokers.adapters.messages import NEEDS, Duration, Kind
+from brokers.adapters.messages import ENTRY, NEEDS, Duration, Kind
 from brokers.models import Broker, BrokerSymbol, Instrument, Quote
 from risk.conversion import BrokerRates
 from risk.facts import Check
@@ -41,6 +41,7 @@ from trading.sizing import (
     Sized,
     in_one_order,
     lots_of,
+    on_tick,
     price_of,
     way_of,
 )
@@ -187,7 +188,7 @@ def _plan(asked: _Asked, route: Route) -> Plan:
         if draft.intent is Intent.CANCEL:
             return Plan(account, cancels=desk.working())
         before = next((one for one in asked.before if _is_for(one, account)), None)
-        return desk.plan(draft, before=before)
+        return desk.plan(desk.on_ticks(draft), before=before)
     except Unfit as unfit:
         return Plan(account, refusal=unfit.check)
 
@@ -248,6 +249,14 @@ class _Desk:
         if not found:
             raise Unfit("NOTHING_TO_CANCEL", f"No order of {self.symbol.name} works there")
         return found
+
+    def on_ticks(self, draft: Draft) -> Draft:
+        """With the prices of its entry as the broker takes them: a chart may reckon with more digits."""
+        if self._contract is None:
+            return draft
+        said = {name: getattr(draft, name) for name in ENTRY}
+        rounded = {name: on_tick(value, self._contract) for name, value in said.items() if value}
+        return replace(draft, **rounded)
 
     def plan(self, draft: Draft, *, before: Signal | None = None) -> Plan:
         """What it does, now or when what is on its way has settled. before: a signal that waits. Raises Unfit."""

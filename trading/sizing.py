@@ -83,8 +83,12 @@ def distance_of(level: Level, *, entry: Decimal, terms: ContractTerms) -> Decima
 
 def way_of(level: Level, *, entry: Decimal, terms: ContractTerms) -> Decimal:
     """How far a stop follows, in price: to the tick, and at least one. Raises ValueError as `distance_of` does."""
-    tick = _tick(terms)
-    return max(round_price(distance_of(level, entry=entry, terms=terms), tick), tick)
+    return on_tick(distance_of(level, entry=entry, terms=terms), terms)
+
+
+def on_tick(value: Decimal, terms: ContractTerms) -> Decimal:
+    """A price, or a way in price, at the nearest tick, and at least one."""
+    return max(round_price(value, _tick(terms)), _tick(terms))
 
 
 def _tick(terms: ContractTerms) -> Decimal:

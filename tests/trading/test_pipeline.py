@@ -877,6 +877,25 @@ def test_a_turn_closes_even_where_its_entry_cannot_be(charts, words):
     assert "no entry: " in signal.planned[0]
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ({"order": "limit", "price": "1.0500049123456"}, {"price": D("1.05")}),
+        (
+            {"order": "stop_limit", "price": "1.150006", "limit_price": "1.199999"},
+            {"price": D("1.15001"), "limit_price": D("1.2")},
+        ),
+        ({"order": "trailing_stop", "distance": "0.0100049"}, {"distance": D("0.01")}),
+        ({"trail": "0.0100049"}, {"trail": D("0.01")}),
+        ({"trail": "0.000001"}, {"trail": D("0.00001")}),
+    ],
+)
+def test_the_prices_of_a_chart_are_rounded_to_the_tick(charts, words, found):
+    assert charts.send(**words).state == "ordered"
+    order = Order.objects.get()
+    assert {name: getattr(order, name) for name in found} == found
+
+
 def test_a_level_that_comes_with_an_exit_holds_it_up_on_no_side(charts):
     charts.send(size="2")
     for stop in ("1.05", "1.2"):
