@@ -158,8 +158,9 @@ def _by_units(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
 
 
 def _by_money(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
-    price = _known(basis.price, "a price")
-    a_lot = price * basis.point_value * _known(basis.rate, "a rate to the account's currency")
+    a_lot = (
+        _price(basis) * basis.point_value * _known(basis.rate, "a rate to the account's currency")
+    )
     return value / a_lot, {"a lot is worth": _telling(a_lot)}
 
 
@@ -172,7 +173,7 @@ def _by_equity(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
 def _by_risk(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
     equity = _known(basis.equity, "the account's equity")
     rate = _known(basis.rate, "a rate to the account's currency")
-    away = abs(_known(basis.price, "a price") - _known(stop, "a stop"))
+    away = abs(_price(basis) - _known(stop, "a stop"))
     if not away:
         raise Missing("a stop away from the price")
     fixed, for_a_lot = (_known(basis.costs(lots), "what its commission is") for lots in (ZERO, ONE))
@@ -180,6 +181,14 @@ def _by_risk(value: Decimal, basis: Basis, stop: Decimal | None) -> Raw:
     figures = {"equity": f"{equity:.2f}", "a lot loses at the stop": _telling(a_lot)}
     figures |= {"of it commission": _telling(for_a_lot - fixed)} if for_a_lot > fixed else {}
     return max(equity * value / HUNDRED - fixed, ZERO) / a_lot, figures
+
+
+def _price(basis: Basis) -> Decimal:
+    """Raises Missing, too, for one that is none: what trails farther than the price would begin below zero."""
+    price = _known(basis.price, "a price")
+    if price <= ZERO:
+        raise Missing("a price above zero")
+    return price
 
 
 def _telling(amount: Decimal) -> str:

@@ -896,6 +896,16 @@ def test_the_prices_of_a_chart_are_rounded_to_the_tick(charts, words, found):
     assert {name: getattr(order, name) for name in found} == found
 
 
+@pytest.mark.parametrize("unit", ["money", "percent_equity", "percent_risk"])
+@pytest.mark.parametrize("distance", ["1.1", "2"])
+def test_a_way_to_below_zero_makes_no_size(charts, monkeypatch, unit, distance):
+    monkeypatch.setattr(
+        "trading.routing.state_of", lambda account, at, base: type("S", (), {"equity": D(10000)})
+    )
+    words = {"action": "sell", "order": "trailing_stop", "stop_loss": "1.2", "size_in": unit}
+    assert charts.send(distance=distance, **words).code == "NOT_KNOWN"
+
+
 def test_a_level_that_comes_with_an_exit_holds_it_up_on_no_side(charts):
     charts.send(size="2")
     for stop in ("1.05", "1.2"):
