@@ -72,7 +72,7 @@ class HashiCorpVault:
     def _secrets(self, answer: httpx.Response) -> dict[str, str]:
         try:
             found = answer.json()["data"]["data"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             # Without its cause, which would quote the answer.
             raise VaultError("The answer is none of a key-value engine of version 2") from None
         if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):

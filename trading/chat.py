@@ -57,9 +57,15 @@ def take(channel: Channel, update: Mapping[str, Any]) -> None:
         return
     message = update.get("message")
     is_text = isinstance(message, dict) and isinstance(message.get("text"), str)
-    words = _read(fresh, message) if is_text else None
-    if isinstance(message, dict) and "migrate_to_chat_id" in message:
-        _follow_move(fresh, message)
+    try:
+        words = _read(fresh, message) if is_text else None
+        if isinstance(message, dict) and "migrate_to_chat_id" in message:
+            _follow_move(fresh, message)
+    except AWAY:
+        raise
+    except Exception:  # it would come again and again, and no /stop behind it be heard
+        log.exception("chat_update_not_read", channel=fresh.pk, update=number)
+        words = None
     with transaction.atomic():
         if unread.update(heard=number + 1) and words:
             reply(fresh, f"reply:{number}", words)

@@ -77,7 +77,7 @@ class Bot:
         )
         try:
             said = answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             said = None
         if not isinstance(said, dict) or "ok" not in said:
             raise Later(f"Telegram gave {UNEXPECTED}, status {answer.status_code}")

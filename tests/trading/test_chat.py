@@ -255,6 +255,20 @@ def test_a_command_that_fails_answers_so_and_is_not_tried_for_ever(server, trade
     assert channel.heard == server.updates[-1]["update_id"] + 1
 
 
+@pytest.mark.parametrize("message", [{"text": "hi"}, {"chat": {"id": CHAT}, "text": "\ud83d"}])
+def test_an_update_that_cannot_be_read_holds_up_none_behind_it(server, trader, desk, message):
+    channel = telegram(trader, topics=[])
+    subscribing.new_code(channel, actor=trader)
+    server.say("/stop")
+    odd = {
+        "update_id": server.updates[-1]["update_id"] - 1,
+        "message": {"from": {"id": 5}} | message,
+    }
+    server.updates.insert(0, odd)
+    Ear(channel.pk, "test").turn()
+    assert kill_switch.standing(desk.account).engaged
+
+
 def test_another_keeper_does_not_ask_as_well(server, trader):
     channel = telegram(trader)
     server.say("/help")
