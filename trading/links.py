@@ -14,11 +14,10 @@ log = structlog.get_logger("trading.links")
 def note_fault(connection: Connection, words: str) -> None:
     """Keep why the connection does not answer, for its page and the dashboard."""
     mine = Connection.objects.filter(pk=connection.pk)
-    if mine.filter(fault="").update(fault=words[:300]):
-        telling.link_dead(connection, words)
+    if mine.exclude(fault=words[:300]).update(fault=words[:300]):
         log.warning("connection_dead", connection=connection.pk, name=connection.name, why=words)
-    elif mine.exclude(fault=words[:300]).update(fault=words[:300]):
-        log.warning("connection_dead", connection=connection.pk, name=connection.name, why=words)
+    # Also where a person's test has noted a fault before, which told nobody.
+    telling.link_dead(connection, words, since=mine.values_list("seen_at", flat=True).first())
 
 
 def note_answer(connection: Connection) -> None:

@@ -5,6 +5,7 @@ One call stands at each place where such a thing happens; here it becomes a row 
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Callable
 from decimal import Decimal
@@ -292,18 +293,18 @@ def lane_halted(account: Account, because: str) -> None:
 
 
 # -- Connections and platforms -----------------------------------------------------------------
-def link_dead(connection: Connection, words: str) -> None:
+def link_dead(connection: Connection, words: str, *, since: dt.datetime | None) -> None:
+    """Told once for each last answer, however often it is called. since: of that answer."""
+    stamp = f"{since.timestamp():.3f}" if since else "never"
     said = Words(f"No answer: {connection.name}", words)
-    tell(Topic.LINK, _link_key(connection, "dead"), said, owner_id=connection.owner_id)
+    key = f"link:{connection.pk}:dead:{stamp}"
+    tell(Topic.LINK, key, said, owner_id=connection.owner_id)
 
 
 def link_back(connection: Connection) -> None:
     said = Words(f"It answers again: {connection.name}")
-    tell(Topic.LINK, _link_key(connection, "back"), said, owner_id=connection.owner_id)
-
-
-def _link_key(connection: Connection, what: str) -> str:
-    return f"link:{connection.pk}:{what}:{timezone.now().timestamp():.3f}"
+    key = f"link:{connection.pk}:back:{timezone.now().timestamp():.3f}"
+    tell(Topic.LINK, key, said, owner_id=connection.owner_id)
 
 
 def platform_off(key: str) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Notification
 from accounts.tasks import forget_notifications
+from brokers.models import Connection
 from risk import kill_switch
 from tests.accounts.chats import telegram
 from tests.factories import make_account, make_owner
@@ -139,6 +140,18 @@ def test_a_dead_link_and_its_return_are_told_once_each(monkeypatch, settings, tm
     for _ in range(2):
         note_answer(connection)
     assert titles() == [f"No answer: {connection.name}", f"It answers again: {connection.name}"]
+
+
+def test_a_dead_link_is_told_also_where_a_test_has_found_it_before(monkeypatch):
+    paper = Paper(monkeypatch)
+    telegram(paper.owner, number=300003)
+    connection = paper.account.connection
+    Connection.objects.update(fault="Account 77: OANDA cannot be reached")  # as a test notes it
+    for _ in range(2):
+        note_fault(connection, "OANDA cannot be reached")
+    note_answer(connection)
+    note_fault(connection, "OANDA cannot be reached")
+    assert titles().count(f"No answer: {connection.name}") == 2
 
 
 def test_flattening_is_told_from_its_beginning_to_flat(monkeypatch, settings):
