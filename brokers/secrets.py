@@ -99,7 +99,8 @@ def _from_file(connection: Connection) -> dict[str, str]:
     if len(data) > LARGEST_FILE:
         raise SecretsUnavailable(f"The file {path.name} has more than {LARGEST_FILE} bytes")
     try:
-        return _named(data.decode().strip(), expected(connection))
+        # Editors of Windows put a mark before the text, which would be sent with the secret.
+        return _named(data.decode("utf-8-sig").strip(), expected(connection))
     except ValueError as error:
         wanted = "one secret, or name=value lines, or a JSON object of texts"
         # The cause would quote what stands in the file.

@@ -101,13 +101,18 @@ def test_the_hubs_own_variables_and_nonsense_are_refused(
 # -- A file ------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     "content",
-    [f'{{"token": "{CANARY}", "pin": "1=2"}}', f"token={CANARY}\npin=1=2\n", f"pin = 1=2\r\n\r\ntoken = {CANARY}"],
-)  # fmt: skip
+    [
+        f'{{"token": "{CANARY}", "pin": "1=2"}}',
+        f"\ufefftoken={CANARY}\npin=1=2",
+        f"token={CANARY}\npin=1=2\n",
+        f"pin = 1=2\r\n\r\ntoken = {CANARY}",
+    ],
+)
 def test_a_file_is_read_when_it_is_needed(connection, settings, tmp_path, content):
     settings.SECRETS_DIR = tmp_path
     refer(connection, Store.FILE, "main")
     assert "No such file" in why_not(connection)
-    (tmp_path / "main").write_text(content)
+    (tmp_path / "main").write_text(content, encoding="utf-8")
     assert unsealed(connection) == {"token": CANARY, "pin": "1=2"}
 
 
