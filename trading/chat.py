@@ -73,7 +73,7 @@ def take(channel: Channel, update: Mapping[str, Any]) -> None:
 
 def _read(channel: Channel, message: Mapping[str, Any]) -> Words | None:
     """What is answered; None to strangers, and to talk that is no command."""
-    chat, person = message["chat"]["id"], message.get("from", {}).get("id")
+    chat, person = message["chat"]["id"], _person(message)
     text = message["text"].strip()[:200]
     code = text.removeprefix("/start").strip()
     if isinstance(person, int) and is_code(channel, code):
@@ -89,6 +89,17 @@ def _read(channel: Channel, message: Mapping[str, Any]) -> Words | None:
             return None
         return Words("Not done", "Only who sent the channel's code may give commands here.")
     return _answer(channel, person, text, dt.datetime.fromtimestamp(message["date"], dt.UTC))
+
+
+def _person(message: Mapping[str, Any]) -> int | None:
+    """Who wrote it; None for who writes as a chat, as an anonymous administrator does.
+
+    All of those have one id. Source: core.telegram.org/bots/api, Message.from.
+    """
+    if "sender_chat" in message:
+        return None
+    found: int | None = message.get("from", {}).get("id")
+    return found
 
 
 def _follow_move(channel: Channel, message: Mapping[str, Any]) -> None:

@@ -269,6 +269,19 @@ def test_an_update_that_cannot_be_read_holds_up_none_behind_it(server, trader, d
     assert kill_switch.standing(desk.account).engaged
 
 
+def test_who_writes_as_the_group_is_nobody_that_may_command(server, trader, desk):
+    """Telegram gives all anonymous administrators one id: the code of one would let all command."""
+    channel = telegram(trader, chat=-77, topics=[])
+    code = subscribing.new_code(channel, actor=trader)
+    known = Channel.objects.get().people
+    nobody = {"chat": {"id": -77}, "sender_chat": {"id": -77}, "date": int(time.time())}
+    for number, (person, text) in enumerate([(1087968824, code), (-77, "/stop")], start=1):
+        message = nobody | {"from": {"id": person, "is_bot": True}, "text": text}
+        commands.take(channel, {"update_id": number, "message": message})
+    assert Channel.objects.get().people == known
+    assert not kill_switch.standing(desk.account).engaged
+
+
 def test_another_keeper_does_not_ask_as_well(server, trader):
     channel = telegram(trader)
     server.say("/help")
