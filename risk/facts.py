@@ -221,6 +221,21 @@ class Standing:
     scope: str = ""
     reason: str = ""
 
+    @property
+    def words(self) -> str:
+        """What is engaged, to the person whose order meets it."""
+        return STOPPED.get(self.scope, "")
+
+
+STOPPED = {
+    "file": "everybody's trading",
+    "all": "everybody's trading",
+    "owner": "all of your accounts",
+    "account": "this account",
+    "strategy": "this strategy",
+    "source": "this source",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitFact:

@@ -65,7 +65,7 @@ def kill_switch(question: Question) -> Check:
     if standing.engaged:
         reason = f": {standing.reason}" if standing.reason else ""
         return refused(
-            "kill_switch", "KILL_SWITCH", f"Trading is stopped ({standing.scope}){reason}", figures
+            "kill_switch", "KILL_SWITCH", f"Trading is stopped ({standing.words}){reason}", figures
         )
     if question.again and question.reserved_under != standing.epoch:
         text = "Trading was stopped after this order was allowed"

@@ -163,11 +163,8 @@ def _help(channel: Channel, person: int, rest: str) -> Words:
 
 def _status(channel: Channel, person: int, rest: str) -> Words:
     owner = channel.owner
-    standing = kill_switch.engaged_for(owner)
-    because = f" ({standing.reason})" if standing.reason else ""
-    title = (
-        f"Trading is stopped: {standing.scope}{because}" if standing.engaged else "Trading is on"
-    )
+    stopped = stops.in_force(owner)
+    title = f"Stopped: {', '.join(stopped)}" if stopped else "Trading is on"
     return Words(title[:200], "\n".join([*_worth(owner), *_trouble(owner)]))
 
 

@@ -78,7 +78,7 @@ def nothing_is_stopped(facts: SignalFacts) -> Word:
     """Exits pass: a stop must not keep a position open. Narrower stops are asked of each order."""
     standing = kill_switch.engaged_for(facts.source.owner)
     if standing.engaged and standing.scope in WIDE and not facts.draft.is_exit:
-        return Word(f"Stopped: {standing.reason or standing.scope}", "KILL_SWITCH")
+        return Word(f"Stopped: {standing.reason or standing.words}", "KILL_SWITCH")
     return Word("Nothing is stopped")
 
 

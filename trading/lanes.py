@@ -468,7 +468,7 @@ def _why_not(request: OrderAttempt) -> str:
         source=order.source if order else "",
         share_lock=True,
     )
-    return f"Stopped: {standing.reason or standing.scope}" if standing.engaged else ""
+    return f"Stopped: {standing.reason or standing.words}" if standing.engaged else ""
 
 
 def _why_not_more(request: OrderAttempt, now: dt.datetime) -> Any:

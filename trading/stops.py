@@ -60,6 +60,19 @@ def in_words(scope: Scope) -> str:
     return kill_switch.in_words(scope)
 
 
+def in_force(owner: Any) -> list[str]:
+    """All that is stopped of the person's trading, in words with the reason, the widest first."""
+    rows = kill_switch.switches_of(owner).filter(engaged=True)
+    widest_first = list(ScopeKind)
+    found = sorted(rows, key=lambda row: widest_first.index(ScopeKind(row.scope)))
+    told = [(in_words(Scope(ScopeKind(row.scope), row.key)), row.reason) for row in found]
+    if kill_switch.file_is_there():
+        told.insert(
+            0, (in_words(kill_switch.ALL), f"the file {kill_switch.FILE} is in the data folder")
+        )
+    return [f"{what} ({reason})" if reason else what for what, reason in told]
+
+
 def _unknown(what: str, key: str, known: list[str]) -> BadInput:
     expected = f"expected one of {', '.join(known)}" if known else "you have none"
     return BadInput(f'There is no {what} "{key[:40]}" of yours; {expected}', param="key")

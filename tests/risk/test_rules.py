@@ -29,6 +29,11 @@ def holding(**fields) -> Holding:
     return Holding(**{**given, **fields})
 
 
+def test_a_stop_is_named_as_its_person_calls_it():
+    text = rules.kill_switch(question(standing=Standing(True, 3, "owner", "lunch"))).text
+    assert text == "Trading is stopped (all of your accounts): lunch"
+
+
 @pytest.mark.parametrize(
     ("standing", "again", "under", "expected"),
     [

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts import notify, subscribing
 from accounts.models import Channel, Notification, Position
+from accounts.notify import named
 from risk import kill_switch
 from tests.accounts.chats import CHAT, chat_server, send_all, telegram, texts
 from tests.factories import make_account, make_owner, make_symbol
@@ -229,6 +230,17 @@ def test_flatten_promises_only_what_the_hub_can_do(server, trader, desk):
 def test_an_old_command_is_not_done(server, trader, desk):
     channel = telegram(trader)
     assert "too long ago" in answers(server, channel, "/flatten", at=time.time() - 600)
+
+
+def test_status_names_all_that_is_stopped(server, trader, desk):
+    channel = telegram(trader)
+    kill_switch.engage(kill_switch.of_account(desk.account), actor=trader)
+    kill_switch.engage(kill_switch.of_strategy(trader, "mr-1"), actor=trader, reason="news")
+    Channel.objects.update(topics=[])
+    said = answers(server, channel, "/status")
+    assert f"Stopped: {named(desk.account)}, strategy mr-1 (news)\n" in said
+    kill_switch.engage(kill_switch.of_owner(trader), actor=trader)
+    assert "Stopped: all of your accounts, account" in answers(server, channel, "/status")
 
 
 def test_who_may_only_look_may_not_stop(server, desk):
