@@ -107,16 +107,16 @@ def lots_of(size: Size, basis: Basis, *, share: Decimal, stop: Decimal | None) -
     told = {
         "asked": f"{plain(size.value)} {words(size.unit)}",
         "share": plain(share),
-        "lots": f"{raw:.4f}",
+        "lots": _lots(raw),
         **figures,
     }
     if lots <= ZERO:
         text = (
-            f"{plain(size.value)} {words(size.unit)} come to {raw:.4f} lots; "
+            f"{plain(size.value)} {words(size.unit)} come to {plain(Decimal(told['lots']))} lots; "
             f"the least is {plain(basis.terms.lot_min)}"
         )
         return refused("TOO_SMALL", text, told)
-    return Sized(lots, {**told, "ordered": plain(lots)}, _cut(raw, lots, basis.terms))
+    return Sized(lots, {**told, "ordered": f"{lots.normalize():f}"}, _cut(raw, lots, basis.terms))
 
 
 def in_one_order(lots: Decimal, terms: ContractTerms | None) -> tuple[Decimal, str]:
@@ -189,6 +189,11 @@ def _price(basis: Basis) -> Decimal:
     if price <= ZERO:
         raise Missing("a price above zero")
     return price
+
+
+def _lots(lots: Decimal) -> str:
+    """With four decimals, or so many that three digits count: a unit may be the 100,000th part of a lot."""
+    return f"{lots:.{max(4, 2 - lots.adjusted()) if lots else 4}f}"
 
 
 def _telling(amount: Decimal) -> str:
