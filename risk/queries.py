@@ -92,7 +92,7 @@ def _uses(
         for usage in counted[limit.pk]:
             yield _counter(limit, usage, states)
     else:
-        yield Use(limit, limit.about, None, ZERO, _plain_most(limit), _unit(limit))
+        yield Use(limit, limit.about, None, ZERO, _plain_most(limit), _plain_unit(limit))
 
 
 def _loss(limit: Limit, state: AccountState, counters: list[Usage], at: dt.datetime) -> Use:
@@ -127,6 +127,11 @@ def _most(limit: Limit, states: dict[int, AccountState]) -> Decimal | None:
 
 def _plain_most(limit: Limit) -> Decimal | None:
     return None if limit.unit == Unit.SYMBOLS else limit.value
+
+
+def _plain_unit(limit: Limit) -> str:
+    """As it is stated: a percent that nothing has counted on yet is no money."""
+    return "%" if limit.unit == Unit.PERCENT else _unit(limit)
 
 
 def _unit(limit: Limit) -> str:

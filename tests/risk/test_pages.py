@@ -92,6 +92,18 @@ def test_the_use_of_a_loss_is_computed_now(desk):
     assert any(text.endswith("the limit is used to 80 %.") for text in told), told
 
 
+def test_what_a_limit_is_at_stands_in_its_own_unit(desk):
+    """Also before an order has counted on it: 2 % of the equity are not 2 USD."""
+    desk.limit(Kind.HEAT, 2, Unit.PERCENT)
+    desk.limit(Kind.MAX_LOTS, d("0.001"), Unit.LOTS)
+    desk.limit(Kind.SYMBOLS, 0, Unit.SYMBOLS, words=["EURUSD", "GBPUSD"])
+    page = browser(desk.owner).get("/reports/risk/").content.decode()
+    for shown in ("2 %", "0.001 lots", "EURUSD, GBPUSD"):
+        assert f">{shown}<" in "".join(page.split("\n")).replace("> ", ">").replace(" <", "<"), (
+            shown
+        )
+
+
 # -- The admin --------------------------------------------------------------------------------------
 FORM = {
     "kind": "max_lots", "unit": "lots", "value": "2", "scope": "account", "enabled": "on",

@@ -9,9 +9,10 @@ from django.urls import reverse
 from accounts.valuation import states_of
 from risk import kill_switch, queries
 from risk.kill_switch import Scope, ScopeKind
-from risk.kinds import KINDS, Kind
+from risk.kinds import KINDS, Kind, Unit
 from risk.models import KillSwitch, RiskEvent
 from risk.queries import Use
+from risk.rules import CURRENCY
 from tradershub.core import formats
 from tradershub.core.persons import is_administrator
 from tradershub.reports import tables
@@ -109,7 +110,7 @@ def _limit_row(use: Use) -> Row:
         "of": use.of,
         "used": _amount(use, "used"),
         "reserved": _amount(use, "reserved"),
-        "most": _amount(use, "most"),
+        "most": ", ".join(limit.words) if limit.unit == Unit.SYMBOLS else _amount(use, "most"),
         "share": use.share,
         "broken_at": use.broken_at,
         "reason": use.reason,
@@ -120,7 +121,9 @@ def _amount(use: Use, name: str) -> str:
     value = getattr(use, name)
     if value is None:
         return formats.UNKNOWN
-    return f"{formats.number(value, 2 if formats.places(value) else 0)} {use.unit}".strip()
+    places = formats.places(value)
+    digits = formats.currency_digits(use.unit) if CURRENCY.fullmatch(use.unit) else max(2, places)
+    return f"{formats.number(value, digits if places else 0)} {use.unit}".strip()
 
 
 def _events_table(events: list[RiskEvent]) -> Table:
