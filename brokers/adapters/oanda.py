@@ -34,7 +34,7 @@ from brokers.adapters.messages import (
     SymbolReport,
     Tier,
 )
-from brokers.adapters.oanda_history import Cursor, read_on
+from brokers.adapters.oanda_history import Cursor, holes, read_on
 from brokers.adapters.oanda_line import OandaLine, OandaSettings, part
 from brokers.adapters.oanda_orders import (
     Closing,
@@ -208,7 +208,8 @@ class OandaAdapter(Adapter):
                 return DealPage(deals=(), cursor=cursor)
             read = self._all_up_to if end == last else self._transactions
             rows = read(begin.last, end)
-            deals, reached = read_on(begin, rows, to=end, currency=about["currency"])
+            now = dt.datetime.now(dt.UTC)
+            deals, reached = read_on(begin, rows, to=end, currency=about["currency"], now=now)
             return DealPage(deals=deals, cursor=str(reached), more=end < last)
 
     def _transactions(self, after: int, to: int) -> list[Json]:
@@ -238,8 +239,8 @@ class OandaAdapter(Adapter):
             last = self._summary()[1]
             after = int(since) if since else max(last - PAGE, 0)
             rows = self._all_up_to(after, last)
-            if len(rows) < last - after:  # what is not shown may be the order that is asked for
-                raise ValueError(f"{len(rows)} of {last - after} transactions are shown")
+            for number in holes(rows, after=after, now=dt.datetime.now(dt.UTC)):
+                raise ValueError(f"transaction {number}, maybe the one, is not shown yet")
             story = story_of(rows, client_id, closing=self._noted_closing(client_id))
             found = ack_of(story, currency=self._currency, client_id=client_id)
             evidence = f"transactions {after + 1} to {last}"

@@ -6,7 +6,8 @@ rest is a deal of its own that says so: a field or type that this file does not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,7 @@ from brokers.adapters.oanda_reports import moment, side_of
 from tradershub.finance.decimals import ZERO, split, to_decimal
 
 Json = dict[str, Any]
+SHOWN_WITHIN = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +39,36 @@ class Cursor:
         return str(self.last) if self.balance is None else f"{self.last} {self.balance:f}"
 
 
+def holes(transactions: Iterable[Json], *, after: int, now: dt.datetime) -> Iterator[int]:
+    """The first number of each row of those after `after` that are not shown yet. transactions: in turn.
+
+    OANDA numbers them without gaps. What is not there an hour after the next was made is taken for none of the
+    account's: one that never comes must not end the reading for ever.
+    """
+    before = after
+    for transaction in transactions:
+        number = int(transaction["id"])
+        if number > before + 1 and now - moment(transaction["time"]) < SHOWN_WITHIN:
+            yield before + 1
+        before = number
+
+
 def read_on(
-    cursor: Cursor, transactions: Iterable[Json], *, to: int, currency: str
+    cursor: Cursor, transactions: Sequence[Json], *, to: int, currency: str, now: dt.datetime
 ) -> tuple[tuple[DealReport, ...], Cursor]:
     """The deals of the transactions after the cursor, up to number `to`, and the cursor behind them.
 
-    transactions: in turn. Raises ValueError where the balance moved by what is not shown.
+    transactions: in turn. Raises ValueError where the balance moved by what is not shown yet.
     """
     deals: list[DealReport] = []
     balance, before = cursor.balance, cursor.last
+    missing = set(holes(transactions, after=before, now=now)) if before else set()
     for transaction in transactions:
         own = deals_of(transaction, currency=currency)
         if stated := transaction.get("accountBalance"):
             after = to_decimal(stated)
             rest = ZERO if balance is None else after - balance - sum(map(worth, own), ZERO)
-            if rest and 0 < before < int(transaction["id"]) - 1:
+            if rest and before + 1 in missing:
                 raise ValueError(f"transaction {before + 1} is not shown, and it moved the balance")
             own += _unexplained(transaction, rest, currency)
             balance = after

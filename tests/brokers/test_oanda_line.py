@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import replace
 from decimal import Decimal as D
@@ -223,15 +224,30 @@ def test_a_history_without_its_last_transaction_proves_nothing():
 
 def test_a_history_with_a_hole_proves_nothing():
     web = Web()
-    shown = [CREATED | {"id": str(number)} for number in (6407, 6409)]
+    shown = [CREATED | {"id": str(number), "time": just_now()} for number in (6407, 6409)]
     web.reads["/transactions/idrange"] = (200, {"transactions": shown})
-    with pytest.raises(Unavailable, match="2 of 3 transactions are shown"):
+    with pytest.raises(Unavailable, match="transaction 6408, maybe the one, is not shown yet"):
         made(web).find_by_client_id("c2", since="6406")
+
+
+def test_a_hole_that_stays_for_an_hour_ends_no_reading():
+    web = Web()
+    web.reads["/transactions/idrange"] = (
+        200, {"transactions": [one | {"time": AT} for one in (FUNDED[0], FUNDED[2])]},
+    )  # fmt: skip
+    adapter = made(web)
+    assert adapter.find_by_client_id("c2", since="6406").found is None
+    page = adapter.deals_since("6406 100")
+    assert page.cursor == "6409 110" and sum(deal.amount for deal in page.deals) == 10
+
+
+def just_now():
+    return dt.datetime.now(dt.UTC).isoformat()
 
 
 def funded(number, amount, balance):
     return {
-        "id": str(number), "type": "TRANSFER_FUNDS", "time": AT, "accountID": NUMBER,
+        "id": str(number), "type": "TRANSFER_FUNDS", "time": just_now(), "accountID": NUMBER,
         "amount": amount, "accountBalance": balance, "fundingReason": "CLIENT_FUNDING",
     }  # fmt: skip
 

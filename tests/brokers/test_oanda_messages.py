@@ -35,7 +35,7 @@ def fill(number, units, *, order="6410", **more):
 
 def deals(*transactions, cursor=""):
     last = int(transactions[-1]["id"])
-    return read_on(Cursor.of(cursor), transactions, to=last, currency="USD")
+    return read_on(Cursor.of(cursor), transactions, to=last, currency="USD", now=moment(AT))
 
 
 # -- Deals -------------------------------------------------------------------------------------
