@@ -113,19 +113,27 @@ def route(
     """A plan for each account that the strategy is routed to and that may take it, in order of the routes.
 
     An exit goes, too, where the route was shut since: what the strategy still holds there is closed. So do the
-    closings of a signal that waited meanwhile.
+    closings of a signal that waited meanwhile. Where a signal names one account and several have its number, only
+    an exit is right for each.
     signal: those before it that wait keep their place, and only its own account is looked at.
     """
     before = signals_before(signal, strategy, instrument) if signal else []
     asked = _Asked(draft, strategy, instrument, at, signal, before)
     only = signal.account_id if signal else None
     routes = routes_of(strategy, draft, only=only)
+    if draft.account and len(routes) > 1 and not draft.is_exit:
+        return [Plan(one.account, refusal=_meant_by(draft, len(routes))) for one in routes]
     plans = [_plan(asked, r) for r in routes]
     if draft.is_exit or (signal and signal.waits):
         shut = [one for one in _routes(strategy, draft, only=only) if one not in routes]
         found = (without_entry(_plan(asked, r), SHUT) for r in shut)
         plans += [plan for plan in found if plan.refusal is None]
     return plans
+
+
+def _meant_by(draft: Draft, accounts: int) -> Check:
+    text = f"{accounts} of its accounts have the number {draft.account}: which one was meant?"
+    return Check(rule=RULE, passed=False, code="ACCOUNT_IN_DOUBT", text=text)
 
 
 def without_entry(plan: Plan, refusal: Check) -> Plan:

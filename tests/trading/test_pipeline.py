@@ -615,6 +615,16 @@ def test_a_signal_cannot_name_anothers_account(charts):
     assert charts.send(account=charts.desk.account.number).state == "ordered"
 
 
+def test_a_number_that_two_accounts_have_opens_at_neither(charts):
+    number = charts.desk.account.number
+    charts.send()
+    other = make_account(owner=charts.desk.owner, number=number)
+    Route.objects.create(strategy=charts.strategy, account=other)
+    refusal = charts.send(account=number)
+    assert (refusal.state, refusal.code) == ("refused", "ACCOUNT_IN_DOUBT")
+    assert charts.send(action="close", size=None, account=number).state == "ordered"
+
+
 # -- Routes ------------------------------------------------------------------------------------
 def test_no_route_is_said(charts):
     Route.objects.update(enabled=False)
