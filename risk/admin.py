@@ -109,6 +109,10 @@ class LimitAdmin(OwnedAdmin):
         """The person's own, and those of everybody, which only administrators change."""
         return queries.limits_seen_by(request.user)
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """No value: saved as it stands, a limit of 0 lots on all would let nothing through."""
+        return {"value": None, **super().get_changeform_initial_data(request)}
+
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, **kwargs)
         form.user = request.user
