@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal as D
+
 import pytest
 
+from accounts.models import Position
 from tests.trading.desk import Desk, LenientRisk
 from trading import execution, journal, services
 
@@ -31,3 +34,18 @@ def desk(db, tmp_path, monkeypatch, risk, no_queue, fast):
     made = Desk(tmp_path)
     monkeypatch.setattr(execution, "open_adapter", lambda *args: made.adapter)
     return made
+
+
+@pytest.fixture
+def working(desk):
+    order = desk.place("3", kind="limit", price=D("1.05"), stop_loss=D("1.04"))
+    desk.pump()
+    assert desk.state(order) == "working"
+    return order
+
+
+@pytest.fixture
+def position(desk):
+    desk.place("2")
+    desk.pump()
+    return Position.objects.get()

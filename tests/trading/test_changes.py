@@ -1,8 +1,7 @@
-"""Working orders are changed and cancelled, positions closed and protected: by requests that wait their turn."""
+"""Working orders are changed and cancelled: by requests that wait their turn."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -10,36 +9,16 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from accounts.models import Account, Position
-from accounts.valuation import states_of
+from accounts.models import Position
 from brokers.adapters.messages import DealReport
-from brokers.models import Quote, SymbolTerms
+from brokers.models import Quote
 from risk import kill_switch
-from tests.trading.filebroker import FileAdapter
 from tradershub.core.errors import BadInput, Conflict
 from tradershub.core.once import once
-from tradershub.core.step_up import StepUpNeeded
-from tradershub.reports.needs import what_needs
-from trading import exits, in_doubt, lanes, reports, services, sync
+from trading import exits, lanes, reports, services
 from trading.models import Lane, Order, OrderAttempt
-from trading.tickets import ticket_of
 
 D = Decimal
-
-
-@pytest.fixture
-def working(desk):
-    order = desk.place("3", kind="limit", price=D("1.05"), stop_loss=D("1.04"))
-    desk.pump()
-    assert desk.state(order) == "working"
-    return order
-
-
-@pytest.fixture
-def position(desk):
-    desk.place("2")
-    desk.pump()
-    return Position.objects.get()
 
 
 def cancel(desk, order):
@@ -300,37 +279,6 @@ def test_a_halted_lane_lets_a_stop_come_nearer_and_not_go_away(desk, position, r
     assert asked.outcome == outcome
 
 
-def test_a_restored_change_is_not_sent_over_later_ones(desk, working, position):
-    change = services.amend(working, actor=desk.owner, price=D("1.06"))
-    stops = exits.protect(position, actor=desk.owner, stop_loss=D("1.09"))
-    in_doubt.hold_after_restore()
-    in_doubt.resume_lane(desk.account, actor=desk.owner, reason="compared")
-    desk.pump()
-    for asked in (change, stops):
-        asked.refresh_from_db()
-        assert (asked.outcome, asked.text) == ("withdrawn", "Asked before the backup: ask anew")
-    assert desk.ledger.of("amend") == desk.ledger.of("protect") == []
-
-
-def test_a_restored_closing_does_not_close_again_what_was_closed_since(desk, position, risk):
-    closing = exits.close_position(position, actor=desk.owner, lots=D(1))
-    in_doubt.hold_after_restore()
-    desk.pump()
-    assert (desk.state(closing), closing.code) == ("not_sent", "RESTORED")
-    assert closing.reason == "Asked before the backup: ask anew"
-    assert (desk.ledger.of("close"), closing.client_order_id in risk.held) == ([], False)
-    exits.close_position(position, actor=desk.owner, lots=D(1))
-    desk.pump()
-    assert Position.objects.get().open_volume == D(1)
-
-
-def test_a_restored_cancel_goes_out(desk, working):
-    services.cancel(working, actor=desk.owner)
-    in_doubt.hold_after_restore()
-    desk.pump()
-    assert desk.state(working) == "cancelled"
-
-
 def test_fills_arrive_as_deals_twice_and_late(desk, working, risk):
     desk.adapter.fill("1", 1)
     deals = list(desk.adapter.deals_since().deals)
@@ -355,30 +303,6 @@ def test_an_order_that_ended_at_the_broker_is_found_by_the_mirror(desk, working)
     desk.ledger.append(action="cancel", order="1")
     look(desk.account, desk.adapter)
     assert desk.state(working) == "cancelled"
-
-
-@pytest.mark.parametrize("word", ["found again", "said by hand", "come late"])
-def test_an_order_whose_answer_never_came_is_found_gone_all_the_same(desk, word):
-    from trading.mirroring import look
-
-    order = desk.place("3", kind="limit", price=D("1.05"))
-    if word == "found again":
-        desk.ledger.plan("lose")
-        desk.pump()
-    if word == "said by hand":
-        desk.adapter.place(ticket_of(order))
-        Order.objects.update(state="quarantined")
-        in_doubt.settle_by_hand(
-            order, actor=desk.owner, evidence="It stands there", broker_order_id="1"
-        )
-    if word == "come late":
-        services.cancel(order, actor=desk.owner)
-        desk.adapter.place(ticket_of(order))
-        look(desk.account, desk.adapter)
-    assert (desk.state(order), order.answered_at) == ("working", None)
-    desk.ledger.append(action="cancel", order=order.broker_order_id)
-    look(desk.account, desk.adapter)
-    assert desk.state(order) == "cancelled"
 
 
 def test_an_order_that_was_sent_just_now_is_not_asked_for(desk, working, settings, monkeypatch):
@@ -422,226 +346,6 @@ def test_more_than_was_ordered_halts_the_lane(desk, working):
     reports.take_deals(desk.account, deals)
     assert (desk.state(working), working.filled) == ("filled", D(5))
     assert "filled 5" in Lane.objects.get().halted_because
-
-
-def test_a_position_is_closed_and_never_turned_over(desk, position):
-    first = exits.close_position(position, actor=desk.owner, lots=D("1.5"))
-    with pytest.raises(BadInput, match="at most 0.5"):
-        exits.close_position(position, actor=desk.owner, lots=D(1))
-    second = exits.close_position(position, actor=desk.owner)
-    with pytest.raises(Conflict, match="being closed already"):
-        exits.close_position(position, actor=desk.owner)
-    desk.pump()
-    assert [desk.state(first), desk.state(second), second.lots] == ["filled", "filled", D("0.5")]
-    position.refresh_from_db()
-    assert position.open_volume == 0
-    with pytest.raises(Conflict, match="closed already"):
-        exits.close_position(position, actor=desk.owner)
-
-
-def test_a_part_between_two_steps_is_not_sent_but_all_of_it_is(desk, position):
-    SymbolTerms.objects.filter(symbol=desk.symbol).update(lot_step=1, lot_min=1)
-    with pytest.raises(BadInput, match="lots in steps of 1, .* found 0.5") as refusal:
-        exits.close_position(position, actor=desk.owner, lots=D("0.5"))
-    assert refusal.value.param == "lots" and not Order.objects.filter(reduces=True).exists()
-    Position.objects.update(open_volume=D("1.5"))
-    assert exits.close_position(position, actor=desk.owner, lots=D("1.5")).lots == D("1.5")
-
-
-def test_the_same_closing_without_a_token_is_not_done_twice(desk, position):
-    exits.close_position(position, actor=desk.owner, lots=D("0.5"))
-    desk.pump()
-    with pytest.raises(Conflict, match="same closing"):
-        exits.close_position(position, actor=desk.owner, lots=D("0.5"))
-    exits.close_position(position, actor=desk.owner, lots=D("0.5"), token="another")
-    exits.close_position(position, actor=desk.owner, lots=D("0.25"))
-    desk.pump()
-    assert Position.objects.get().open_volume == D("0.75")
-
-
-def test_what_a_closing_in_doubt_may_have_closed_is_not_closed_again(desk, position):
-    closing = exits.close_position(position, actor=desk.owner)
-    Order.objects.filter(pk=closing.pk).update(state="quarantined")
-    with pytest.raises(Conflict, match="say what became of it") as refusal:
-        exits.close_position(position, actor=desk.owner)
-    assert closing.client_order_id in refusal.value.message
-
-    in_doubt.settle_by_hand(closing, actor=desk.owner, evidence="It is not in the terminal")
-    exits.close_position(position, actor=desk.owner)
-    desk.pump()
-    position.refresh_from_db()
-    assert position.open_volume == 0
-
-
-def test_a_closing_of_what_is_gone_is_refused_by_the_broker(desk, position):
-    closing = exits.close_position(position, actor=desk.owner)
-    desk.ledger.append(
-        action="close", client_id="by hand", symbol="EURUSD", side="sell", lots="2", kind="market",
-        price=None, filled="2", position_ref=position.ref, stops=[None, None],
-    )  # fmt: skip
-    desk.pump()
-    assert (desk.state(closing), closing.code) == ("rejected", "NO_POSITION")
-
-
-@pytest.mark.parametrize(
-    ("word", "outcome"), [("ok", "done"), ("lose", "done"), ("drop", "proved_absent")]
-)
-def test_stops_of_a_position_are_set(desk, position, word, outcome):
-    desk.ledger.plan(word)
-    asked = exits.protect(position, actor=desk.owner, stop_loss=D("1.09"))
-    for _ in range(3):
-        desk.pump()
-    asked.refresh_from_db()
-    assert asked.outcome == outcome
-    assert (asked.looks == 2) == (word == "drop")
-    assert len(desk.ledger.of("protect")) == (outcome == "done")
-
-
-def stops_at_the_broker(desk):
-    stops = desk.adapter.positions()[0].stops
-    return (stops.stop_loss, stops.take_profit, stops.trail)
-
-
-@pytest.mark.parametrize("word", ["ok", "lose"])
-def test_a_trail_and_a_stop_that_moved_meanwhile_survive_what_is_set_beside_them(
-    desk, position, word
-):
-    first = {"stop_loss": D("1.09"), "trail": D("0.01")}
-    exits.protect(position, actor=desk.owner, **first)
-    desk.pump()
-    moved = {"position_ref": position.ref, "stops": ["1.095", None, "0.01"]}
-    target = exits.protect(position, actor=desk.owner, take_profit=D("1.2"))
-    desk.ledger.append(action="protect", **moved)  # the market went on, and the stop with it
-    desk.ledger.plan(word)
-    desk.pump()
-    desk.pump()
-    target.refresh_from_db()
-    assert (target.outcome, stops_at_the_broker(desk)) == (
-        "done", (D("1.095"), D("1.2"), D("0.01")),
-    )  # fmt: skip
-
-    exits.protect(position, actor=desk.owner, trail=None)
-    desk.pump()
-    assert stops_at_the_broker(desk) == (D("1.095"), D("1.2"), None)
-
-
-@pytest.mark.parametrize(
-    "stops",
-    [
-        {"stop_loss": D(-1)},
-        {"stop_loss": D(0)},
-        {"trail": D(0)},
-        {"stop_loss": D("1.1")},  # at the bid it would close at once
-        {"take_profit": D("1.05")},
-        {"stop_loss": D("0.5")},  # meant in another unit
-        {"stop_loss": D("0.0001")},
-        {"trail": D(5)},
-    ],
-)
-def test_stops_that_cannot_be_are_refused_before_they_replace_sound_ones(desk, position, stops):
-    with pytest.raises(BadInput) as refusal:
-        exits.protect(position, actor=desk.owner, **stops)
-    assert refusal.value.param in stops
-    assert not OrderAttempt.objects.filter(action="protect").exists()
-
-
-def test_what_is_too_far_already_may_come_nearer(desk, position, working):
-    far = {"stop_loss": D("0.3"), "trailing_distance": D("0.4"), "mark_at": timezone.now()}
-    Position.objects.update(**far)
-    for nearer in ({"stop_loss": D("0.4")}, {"trail": D("0.3")}):
-        assert exits.protect(position, actor=desk.owner, **nearer).outcome == "waiting"
-    with pytest.raises(BadInput, match="within half of the price"):
-        exits.protect(position, actor=desk.owner, stop_loss=D("0.2"))
-    Order.objects.filter(pk=working.pk).update(trail=D("0.4"))
-    services.amend(working, actor=desk.owner, lots=D(1))
-
-
-def test_without_a_price_of_now_any_level_may_be_asked_for(desk, position):
-    Quote.objects.update(at=timezone.now() - timedelta(minutes=10))
-    exits.protect(position, actor=desk.owner, stop_loss=D("1.2"))
-    assert OrderAttempt.objects.filter(action="protect").exists()
-
-
-@pytest.mark.second_factor
-@pytest.mark.parametrize(
-    ("stops", "is_known", "asks"),
-    [
-        ({"trail": None}, True, True),
-        ({"trail": D("0.02")}, True, True),
-        ({"trail": D("0.005")}, True, False),
-        ({"stop_loss": None}, True, True),
-        ({"stop_loss": D("1.08")}, True, True),
-        ({"stop_loss": D("1.095")}, True, False),
-        ({"take_profit": None}, True, False),
-        ({"stop_loss": D("1.095")}, False, True),  # filled just now: it may carry a nearer one
-    ],
-)
-def test_what_may_lose_more_real_money_asks_for_a_code(desk, position, stops, is_known, asks):
-    Account.objects.update(kind="live")
-    nothing = {"stop_loss": None, "trailing_distance": None, "mark_at": None}
-    known = {"stop_loss": D("1.09"), "trailing_distance": D("0.01"), "mark_at": timezone.now()}
-    Position.objects.update(**(known if is_known else nothing))
-    with pytest.raises(StepUpNeeded) if asks else nullcontext():
-        exits.protect(position, actor=desk.owner, **stops)
-    assert OrderAttempt.objects.filter(action="protect").exists() != asks
-
-
-@pytest.fixture
-def differing(desk, position, monkeypatch):
-    """The position is made of trades with stops of their own, as at a platform that nets."""
-    read = FileAdapter.positions
-
-    def differ(adapter):
-        return [replace(found, differing=frozenset({"stop_loss"})) for found in read(adapter)]
-
-    monkeypatch.setattr(FileAdapter, "positions", differ)
-    sync.keep_marks(desk.account, desk.adapter.positions(), at=timezone.now())
-    position.refresh_from_db()
-    return position
-
-
-@pytest.mark.second_factor
-@pytest.mark.parametrize("stop", [D("1.08"), None])
-def test_where_the_stops_of_its_trades_differ_any_other_may_lose_more(desk, differing, stop):
-    Account.objects.update(kind="live")
-    with pytest.raises(StepUpNeeded):
-        exits.protect(differing, actor=desk.owner, stop_loss=stop)
-
-
-def test_a_target_does_not_remove_stops_that_differ(desk, differing):
-    asked = exits.protect(differing, actor=desk.owner, take_profit=D("1.2"))
-    desk.pump()
-    asked.refresh_from_db()
-    assert (asked.outcome, asked.code) == ("rejected", "STOPS_DIFFER")
-    assert asked.text == "Its trades share no stop loss: say that, too"
-    assert not desk.ledger.of("protect")
-    both = {"take_profit": D("1.2"), "stop_loss": D("1.09")}
-    exits.protect(differing, actor=desk.owner, **both)
-    desk.pump()
-    assert stops_at_the_broker(desk) == (D("1.09"), D("1.2"), None)
-
-
-def test_stops_that_differ_are_not_taken_for_removed(desk, differing):
-    asked = exits.protect(differing, actor=desk.owner, stop_loss=None)
-    desk.ledger.plan("lose")
-    desk.pump()
-    desk.pump()
-    asked.refresh_from_db()
-    assert asked.outcome == "proved_absent"
-
-
-def test_stops_of_what_is_gone_are_refused_and_of_nothing_not_asked_for(desk, position):
-    with pytest.raises(BadInput, match="found none"):
-        exits.protect(position, actor=desk.owner)
-    asked = exits.protect(position, actor=desk.owner, stop_loss=D("1.09"))
-    desk.ledger.append(
-        action="close", client_id="by hand", symbol="EURUSD", side="sell", lots="2", kind="market",
-        price=None, filled="2", position_ref=position.ref, stops=[None, None],
-    )  # fmt: skip
-    desk.pump()
-    asked.refresh_from_db()
-    assert (asked.outcome, asked.code) == ("rejected", "NO_POSITION")
-    assert not desk.ledger.of("protect")
 
 
 @pytest.mark.parametrize(
@@ -713,14 +417,3 @@ def test_an_order_that_fills_is_not_changed(desk, position):
     with pytest.raises(Conflict, match="only a working one"):
         services.amend(order, actor=desk.owner, price=D(1))
     assert not OrderAttempt.objects.filter(action="amend").exists()
-
-
-def test_what_only_a_person_can_settle_is_on_the_dashboard(desk, settings):
-    settings.SETTLE_SECONDS, settings.QUARANTINE_SECONDS = 60, 0
-    desk.ledger.plan("drop")
-    order = desk.place()
-    desk.pump()
-    reports.halt(desk.account, because="a test")
-    told = [need.text for need in what_needs(desk.owner, states_of([desk.account], base="USD"))]
-    assert any(order.client_order_id in text for text in told)
-    assert any("No order of" in text and "a test" in text for text in told)
