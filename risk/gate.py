@@ -89,7 +89,7 @@ def hold_larger(facts: OrderFacts) -> bool:
         with transaction.atomic():
             _hold_larger(facts)
     except OperationalError as fault:
-        if not _is_busy(fault):
+        if not is_busy(fault):
             raise
         return False
     return True
@@ -163,7 +163,7 @@ def _judgement(
     except _Refused as no:
         return no.verdict, no.question
     except OperationalError as fault:
-        code = "BUSY" if _is_busy(fault) else "CONTROL_ERROR"
+        code = "BUSY" if is_busy(fault) else "CONTROL_ERROR"
         return _failed(facts, fault, code=code), None
     except Exception as fault:
         return _failed(facts, fault, code="CONTROL_ERROR"), None
@@ -365,5 +365,6 @@ def _failed(facts: OrderFacts, fault: Exception, *, code: str) -> Verdict:
     return Verdict(passed=False, checks=(refused("gate", code, words[code], {}),), epoch=0)
 
 
-def _is_busy(fault: OperationalError) -> bool:
+def is_busy(fault: OperationalError) -> bool:
+    """Whether others held what was to be locked for too long, or the database ended a deadlock with this one."""
     return getattr(fault.__cause__, "sqlstate", "") in (LOCK_NOT_AVAILABLE, DEADLOCK)

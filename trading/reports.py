@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
@@ -214,12 +214,17 @@ def difference(order: Order, report: OrderReport) -> str:
 
 
 def insist(order: Order, change: Callable[[Order], Came]) -> Came:
-    """Do it to the order as one step; anew to the order as it is now, where another process was faster."""
+    """Do it to the order as one step; anew to the order as it is now, where another process was faster.
+
+    So it is where the database ended a deadlock with it: a new counter may have taken in what an order holds.
+    """
     for _ in range(TRIES):
         try:
             with transaction.atomic():
                 return change(order)
-        except journal.Lost:
+        except (journal.Lost, OperationalError) as met:
+            if isinstance(met, OperationalError) and not gate.is_busy(met):
+                raise
             order = Order.objects.select_related("account", "symbol").get(pk=order.pk)
     raise journal.Lost(order)
 

@@ -14,10 +14,10 @@ from risk.facts import Figure
 from risk.models import Limit, Reservation
 from tests.trading.desk import D, Desk
 from tests.trading.test_pipeline import Charts
-from trading import journal, pipeline, receiving, services, signals
+from trading import journal, pipeline, receiving, reports, services, signals
 from trading.facts import order_facts
 from trading.ids import Origin
-from trading.models import Order
+from trading.models import Lane, Order
 from trading.states import State
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
@@ -86,6 +86,38 @@ def test_a_signal_that_takes_orders_back_and_an_order_that_is_decided_never_lock
     asked.refresh_from_db()
     assert (queued.state, asked.state) == ("not_sent", "queued"), asked.reason
     assert Reservation.objects.get(over_at=None).client_order_id == asked.client_order_id
+
+
+def test_a_report_that_met_another_in_a_deadlock_is_taken_all_the_same(charts):
+    """As where a limit's new counter takes in an order while a fill of that is booked."""
+    order = journal.open_order(
+        services.new_order(
+            charts.desk.account, origin=Origin("hand", "1"), symbol="EURUSD", side="buy", lots=D(2)
+        ),
+        actor="me",
+    )
+    rows = [Lane.objects.create(account=charts.desk.account), Limit.objects.get()]
+    faults, tries, both = [], [], threading.Barrier(2)
+
+    def take(first, second):
+        def change(order):
+            tries.append(first)
+            lock(first)
+            if len(tries) <= 2:
+                both.wait(10)
+            lock(second)
+            return order
+
+        return lambda: reports.insist(order, change)
+
+    sessions = [in_a_session(faults, take(*pair)) for pair in (rows, rows[::-1])]
+    for session in sessions:
+        session.join()
+    assert (faults, len(tries)) == ([], 3)
+
+
+def lock(row):
+    type(row).objects.select_for_update().get(pk=row.pk)
 
 
 def test_a_signal_that_begins_to_wait_sees_what_another_session_settles(charts):
