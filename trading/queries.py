@@ -6,7 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Concat
 from django.utils import timezone
 
@@ -145,12 +145,21 @@ UNSENT = (Order.State.BLOCKED, Order.State.NOT_SENT, Order.State.REJECTED)
 
 
 def with_orders(signals: QuerySet[Signal]) -> QuerySet[Signal]:
-    """The signals with how many orders they made (made), and of how many nothing came (failed)."""
+    """The signals with how many orders they made (made), of how many nothing came (failed), and why of the first.
+
+    said: the signal's own reason, else that of the order.
+    """
     origin = Concat("source__uid", Value(":"), Coalesce("rest_of__key", "key"))
     orders = Order.objects.filter(origin_kind="signal", origin_id=OuterRef("origin_text"))
     mine = orders.filter(account=Coalesce(OuterRef("account"), F("account")))
+    failed = mine.filter(state__in=UNSENT)
+    because = Subquery(failed.order_by("id").values("reason")[:1])
     rows = signals.annotate(origin_text=origin)
-    return rows.annotate(made=_count(mine), failed=_count(mine.filter(state__in=UNSENT)))
+    return rows.annotate(
+        made=_count(mine),
+        failed=_count(failed),
+        said=Case(When(reason="", then=Coalesce(because, Value(""))), default="reason"),
+    )
 
 
 def _count(orders: QuerySet[Order]) -> Coalesce:

@@ -263,7 +263,13 @@ def test_what_came_of_it_is_said_as_it_is(ada, made, said):
         symbol = make_symbol(account, name="EURUSD")
         order = new_order(account, origin=origin, symbol=symbol, side="buy", lots=1)
         order.state = state
+        order.reason = f"Order {leg} said why" if state in ("blocked", "not_sent") else ""
         order.save()
+    lists = "/trading/signal/", f"/signals/sources/{signal.source_id}/"
+    first = next((leg for leg, state in enumerate(made) if state in ("blocked", "not_sent")), None)
+    assert [f"Order {first} said why" in ada.page(address) for address in lists] == [
+        first is not None
+    ] * 2
     for address in (
         f"/signals/{signal.pk}/",
         "/trading/signal/",

@@ -45,8 +45,12 @@ def symbol_name(row: Any) -> str:
 
 @display(description="Why", empty_value="–")
 def why(row: Any) -> str:
-    words = Truncator(row.reason).chars(LONGEST_WHY)
-    return format_html('<span class="hub-why">{}</span>', words) if words else ""
+    return in_a_cell(row.reason)
+
+
+def in_a_cell(words: str) -> str:
+    short = Truncator(words).chars(LONGEST_WHY)
+    return format_html('<span class="hub-why">{}</span>', short) if short else ""
 
 
 class Story(TabularInline):

@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from tradershub.core.admin import FactsAdmin, OwnedAdmin
 from trading import signals
-from trading.admin.orders import why
+from trading.admin.orders import in_a_cell
 from trading.models import Route, Signal, SignalSource
 from trading.queries import became, unlike_lots, with_orders
 
@@ -148,7 +148,7 @@ class SignalAdmin(FactsAdmin):
     def why(self, signal: Signal) -> str:
         if until := signal.approve_until:
             return f"To be approved until {localtime(until):%Y-%m-%d %H:%M:%S}"
-        return why(signal)
+        return in_a_cell(signal.said)
 
     @display(
         description="State",
