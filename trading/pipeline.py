@@ -22,7 +22,8 @@ from trading import journal, services, telling
 from trading.gates import GATES, SINCE, SignalFacts, Word, is_in_time, normalise
 from trading.ids import Origin
 from trading.models import Gate, Order, Route, Signal, SignalSource
-from trading.routing import Leg, Plan, route, without_entry
+from trading.planning import Leg, Plan, without_entry
+from trading.routing import route
 from trading.sources.draft import Intent
 from trading.sources.plain import draft_from_plain
 from trading.underway import under_way

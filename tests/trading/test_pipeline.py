@@ -681,7 +681,7 @@ def test_sizes_become_lots_down_to_the_step(charts, words, lots):
 
 def test_percent_of_equity_and_of_risk_need_the_equity(charts, monkeypatch):
     monkeypatch.setattr(
-        "trading.routing.state_of", lambda account, at, base: type("S", (), {"equity": D(10000)})
+        "trading.planning.state_of", lambda account, at, base: type("S", (), {"equity": D(10000)})
     )
     charts.send(size="100", size_in="percent_equity")
     charts.send(size="1", size_in="percent_risk", stop_loss_pips="50")
@@ -750,7 +750,7 @@ def test_a_percent_of_risk_is_of_the_worst_price_at_which_it_may_open(
     charts, monkeypatch, words, lots
 ):
     monkeypatch.setattr(
-        "trading.routing.state_of", lambda account, at, base: type("S", (), {"equity": D(100000)})
+        "trading.planning.state_of", lambda account, at, base: type("S", (), {"equity": D(100000)})
     )
     charts.send(size="1", size_in="percent_risk", **words)
     assert Order.objects.get().lots == D(lots)
@@ -767,7 +767,7 @@ def test_a_percent_of_risk_pays_the_commission_out_of_it(
     """100 of risk, 1,000 a lot: 1,007 with twice 3.50, or 80 left of twice 10."""
     equity = D(10000) / D(share)
     monkeypatch.setattr(
-        "trading.routing.state_of", lambda account, at, base: type("S", (), {"equity": equity})
+        "trading.planning.state_of", lambda account, at, base: type("S", (), {"equity": equity})
     )
     Route.objects.update(share=share)
     SymbolTerms.objects.update(commission_scheme=scheme, commission_rate=rate)
@@ -778,7 +778,7 @@ def test_a_percent_of_risk_pays_the_commission_out_of_it(
 def test_a_percent_of_risk_is_converted_by_the_brokers_quotes(charts, monkeypatch):
     """0.01 of 100,000 is 1,000 USD a lot, in CHF 800; 1 % of 10,000 CHF is 0.125 lots."""
     monkeypatch.setattr(
-        "trading.routing.state_of", lambda account, at, base: type("S", (), {"equity": D(10000)})
+        "trading.planning.state_of", lambda account, at, base: type("S", (), {"equity": D(10000)})
     )
     Account.objects.update(currency="CHF")
     pair = {"category": "fx", "base": "USD", "quote": "CHF"}
@@ -910,7 +910,7 @@ def test_the_prices_of_a_chart_are_rounded_to_the_tick(charts, words, found):
 @pytest.mark.parametrize("distance", ["1.1", "2"])
 def test_a_way_to_below_zero_makes_no_size(charts, monkeypatch, unit, distance):
     monkeypatch.setattr(
-        "trading.routing.state_of", lambda account, at, base: type("S", (), {"equity": D(10000)})
+        "trading.planning.state_of", lambda account, at, base: type("S", (), {"equity": D(10000)})
     )
     words = {"action": "sell", "order": "trailing_stop", "stop_loss": "1.2", "size_in": unit}
     assert charts.send(distance=distance, **words).code == "NOT_KNOWN"
