@@ -147,20 +147,27 @@ def _keep(source: SignalSource, message: Message, draft: Draft, now: dt.datetime
     first = first or one(_same_key(source, key))
     if first is None:
         try:
-            with transaction.atomic():
-                if key.startswith(BY_BODY) and (first := _same_body_alone(source, body_hash, now)):
-                    return _again(first, body_hash, now)
-                made = _row(source, message, key, body_hash, now, draft=draft_to_plain(draft))
-                made.save(force_insert=True)
-                _mark_used(source, now)
-                enqueue(TASK, made.pk, cluster=EXECUTION, keep_result=False)
-                failpoint("receive.inside")
-            failpoint("receive.committed")
-            past("accept", made.origin, now, timezone.now(), source=source.uid)
-            return Receipt(made, True)
+            return _stored(source, message, draft, key, body_hash, now)
         except IntegrityError:
             first = Signal.objects.get(source=source, key=key)  # another delivery was faster
     return _again(first, body_hash, now)
+
+
+def _stored(
+    source: SignalSource, message: Message, draft: Draft, key: str, body_hash: str, now: dt.datetime
+) -> Receipt:
+    """The row with its wake-up, or neither. Raises IntegrityError where the key is there by now."""
+    with transaction.atomic():
+        if key.startswith(BY_BODY) and (first := _same_body_alone(source, body_hash, now)):
+            return _again(first, body_hash, now)
+        made = _row(source, message, key, body_hash, now, draft=draft_to_plain(draft))
+        made.save(force_insert=True)
+        _mark_used(source, now)
+        enqueue(TASK, made.pk, cluster=EXECUTION, keep_result=False)
+        failpoint("receive.inside")
+    failpoint("receive.committed")
+    past("accept", made.origin, now, timezone.now(), source=source.uid)
+    return Receipt(made, True)
 
 
 @prepared
